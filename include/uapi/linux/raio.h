@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The user API of /dev/raio: one ioctl for each call of native aio.
+ *
+ * struct iocb and struct io_event are those of <linux/aio_abi.h>.  All
+ * structures are the same for 32-bit and 64-bit programs.  Fields called
+ * flags or reserved must be 0, or the call fails with EINVAL.
+ *
+ * Man pages: raio(4), raio_ioctl(2).
+ */
+#ifndef _UAPI_LINUX_RAIO_H
+#define _UAPI_LINUX_RAIO_H
+
+#include <linux/aio_abi.h>
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* The version of this API; a new minor adds, a new major breaks. */
+#define RAIO_API_MAJOR		1
+#define RAIO_API_MINOR		0
+
+/* The header of the ring, at the address that is the context's id. */
+#define RAIO_RING_MAGIC			0xa10a10a1U
+#define RAIO_RING_COMPAT_FEATURES	1
+#define RAIO_RING_INCOMPAT_FEATURES	0
+
+struct raio_ring {
+	__u32	id;		/* low 32 bits of the context's id */
+	__u32	nr;		/* number of slots */
+	__u32	head;		/* next event to consume; written by its consumer */
+	__u32	tail;		/* next slot that the kernel fills */
+	__u32	magic;
+	__u32	compat_features;
+	__u32	incompat_features;
+	__u32	header_length;	/* the events start here */
+};
+
+/* Bits of raio_info.features: opcodes, as 1 << IOCB_CMD_*. */
+/* RAIO_IOC_INFO */
+struct raio_info {
+	__u16	major;
+	__u16	minor;
+	__u32	flags;		/* out: 0 */
+	__aligned_u64	opcodes;	/* out: bit IOCB_CMD_* is set if it is served */
+	__aligned_u64	features;	/* out: RAIO_FEATURE_* */
+	__aligned_u64	setup_flags;	/* out: flags that RAIO_IOC_SETUP takes */
+	__u32	max_events;	/* out: largest nr_events of a context */
+	__u32	reserved;
+	__aligned_u64	nr;		/* out: fs.raio-nr */
+	__aligned_u64	max_nr;		/* out: fs.raio-max-nr */
+};
+
+/* O_DIRECT requests are in flight when RAIO_IOC_SUBMIT returns. */
+#define RAIO_FEATURE_DIRECT		(1U << 0)
+
+/* RAIO_IOC_SETUP */
+struct raio_setup {
+	__u32	nr_events;
+	__u32	flags;
+	__aligned_u64	ctx_id;		/* in: 0, out: the context's id */
+};
+
+/* RAIO_IOC_DESTROY */
+struct raio_destroy {
+	__aligned_u64	ctx_id;
+	__aligned_u64	flags;
+};
+
+/* RAIO_IOC_SUBMIT; the result of the ioctl is the number of requests taken */
+struct raio_submit {
+	__aligned_u64	ctx_id;
+	__s64	nr __attribute__((aligned(8)));
+	__aligned_u64	iocbpp;		/* struct iocb **, in the program's own pointer size */
+	__aligned_u64	flags;
+};
+
+/* RAIO_IOC_CANCEL */
+struct raio_cancel {
+	__aligned_u64	ctx_id;
+	__aligned_u64	iocb;		/* struct iocb * */
+	__aligned_u64	result;		/* struct io_event * */
+	__aligned_u64	flags;
+};
+
+/* As struct __kernel_timespec. */
+struct raio_timespec {
+	__s64	tv_sec __attribute__((aligned(8)));
+	__s64	tv_nsec __attribute__((aligned(8)));
+};
+
+/* RAIO_IOC_GETEVENTS; the result of the ioctl is the number of events */
+struct raio_getevents {
+	__aligned_u64	ctx_id;
+	__s64	min_nr __attribute__((aligned(8)));
+	__s64	nr __attribute__((aligned(8)));
+	__aligned_u64	events;		/* struct io_event * */
+	__aligned_u64	timeout;	/* struct __kernel_timespec *, relative, or 0 */
+	__aligned_u64	sigmask;	/* must be 0: not served yet */
+	__aligned_u64	sigsetsize;	/* must be 0: not served yet */
+	__aligned_u64	flags;
+};
+
+#define RAIO_IOC_MAGIC		0xa1
+#define RAIO_IOC_INFO		_IOR(RAIO_IOC_MAGIC, 0x00, struct raio_info)
+#define RAIO_IOC_SETUP		_IOWR(RAIO_IOC_MAGIC, 0x01, struct raio_setup)
+#define RAIO_IOC_DESTROY	_IOW(RAIO_IOC_MAGIC, 0x02, struct raio_destroy)
+#define RAIO_IOC_SUBMIT		_IOW(RAIO_IOC_MAGIC, 0x03, struct raio_submit)
+#define RAIO_IOC_CANCEL		_IOW(RAIO_IOC_MAGIC, 0x04, struct raio_cancel)
+#define RAIO_IOC_GETEVENTS	_IOW(RAIO_IOC_MAGIC, 0x05, struct raio_getevents)
+
+#endif /* _UAPI_LINUX_RAIO_H */

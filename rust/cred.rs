@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Credentials of the current task.
+//!
+//! C header: [`include/linux/cred.h`](srctree/include/linux/cred.h)
+
+use super::bindings;
+use core::ptr::NonNull;
+use kernel::{
+    cred::Credential,
+    sync::aref::ARef, //
+};
+
+/// The subjective credentials of the current task.
+pub(crate) fn current() -> ARef<Credential> {
+    // SAFETY: `get_current_cred()` may be called in any task, returns a reference that belongs to
+    // the caller, and is never NULL. `Credential` is transparent over `struct cred`.
+    unsafe {
+        let cred = bindings::raio_helper_get_current_cred();
+        ARef::from_raw(NonNull::new_unchecked(cred.cast_mut().cast()))
+    }
+}
+
+/// Calls `f` with `cred` as the subjective credentials of the current task.
+///
+/// Process context.
+pub(crate) fn with<R>(cred: &Credential, f: impl FnOnce() -> R) -> R {
+    struct Revert(*const bindings::cred);
+
+    impl Drop for Revert {
+        fn drop(&mut self) {
+            // SAFETY: This is what `override_creds()` returned in this task, and overrides nest
+            // because `Revert` values are dropped in reverse order.
+            unsafe { bindings::raio_helper_revert_creds(self.0) };
+        }
+    }
+
+    // SAFETY: `cred` is borrowed for longer than the override lasts.
+    let _revert = Revert(unsafe { bindings::raio_helper_override_creds(cred.as_ptr()) });
+    f()
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Safe abstractions over what raio needs of the kernel and the kernel crate does not have.
+//!
+//! One file for each C header, no policy. All `unsafe` of the module is below this file.
+
+#[allow(
+    clippy::all,
+    dead_code,
+    improper_ctypes,
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unreachable_pub,
+    unused_imports
+)]
+mod bindings {
+    pub(crate) use kernel::bindings::*;
+
+    include!(concat!(
+        env!("RAIO_OBJTREE"),
+        "/rust/bindings_generated.rs"
+    ));
+}
+
+pub(crate) mod blkdev;
+pub(crate) mod cred;
+pub(crate) mod fs;
+pub(crate) mod mapping;
+pub(crate) mod mm;
+pub(crate) mod rcupdate;
+pub(crate) mod request;
+pub(crate) mod sysctl;
+pub(crate) mod uapi;
+pub(crate) mod wait;

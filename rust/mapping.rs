@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Objects that live as long as their mapping in a program's address space.
+//!
+//! An object is mapped through an anonymous file that only the mapping refers to, so that the
+//! file's release is the mapping's end: munmap, exec, exit or kill. The release runs as task work,
+//! outside mmap_lock and before a parent learns of the exit.
+//!
+//! The mapping can't be split, grown, inherited or made executable. It can be moved as a whole.
+//!
+//! C headers: [`include/linux/anon_inodes.h`](srctree/include/linux/anon_inodes.h),
+//! [`include/linux/mm.h`](srctree/include/linux/mm.h)
+
+use super::{
+    bindings,
+    mm::SharedPages, //
+};
+use crate::context::Context;
+use kernel::{
+    current,
+    error::from_err_ptr,
+    mm::virt::{
+        VmaNew,
+        VmaRef, //
+    },
+    module::this_module,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow, //
+    },
+    types::ForeignOwnable, //
+};
+
+/// An object that can be mapped.
+pub(crate) trait Mapped: Send + Sync + Sized + 'static {
+    /// What the program sees.
+    fn pages(&self) -> &SharedPages;
+
+    /// The mapping is, or will be in a moment, at `address`. Under mmap_lock: may not sleep on it.
+    fn moved(&self, address: usize);
+
+    /// The mapping is gone. Process context, no locks, sleeps.
+    fn unmapped(this: Arc<Self>);
+}
+
+struct Operations {
+    file: bindings::file_operations,
+    vma: bindings::vm_operations_struct,
+}
+
+// SAFETY: The tables hold pointers to functions and to this module, and are never written.
+unsafe impl Sync for Operations {}
+
+// Their address tells our mappings from all others, so they are one static for one type.
+static OPERATIONS: Operations = Operations {
+    file: bindings::file_operations {
+        owner: this_module::<crate::LocalModule>().as_ptr(),
+        mmap: Some(mmap),
+        release: Some(release),
+        ..pin_init::zeroed()
+    },
+    vma: bindings::vm_operations_struct {
+        may_split: Some(may_split),
+        mremap: Some(mremap),
+        fault: Some(fault),
+        ..pin_init::zeroed()
+    },
+};
+
+/// # Safety
+///
+/// `file` was made by [`map`], and is not released while the result is used.
+unsafe fn object<'a>(file: *mut bindings::file) -> ArcBorrow<'a, Context> {
+    // SAFETY: `map` put it there with `into_foreign`, and `release` takes it away.
+    unsafe { <Arc<Context>>::borrow((*file).private_data) }
+}
+
+/// # Safety
+///
+/// As for `file_operations.mmap`.
+unsafe extern "C" fn mmap(
+    file: *mut bindings::file,
+    vma: *mut bindings::vm_area_struct,
+) -> c_int {
+    // SAFETY: The caller has the file.
+    let object = unsafe { object(file) };
+    {
+        // SAFETY: The vma is being set up.
+        let vma = unsafe { VmaNew::from_raw(vma) };
+        if vma.end() - vma.start() != object.pages().len() * PAGE_SIZE {
+            return EINVAL.to_errno();
+        }
+        vma.set_dontcopy();
+        vma.set_dontexpand();
+        if let Err(e) = vma.try_clear_mayexec() {
+            return e.to_errno();
+        }
+        object.moved(vma.start());
+    }
+    // SAFETY: The vma is being set up, and the table is static.
+    unsafe { (*vma).vm_ops = &raw const OPERATIONS.vma };
+    0
+}
+
+/// # Safety
+///
+/// As for `file_operations.release`.
+unsafe extern "C" fn release(
+    _inode: *mut bindings::inode,
+    file: *mut bindings::file,
+) -> c_int {
+    // SAFETY: `map` put it there, and nobody uses the file after its release.
+    let object = unsafe { <Arc<Context>>::from_foreign((*file).private_data) };
+    Mapped::unmapped(object);
+    0
+}
+
+/// # Safety
+///
+/// As for `vm_operations_struct.may_split`.
+unsafe extern "C" fn may_split(_vma: *mut bindings::vm_area_struct, _address: c_ulong) -> c_int {
+    EINVAL.to_errno()
+}
+
+/// # Safety
+///
+/// As for `vm_operations_struct.mremap`.
+unsafe extern "C" fn mremap(vma: *mut bindings::vm_area_struct) -> c_int {
+    // SAFETY: The new vma is valid, and refers to the file.
+    unsafe { object((*vma).vm_file).moved(VmaRef::from_raw(vma).start()) };
+    0
+}
+
+/// # Safety
+///
+/// As for `vm_operations_struct.fault`.
+unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
+    // SAFETY: The vma of a fault is valid, and refers to the file.
+    let (object, index) = unsafe {
+        let fault = &(*vmf).__bindgen_anon_1;
+        (object((*fault.vma).vm_file), fault.pgoff)
+    };
+    let Some(page) = object.pages().get(index) else {
+        return bindings::VM_FAULT_SIGBUS;
+    };
+    // SAFETY: The fault handler returns a page by its reference.
+    unsafe { (*vmf).page = page };
+    0
+}
+
+/// Maps `object` into the address space of the current task.
+///
+/// ENOMEM, EMFILE and what mmap(2) says; the object's [`Mapped::unmapped`] is called then.
+/// Process context, no locks.
+pub(crate) fn map(object: Arc<Context>) -> Result {
+    let len = object.pages().len() * PAGE_SIZE;
+    let private = object.into_foreign();
+    // SAFETY: Name and table are static. The file takes over `private`.
+    let file = from_err_ptr(unsafe {
+        bindings::anon_inode_getfile(
+            c"[raio]".as_char_ptr(),
+            &raw const OPERATIONS.file,
+            private,
+            bindings::O_RDWR as c_int,
+        )
+    });
+    let file = match file {
+        Ok(file) => file,
+        Err(e) => {
+            // SAFETY: There is no file that has it.
+            Mapped::unmapped(unsafe { <Arc<Context>>::from_foreign(private) });
+            return Err(e);
+        }
+    };
+    // SAFETY: `file` is ours. The mapping takes a reference of its own, so that afterwards it
+    // has the only one, or there is none and the file is released.
+    let address = unsafe {
+        let address = bindings::vm_mmap(
+            file,
+            0,
+            len,
+            bindings::RING_PROT,
+            bindings::RING_MAP,
+            0,
+        );
+        bindings::fput(file);
+        address
+    };
+    if address > bindings::MAX_ERRNO.wrapping_neg() as usize {
+        return Err(Error::from_errno(address as isize as c_int));
+    }
+    Ok(())
+}
+
+/// The object whose mapping in the current task's address space starts at `address`.
+///
+/// Process context, no locks; sleeps if somebody changes the address space.
+pub(crate) fn lookup(address: usize) -> Option<Arc<Context>> {
+    let current = current!();
+    let mm = current.mm()?;
+    if let Some(vma) = mm.lock_vma_under_rcu(address) {
+        return object_of(&vma, address);
+    }
+    let guard = mm.mmap_read_lock();
+    let vma = guard.vma_lookup(address)?;
+    object_of(vma, address)
+}
+
+fn object_of(vma: &VmaRef, address: usize) -> Option<Arc<Context>> {
+    // SAFETY: The vma is locked, so valid.
+    let (operations, file) = unsafe { ((*vma.as_ptr()).vm_ops, (*vma.as_ptr()).vm_file) };
+    if vma.start() != address || !core::ptr::eq(operations, &raw const OPERATIONS.vma) {
+        return None;
+    }
+    // SAFETY: It is our operations, so `map` made the file, and the vma keeps it while locked.
+    Some(unsafe { object(file) }.into())
+}
+
+/// Ends the mapping of `object` at `address`, if it is there. Process context, no locks.
+///
+/// A program that unmaps the object and maps something else there, just now and from another
+/// thread, may lose that instead.
+pub(crate) fn unmap(object: &Arc<Context>, address: usize) {
+    if lookup(address).is_some_and(|there| Arc::ptr_eq(&there, object)) {
+        // SAFETY: Unmaps memory of the program, as its munmap(2) would.
+        unsafe { bindings::vm_munmap(address, object.pages().len() * PAGE_SIZE) };
+    }
+}

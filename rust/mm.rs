@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that kernel and program share, and its account.
+//!
+//! C header: [`include/linux/mm.h`](srctree/include/linux/mm.h)
+
+use super::bindings;
+use crate::sys::uapi::{
+    io_event,
+    raio_ring, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    current,
+    mm::Mm,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::Atomic, //
+    }, //
+};
+
+/// A page that is never moved or reclaimed.
+///
+/// # Invariants
+///
+/// The page is allocated, ours, and `address` is where it is in the kernel's map.
+struct Page {
+    page: NonNull<bindings::page>,
+    address: NonNull<u8>,
+}
+
+impl Page {
+    /// A page of zeroes, charged to the memory cgroup of the current task.
+    ///
+    /// At the cgroup's limit it fails, and does not call for the OOM killer. The kernel crate's
+    /// `Page` has no such flags.
+    fn new() -> Result<Self> {
+        // SAFETY: Callers are in process context.
+        let page = unsafe { bindings::alloc_pages_noprof(bindings::RING_GFP, 0) };
+        let page = NonNull::new(page).ok_or(ENOMEM)?;
+        // SAFETY: The page was just allocated, and not from high memory.
+        let address = unsafe { bindings::raio_helper_page_address(page.as_ptr()) };
+        // INVARIANT: As the lines above say.
+        Ok(Page {
+            page,
+            address: NonNull::new(address.cast()).ok_or(ENOMEM)?,
+        })
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // SAFETY: Drops our reference. Mappings, and whoever has the page pinned, have their own.
+        unsafe { bindings::__free_pages(self.page.as_ptr(), 0) };
+    }
+}
+
+/// Pages that a program can map, and write at any time: nothing in them can be trusted, and no
+/// Rust reference to them may exist but to atomics.
+pub(crate) struct SharedPages(KVVec<Page>);
+
+// SAFETY: All access is by raw copies and atomics.
+unsafe impl Send for SharedPages {}
+// SAFETY: As above.
+unsafe impl Sync for SharedPages {}
+
+impl SharedPages {
+    /// Allocates `nr` pages of zeroes. ENOMEM if it can't. Process context, sleeps.
+    pub(crate) fn new(nr: usize) -> Result<Self> {
+        let mut pages = KVVec::with_capacity(nr, GFP_KERNEL_ACCOUNT)?;
+        for _ in 0..nr {
+            pages.push(Page::new()?, GFP_KERNEL_ACCOUNT)?;
+        }
+        Ok(SharedPages(pages))
+    }
+
+    /// Number of pages.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// A reference to page `index`, that belongs to the caller.
+    pub(super) fn get(&self, index: usize) -> Option<*mut bindings::page> {
+        let page = self.0.get(index)?.page.as_ptr();
+        // SAFETY: We hold a reference ourselves.
+        unsafe { bindings::raio_helper_get_page(page) };
+        Some(page)
+    }
+
+    /// Where the `len` bytes at `offset` are, if they are all in one page.
+    fn bytes(&self, offset: usize, len: usize) -> Option<*mut u8> {
+        let (page, within) = (self.0.get(offset / PAGE_SIZE)?, offset % PAGE_SIZE);
+        // SAFETY: The sum is within the page.
+        (len <= PAGE_SIZE - within).then(|| unsafe { page.address.as_ptr().add(within) })
+    }
+
+    /// The ring's header, if there is a page.
+    pub(crate) fn header(&self) -> Option<Header<'_>> {
+        let at = self.bytes(0, size_of::<raio_ring>())?.cast::<raio_ring>();
+        // SAFETY: `at` is aligned to a page and valid for as long as `self` is borrowed. The
+        // program's accesses are beyond the memory model; ours are all atomic.
+        unsafe {
+            let word = |field: *mut u32| Atomic::from_ptr(field);
+            Some(Header {
+                id: word(&raw mut (*at).id),
+                nr: word(&raw mut (*at).nr),
+                head: word(&raw mut (*at).head),
+                tail: word(&raw mut (*at).tail),
+                magic: word(&raw mut (*at).magic),
+                compat_features: word(&raw mut (*at).compat_features),
+                incompat_features: word(&raw mut (*at).incompat_features),
+                header_length: word(&raw mut (*at).header_length),
+            })
+        }
+    }
+
+    /// Writes `event` at `offset`. It must not lie across pages. Any context.
+    #[inline]
+    pub(crate) fn write_event(&self, offset: usize, event: io_event) {
+        if let Some(at) = self.bytes(offset, size_of::<io_event>()) {
+            // SAFETY: `at` is valid for writes of an event; the kernel's writers exclude each
+            // other by the caller's lock, and the program's are beyond the memory model, so the
+            // write is volatile.
+            unsafe { at.cast::<io_event>().write_volatile(event) };
+        }
+    }
+
+    /// Copies `len` bytes at `offset`, all in one page, to `to` in the current address space.
+    ///
+    /// EFAULT if that can't be written. Process context, sleeps.
+    pub(crate) fn copy_to_user(&self, offset: usize, len: usize, to: usize) -> Result {
+        let from = self.bytes(offset, len).ok_or(EINVAL)?;
+        // SAFETY: `from` is valid for reads of `len` bytes. What the program writes to it
+        // meanwhile is copied or not; C's copy takes no harm.
+        let left =
+            unsafe { bindings::copy_to_user(to as *mut c_void, from.cast(), len) };
+        if left == 0 {
+            Ok(())
+        } else {
+            Err(EFAULT)
+        }
+    }
+}
+
+/// The words of `struct raio_ring`.
+pub(crate) struct Header<'a> {
+    pub(crate) id: &'a Atomic<u32>,
+    pub(crate) nr: &'a Atomic<u32>,
+    pub(crate) head: &'a Atomic<u32>,
+    pub(crate) tail: &'a Atomic<u32>,
+    pub(crate) magic: &'a Atomic<u32>,
+    pub(crate) compat_features: &'a Atomic<u32>,
+    pub(crate) incompat_features: &'a Atomic<u32>,
+    pub(crate) header_length: &'a Atomic<u32>,
+}
+
+/// Pages charged to an address space as pinned, until this is dropped.
+///
+/// They show as VmPin in `/proc/PID/status`.
+pub(crate) struct PinnedCharge {
+    mm: ARef<Mm>,
+    pages: usize,
+}
+
+impl PinnedCharge {
+    /// Charges `pages` to the current task's address space. ENOMEM beyond RLIMIT_MEMLOCK, but for
+    /// CAP_IPC_LOCK. Process context.
+    pub(crate) fn new(pages: usize) -> Result<Self> {
+        let mm: ARef<Mm> = {
+            let current = current!();
+            let mm: &Mm = current.mm().ok_or(EINVAL)?;
+            mm.into()
+        };
+        // SAFETY: `mm` is valid, and it is the current task, whose limit counts, that charges.
+        if !unsafe { bindings::raio_helper_charge_pinned(mm.as_raw(), pages) } {
+            return Err(ENOMEM);
+        }
+        Ok(PinnedCharge { mm, pages })
+    }
+}
+
+impl Drop for PinnedCharge {
+    /// Any task; the address space may have lost its last user.
+    fn drop(&mut self) {
+        // SAFETY: The reference keeps the `mm_struct` itself, and `new` charged as much.
+        unsafe { bindings::raio_helper_uncharge_pinned(self.mm.as_raw(), self.pages) };
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What programs pass to the module, and get from it.
+//!
+//! C headers: [`include/uapi/linux/aio_abi.h`](srctree/include/uapi/linux/aio_abi.h) and
+//! `include/uapi/linux/raio.h` of this tree.
+
+#![allow(missing_docs)]
+
+use super::bindings;
+use kernel::transmute::{
+    AsBytes,
+    FromBytes, //
+};
+
+pub(crate) use bindings::{
+    io_event,
+    iocb,
+    raio_cancel,
+    raio_destroy,
+    raio_getevents,
+    raio_info,
+    raio_ring,
+    raio_setup,
+    raio_submit,
+    raio_timespec,
+    IOCB_CMD_FDSYNC,
+    IOCB_CMD_FSYNC,
+    IOCB_CMD_NOOP,
+    IOCB_CMD_PREAD,
+    IOCB_CMD_PWRITE,
+    IOCB_FLAG_IOPRIO,
+    IOCB_FLAG_RESFD,
+    RAIO_API_MAJOR,
+    RAIO_API_MINOR,
+    RAIO_FEATURE_DIRECT,
+    RAIO_IOC_MAGIC,
+    RAIO_RING_COMPAT_FEATURES,
+    RAIO_RING_INCOMPAT_FEATURES,
+    RAIO_RING_MAGIC, //
+};
+
+macro_rules! plain {
+    ($($name:ident: $size:literal)*) => {
+        $(
+            // The layout is part of the API, and has no padding: the size is that of the fields.
+            const _: () = assert!(size_of::<$name>() == $size);
+            // SAFETY: All fields are integers, so any bytes are a value.
+            unsafe impl FromBytes for $name {}
+            // SAFETY: All fields are integers and there is no padding.
+            unsafe impl AsBytes for $name {}
+        )*
+    };
+}
+
+plain! {
+    io_event: 32
+    iocb: 64
+    raio_cancel: 32
+    raio_destroy: 16
+    raio_getevents: 64
+    raio_info: 56
+    raio_ring: 32
+    raio_setup: 16
+    raio_submit: 32
+    raio_timespec: 16
+}

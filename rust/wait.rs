@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A wait queue whose waiters say how much must be there before it is worth waking them.
+//!
+//! The kernel crate's `CondVar` has neither that nor timeouts finer than a jiffy.
+//!
+//! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
+
+use super::bindings;
+use core::{
+    marker::PhantomPinned,
+    ptr, //
+};
+use kernel::{
+    container_of,
+    prelude::*,
+    sync::LockClassKey,
+    types::Opaque, //
+};
+
+/// When a wait ends without success.
+#[derive(Clone, Copy)]
+pub(crate) enum Deadline {
+    /// It does not.
+    Never,
+    /// At this time of CLOCK_MONOTONIC, in ns.
+    At(i64),
+}
+
+impl Deadline {
+    /// The time `ns` nanoseconds from now.
+    pub(crate) fn after(ns: i64) -> Self {
+        // SAFETY: May be called in any context.
+        let now = unsafe { bindings::ktime_get() };
+        Deadline::At(now.saturating_add(ns))
+    }
+}
+
+/// Why a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Woken {
+    /// What it waited for holds.
+    Ready,
+    /// The deadline is over.
+    Timeout,
+    /// A signal is pending.
+    Signal,
+}
+
+/// A wait queue.
+#[pin_data]
+pub(crate) struct WaitQueue {
+    #[pin]
+    head: Opaque<bindings::wait_queue_head>,
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+// SAFETY: A `wait_queue_head` may be used by all tasks.
+unsafe impl Send for WaitQueue {}
+// SAFETY: As above, and at the same time: it has a lock of its own.
+unsafe impl Sync for WaitQueue {}
+
+/// A task on a wait queue.
+struct Waiter {
+    entry: bindings::wait_queue_entry,
+    level: usize,
+}
+
+/// Wakes the waiter if `key`, which is a level, reaches its own.
+///
+/// # Safety
+///
+/// `entry` is the entry of a [`Waiter`], on a queue whose lock is held.
+unsafe extern "C" fn wake_at_level(
+    entry: *mut bindings::wait_queue_entry,
+    mode: c_uint,
+    flags: c_int,
+    key: *mut c_void,
+) -> c_int {
+    // SAFETY: By this function's requirements.
+    let waiter = unsafe { container_of!(entry, Waiter, entry) };
+    // SAFETY: The waiter leaves the queue, under its lock, before it ceases to be.
+    if key.addr() < unsafe { (*waiter).level } {
+        return 0;
+    }
+    // SAFETY: The arguments are those of this call.
+    unsafe { bindings::autoremove_wake_function(entry, mode, flags, key) }
+}
+
+impl WaitQueue {
+    /// Initialises a queue; use [`new_wait_queue!`].
+    pub(crate) fn new(
+        name: &'static CStr,
+        key: Pin<&'static LockClassKey>,
+    ) -> impl PinInit<Self> {
+        pin_init!(Self {
+            // SAFETY: `slot` is valid for writes, `name` and `key` live for ever.
+            head <- Opaque::ffi_init(|slot| unsafe {
+                bindings::__init_waitqueue_head(slot, name.as_char_ptr(), key.as_ptr())
+            }),
+            _pin: PhantomPinned,
+        })
+    }
+
+    /// Wakes all waiters whose level is at most `level`. Any context.
+    ///
+    /// What the waiters look at must be written before; this orders it.
+    #[inline]
+    pub(crate) fn wake(&self, level: usize) {
+        // SAFETY: The queue is initialised. The check has the barrier that pairs with the one in
+        // `prepare_to_wait_event()`.
+        unsafe {
+            if bindings::raio_helper_wq_has_sleeper(self.head.get()) {
+                bindings::__wake_up(
+                    self.head.get(),
+                    bindings::TASK_NORMAL,
+                    0,
+                    ptr::without_provenance_mut(level),
+                );
+            }
+        }
+    }
+
+    /// Sleeps until `ready`, `deadline` or a signal; wakes of less than `level` are slept through.
+    ///
+    /// `ready` is called with the task in a sleeping state, so it may not sleep itself. Process
+    /// context.
+    pub(crate) fn wait(
+        &self,
+        level: usize,
+        deadline: Deadline,
+        ready: impl Fn() -> bool,
+    ) -> Woken {
+        self.wait_in_state(bindings::TASK_INTERRUPTIBLE, level, deadline, ready)
+    }
+
+    /// As [`Self::wait`], but neither a signal nor a deadline ends it.
+    pub(crate) fn wait_uninterruptible(&self, ready: impl Fn() -> bool) {
+        self.wait_in_state(
+            bindings::TASK_UNINTERRUPTIBLE,
+            usize::MAX,
+            Deadline::Never,
+            ready,
+        );
+    }
+
+    fn wait_in_state(
+        &self,
+        state: u32,
+        level: usize,
+        deadline: Deadline,
+        ready: impl Fn() -> bool,
+    ) -> Woken {
+        let waiter = Opaque::<Waiter>::uninit();
+        let waiter = waiter.get();
+        // SAFETY: `waiter` is valid for writes; from here on it is initialised, and it stays in
+        // place until this function returns.
+        let entry = unsafe {
+            (&raw mut (*waiter).level).write(level);
+            let entry = &raw mut (*waiter).entry;
+            bindings::init_wait_entry(entry, 0);
+            (*entry).func = Some(wake_at_level);
+            entry
+        };
+
+        let woken = loop {
+            // SAFETY: Queue and entry are initialised; `finish_wait()` below takes it off again.
+            let signal = unsafe {
+                bindings::prepare_to_wait_event(self.head.get(), entry, state as c_int)
+            };
+            if ready() {
+                break Woken::Ready;
+            }
+            if signal != 0 {
+                break Woken::Signal;
+            }
+            if !sleep(deadline) {
+                break if ready() { Woken::Ready } else { Woken::Timeout };
+            }
+        };
+        // SAFETY: As above. Sets TASK_RUNNING, and no wake function runs on `entry` afterwards.
+        unsafe { bindings::finish_wait(self.head.get(), entry) };
+        woken
+    }
+}
+
+/// Sleeps in the state that the task is in; false when the deadline is over.
+fn sleep(deadline: Deadline) -> bool {
+    let (mut at, slack);
+    let expires = match deadline {
+        Deadline::Never => {
+            slack = 0;
+            ptr::null_mut()
+        }
+        Deadline::At(ns) => {
+            at = ns;
+            // SAFETY: Reads a field of the current task.
+            slack = unsafe { bindings::raio_helper_timer_slack() };
+            &raw mut at
+        }
+    };
+    // SAFETY: `expires` is NULL or points at a time that outlives the call.
+    unsafe {
+        bindings::schedule_hrtimeout_range(expires, slack, bindings::hrtimer_mode_HRTIMER_MODE_ABS)
+            != 0
+    }
+}
+
+/// Sleeps for a tick or so, whatever comes. Process context.
+pub(crate) fn pause() {
+    // SAFETY: May be called in any task that may sleep.
+    unsafe { bindings::msleep(1) };
+}
+
+/// Creates a [`WaitQueue`] initialiser with a lock class of its own.
+macro_rules! new_wait_queue {
+    ($name:literal) => {
+        $crate::sys::wait::WaitQueue::new(
+            kernel::c_str!($name),
+            kernel::static_lock_class!(),
+        )
+    };
+}
+pub(crate) use new_wait_queue;

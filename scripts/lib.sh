@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Shared by the scripts: where things are, and how they speak.
+
+# shellcheck disable=SC2034 # read by the scripts that source this file
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/raio
+series=${RAIO_SERIES:-7.3}
+log_dir=$cache/log
+mkdir -p "$log_dir"
+
+# A line in kbuild's short form.
+say() { printf '  %-7s %s\n' "$1" "$2"; }
+die() {
+	printf '%s: error: %s\n' "${0##*/}" "$1" >&2
+	shift
+	[ $# -eq 0 ] || printf '    %s\n' "$@" >&2
+	exit 1
+}
+
+# run_logged NAME CMD...: all output goes to a log; lines that start with
+# "I: " or "  " followed by a capital (kbuild) are shown as progress.  With
+# V=1 all of it is shown.
+run_logged() {
+	local log=$log_dir/$1.log rc
+	shift
+	set +e
+	if [ "${V:-0}" = 1 ]; then
+		"$@" </dev/null 2>&1 | tee "$log"
+		rc=${PIPESTATUS[0]}
+	else
+		"$@" </dev/null 2>&1 | tee "$log" | progress
+		rc=${PIPESTATUS[0]}
+	fi
+	set -e
+	if [ "$rc" -ne 0 ]; then
+		tail -n 25 "$log" >&2
+		printf '%s: error: exit status %s; the full log: %s\n' "${0##*/}" "$rc" "$log" >&2
+		return "$rc"
+	fi
+}
+
+# On a terminal one line that is overwritten, else one line for each 200.
+progress() {
+	if [ -t 1 ]; then
+		awk '{ printf "\r\033[K  %6d  %.66s", NR, $0; fflush() } END { printf "\r\033[K" }'
+	else
+		awk '/^I: / { print "          " substr($0, 4); fflush(); next }
+		     NR % 200 == 0 { printf "          %d lines: %.60s\n", NR, $0; fflush() }'
+	fi
+}
+
+# A lock for one cache entry: two runs side by side build it once.
+with_lock() {
+	exec 9>"$cache/$1.lock"
+	flock -n 9 || { say WAIT "another run is preparing $1"; flock 9; }
+}
+
+# The command that gives root's view in a user namespace where we are not root.
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+	as_root=(unshare --user --map-auto --map-root-user)
+fi
+need_userns() {
+	[ "$(id -u)" -eq 0 ] && return
+	local missing=()
+	command -v newuidmap >/dev/null || missing+=("the package uidmap (apt-get install uidmap)")
+	grep -q "^$(id -un):" /etc/subuid 2>/dev/null ||
+		missing+=("a line for $(id -un) in /etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(id -un))")
+	if [ ${#missing[@]} -eq 0 ] && ! "${as_root[@]}" --mount true 2>/dev/null; then
+		missing+=("user namespaces (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)")
+	fi
+	[ ${#missing[@]} -eq 0 ] ||
+		die "not root, and a user namespace is not to be had; run as root, or provide:" "${missing[@]}"
+}
