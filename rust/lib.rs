@@ -34,3 +34,4 @@ pub(crate) mod request;
 pub(crate) mod sysctl;
 pub(crate) mod uapi;
 pub(crate) mod wait;
+pub(crate) mod workqueue;

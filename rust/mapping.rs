@@ -188,10 +188,8 @@ pub(crate) fn map(object: Arc<Context>) -> Result {
         bindings::fput(file);
         address
     };
-    if address > bindings::MAX_ERRNO.wrapping_neg() as usize {
-        return Err(Error::from_errno(address as isize as c_int));
-    }
-    Ok(())
+    // An errno is told as in a pointer.
+    from_err_ptr(address as *mut c_void).map(|_| ())
 }
 
 /// The object whose mapping in the current task's address space starts at `address`.

@@ -42,10 +42,7 @@ use kernel::{
         Arc,
         SetOnce, //
     },
-    types::{
-        ForeignOwnable,
-        Opaque, //
-    },
+    types::Opaque,
     workqueue::Queue, //
 };
 
@@ -245,7 +242,7 @@ impl<C: Client> Pool<C> {
         }
         if self.client.cmpxchg(Self::EMPTY, Self::HELD, Relaxed).is_ok() {
             // What the requests' `client` relies on. `close` takes it back.
-            let _ = client.clone().into_foreign();
+            let _ = Arc::into_raw(client.clone());
         }
         free.head = first;
         free.chunks += 1;
@@ -274,10 +271,10 @@ impl<C: Client> Pool<C> {
         if self.client.xchg(Self::CLOSED, Full) == Self::HELD {
             // All chunks have one client, see `grow`.
             if let Some(slot) = self.slot(0) {
-                // SAFETY: `grow` made this reference with `into_foreign`, once, and it is taken
-                // back once. No request is out, nor will be, so nobody relies on it: whoever
-                // gave the last one back did so as its last access.
-                drop(unsafe { <Arc<C>>::from_foreign(slot.client.as_ptr().cast::<c_void>()) });
+                // SAFETY: `grow` made this reference with `into_raw`, once, and it is taken back
+                // once. No request is out, nor will be, so nobody relies on it: whoever gave
+                // the last one back did so as its last access.
+                drop(unsafe { Arc::from_raw(slot.client.as_ptr()) });
             }
         }
         true

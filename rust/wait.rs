@@ -135,11 +135,11 @@ impl WaitQueue {
         self.wait_in_state(bindings::TASK_INTERRUPTIBLE, level, deadline, ready)
     }
 
-    /// As [`Self::wait`], but neither a signal nor a deadline ends it.
+    /// As [`Self::wait`] for whatever is woken, but neither a signal nor a deadline ends it.
     pub(crate) fn wait_uninterruptible(&self, ready: impl Fn() -> bool) {
         self.wait_in_state(
             bindings::TASK_UNINTERRUPTIBLE,
-            usize::MAX,
+            0,
             Deadline::Never,
             ready,
         );

@@ -10,13 +10,11 @@ use crate::{
     sys::{
         cred,
         fs,
-        uapi::iocb, //
+        uapi::iocb,
+        workqueue, //
     }, //
 };
-use kernel::{
-    prelude::*,
-    workqueue, //
-};
+use kernel::prelude::*;
 
 /// Checks it, with native aio's errors in its order.
 pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result<Op> {
@@ -35,7 +33,7 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result
 /// Hands it to a worker.
 pub(super) fn issue(mut request: Request, op: Op) {
     request.private().queued = Some(op);
-    request.queue(workqueue::system_unbound());
+    request.queue(workqueue::unbound());
 }
 
 /// Runs it. Process context, a worker.
