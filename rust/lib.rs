@@ -18,10 +18,7 @@
 mod bindings {
     pub(crate) use kernel::bindings::*;
 
-    include!(concat!(
-        env!("RAIO_OBJTREE"),
-        "/rust/bindings_generated.rs"
-    ));
+    include!(concat!(env!("RAIO_OBJTREE"), "/rust/bindings_generated.rs"));
 }
 
 pub(crate) mod blkdev;

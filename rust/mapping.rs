@@ -80,10 +80,7 @@ unsafe fn object<'a>(file: *mut bindings::file) -> ArcBorrow<'a, Context> {
 /// # Safety
 ///
 /// As for `file_operations.mmap`.
-unsafe extern "C" fn mmap(
-    file: *mut bindings::file,
-    vma: *mut bindings::vm_area_struct,
-) -> c_int {
+unsafe extern "C" fn mmap(file: *mut bindings::file, vma: *mut bindings::vm_area_struct) -> c_int {
     // SAFETY: The caller has the file.
     let object = unsafe { object(file) };
     {
@@ -107,10 +104,7 @@ unsafe extern "C" fn mmap(
 /// # Safety
 ///
 /// As for `file_operations.release`.
-unsafe extern "C" fn release(
-    _inode: *mut bindings::inode,
-    file: *mut bindings::file,
-) -> c_int {
+unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
     // SAFETY: `map` put it there, and nobody uses the file after its release.
     let object = unsafe { <Arc<Context>>::from_foreign((*file).private_data) };
     Mapped::unmapped(object);
@@ -177,14 +171,7 @@ pub(crate) fn map(object: Arc<Context>) -> Result {
     // SAFETY: `file` is ours. The mapping takes a reference of its own, so that afterwards it
     // has the only one, or there is none and the file is released.
     let address = unsafe {
-        let address = bindings::vm_mmap(
-            file,
-            0,
-            len,
-            bindings::RING_PROT,
-            bindings::RING_MAP,
-            0,
-        );
+        let address = bindings::vm_mmap(file, 0, len, bindings::RING_PROT, bindings::RING_MAP, 0);
         bindings::fput(file);
         address
     };

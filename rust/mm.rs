@@ -38,7 +38,7 @@ impl Page {
     /// `Page` has no such flags.
     fn new() -> Result<Self> {
         // SAFETY: Callers are in process context.
-        let page = unsafe { bindings::alloc_pages_noprof(bindings::RING_GFP, 0) };
+        let page = unsafe { bindings::alloc_pages(bindings::RING_GFP, 0) };
         let page = NonNull::new(page).ok_or(ENOMEM)?;
         // SAFETY: The page was just allocated, and not from high memory.
         let address = unsafe { bindings::raio_helper_page_address(page.as_ptr()) };
@@ -134,8 +134,7 @@ impl SharedPages {
         let from = self.bytes(offset, len).ok_or(EINVAL)?;
         // SAFETY: `from` is valid for reads of `len` bytes. What the program writes to it
         // meanwhile is copied or not; C's copy takes no harm.
-        let left =
-            unsafe { bindings::copy_to_user(to as *mut c_void, from.cast(), len) };
+        let left = unsafe { bindings::copy_to_user(to as *mut c_void, from.cast(), len) };
         if left == 0 {
             Ok(())
         } else {

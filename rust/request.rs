@@ -240,7 +240,11 @@ impl<C: Client> Pool<C> {
         if !place.populate(chunk) {
             return Err(EINVAL);
         }
-        if self.client.cmpxchg(Self::EMPTY, Self::HELD, Relaxed).is_ok() {
+        if self
+            .client
+            .cmpxchg(Self::EMPTY, Self::HELD, Relaxed)
+            .is_ok()
+        {
             // What the requests' `client` relies on. `close` takes it back.
             let _ = Arc::into_raw(client.clone());
         }

@@ -90,10 +90,7 @@ unsafe extern "C" fn wake_at_level(
 
 impl WaitQueue {
     /// Initialises a queue; use [`new_wait_queue!`].
-    pub(crate) fn new(
-        name: &'static CStr,
-        key: Pin<&'static LockClassKey>,
-    ) -> impl PinInit<Self> {
+    pub(crate) fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
             // SAFETY: `slot` is valid for writes, `name` and `key` live for ever.
             head <- Opaque::ffi_init(|slot| unsafe {
@@ -126,23 +123,13 @@ impl WaitQueue {
     ///
     /// `ready` is called with the task in a sleeping state, so it may not sleep itself. Process
     /// context.
-    pub(crate) fn wait(
-        &self,
-        level: usize,
-        deadline: Deadline,
-        ready: impl Fn() -> bool,
-    ) -> Woken {
+    pub(crate) fn wait(&self, level: usize, deadline: Deadline, ready: impl Fn() -> bool) -> Woken {
         self.wait_in_state(bindings::TASK_INTERRUPTIBLE, level, deadline, ready)
     }
 
     /// As [`Self::wait`] for whatever is woken, but neither a signal nor a deadline ends it.
     pub(crate) fn wait_uninterruptible(&self, ready: impl Fn() -> bool) {
-        self.wait_in_state(
-            bindings::TASK_UNINTERRUPTIBLE,
-            0,
-            Deadline::Never,
-            ready,
-        );
+        self.wait_in_state(bindings::TASK_UNINTERRUPTIBLE, 0, Deadline::Never, ready);
     }
 
     fn wait_in_state(
@@ -166,9 +153,8 @@ impl WaitQueue {
 
         let woken = loop {
             // SAFETY: Queue and entry are initialised; `finish_wait()` below takes it off again.
-            let signal = unsafe {
-                bindings::prepare_to_wait_event(self.head.get(), entry, state as c_int)
-            };
+            let signal =
+                unsafe { bindings::prepare_to_wait_event(self.head.get(), entry, state as c_int) };
             if ready() {
                 break Woken::Ready;
             }
@@ -176,7 +162,11 @@ impl WaitQueue {
                 break Woken::Signal;
             }
             if !sleep(deadline) {
-                break if ready() { Woken::Ready } else { Woken::Timeout };
+                break if ready() {
+                    Woken::Ready
+                } else {
+                    Woken::Timeout
+                };
             }
         };
         // SAFETY: As above. Sets TASK_RUNNING, and no wake function runs on `entry` afterwards.
@@ -216,10 +206,7 @@ pub(crate) fn pause() {
 /// Creates a [`WaitQueue`] initialiser with a lock class of its own.
 macro_rules! new_wait_queue {
     ($name:literal) => {
-        $crate::sys::wait::WaitQueue::new(
-            kernel::c_str!($name),
-            kernel::static_lock_class!(),
-        )
+        $crate::sys::wait::WaitQueue::new(kernel::c_str!($name), kernel::static_lock_class!())
     };
 }
 pub(crate) use new_wait_queue;

@@ -173,9 +173,15 @@ impl Context {
         if let Some(header) = self.header() {
             header.nr.store(self.shape.slots, Relaxed);
             header.magic.store(RAIO_RING_MAGIC, Relaxed);
-            header.compat_features.store(RAIO_RING_COMPAT_FEATURES, Relaxed);
-            header.incompat_features.store(RAIO_RING_INCOMPAT_FEATURES, Relaxed);
-            header.header_length.store(size_of::<raio_ring>() as u32, Relaxed);
+            header
+                .compat_features
+                .store(RAIO_RING_COMPAT_FEATURES, Relaxed);
+            header
+                .incompat_features
+                .store(RAIO_RING_INCOMPAT_FEATURES, Relaxed);
+            header
+                .header_length
+                .store(size_of::<raio_ring>() as u32, Relaxed);
         }
     }
 
@@ -279,7 +285,9 @@ impl Context {
         if credits < wanted {
             let published = self.published.load(Acquire);
             let tail = self.shown_tail.load(Acquire);
-            submit.credits.settle(published, self.shape.unread(self.head(), tail));
+            submit
+                .credits
+                .settle(published, self.shape.unread(self.head(), tail));
             credits += submit.credits.take(wanted - credits);
         }
 
@@ -337,7 +345,8 @@ impl Context {
 
     /// The number of events in the ring.
     fn unread(&self) -> u32 {
-        self.shape.unread(self.head(), self.shown_tail.load(Acquire))
+        self.shape
+            .unread(self.head(), self.shown_tail.load(Acquire))
     }
 
     /// Sleeps until `wanted` events are there, the context is dead, `deadline` or a signal.
@@ -365,7 +374,8 @@ impl Context {
         while left > 0 {
             let run = self.shape.run(head, left);
             let bytes = run as usize * size_of::<io_event>();
-            self.pages.copy_to_user(self.shape.offset(head), bytes, to)?;
+            self.pages
+                .copy_to_user(self.shape.offset(head), bytes, to)?;
             to = to.wrapping_add(bytes);
             head = self.shape.advance(head, run);
             left -= run;

@@ -44,9 +44,7 @@ impl Credits {
     /// Learns that of the `published` events in all, at most `unread` are still in the ring.
     pub(crate) fn settle(&mut self, published: u32, unread: u32) {
         let uncounted = published.wrapping_sub(self.consumed);
-        self.consumed = self
-            .consumed
-            .wrapping_add(uncounted.saturating_sub(unread));
+        self.consumed = self.consumed.wrapping_add(uncounted.saturating_sub(unread));
     }
 
     /// The credits that requests took in all, and have not given back.

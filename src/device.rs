@@ -90,7 +90,9 @@ impl Argument {
     }
 
     fn write<T: AsBytes>(&self, value: &T) -> Result {
-        UserSlice::new(self.address, self.size).writer().write(value)
+        UserSlice::new(self.address, self.size)
+            .writer()
+            .write(value)
     }
 }
 

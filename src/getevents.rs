@@ -118,7 +118,10 @@ mod tests {
     #[test]
     fn too_long_is_for_ever() {
         assert_eq!(timeout(i64::MAX, 0), Ok(Timeout::Never));
-        assert_eq!(timeout(i64::MAX / 1_000_000_000, i64::MAX), Ok(Timeout::Never));
+        assert_eq!(
+            timeout(i64::MAX / 1_000_000_000, i64::MAX),
+            Ok(Timeout::Never)
+        );
     }
 
     #[test]

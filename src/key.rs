@@ -75,6 +75,9 @@ mod tests {
         let keys = Keys::new(65568);
         assert!(keys.make(7, 1) != keys.make(7, 2));
         assert!(keys.read(0).mask >= 0x7fff);
-        assert_eq!(Keys::new(64).read(u32::MAX).mask, (1 << Word::GENERATION_BITS) - 1);
+        assert_eq!(
+            Keys::new(64).read(u32::MAX).mask,
+            (1 << Word::GENERATION_BITS) - 1
+        );
     }
 }

@@ -101,15 +101,35 @@ mod tests {
 
     #[test]
     fn the_shape_depends_on_nr_events_alone() {
-        assert_eq!(Shape::new(1), Ok(Shape { pages: 1, slots: 127 }));
-        assert_eq!(Shape::new(125), Ok(Shape { pages: 1, slots: 127 }));
-        assert_eq!(Shape::new(126), Ok(Shape { pages: 2, slots: 255 }));
+        assert_eq!(
+            Shape::new(1),
+            Ok(Shape {
+                pages: 1,
+                slots: 127
+            })
+        );
+        assert_eq!(
+            Shape::new(125),
+            Ok(Shape {
+                pages: 1,
+                slots: 127
+            })
+        );
+        assert_eq!(
+            Shape::new(126),
+            Ok(Shape {
+                pages: 2,
+                slots: 255
+            })
+        );
         assert_eq!(Shape::new(65536).map(|s| s.slots >= 65538), Ok(true));
     }
 
     #[test]
     fn there_is_room_for_what_was_asked() {
-        for n in [1, 2, 100, 125, 126, 127, 128, 253, 254, 255, 1000, MAX_EVENTS] {
+        for n in [
+            1, 2, 100, 125, 126, 127, 128, 253, 254, 255, 1000, MAX_EVENTS,
+        ] {
             assert!(Shape::new(n).is_ok_and(|s| s.slots > n));
         }
     }
@@ -143,7 +163,10 @@ mod tests {
 
     #[test]
     fn a_run_ends_at_the_page_and_at_the_ring() {
-        let s = Shape { pages: 2, slots: 255 };
+        let s = Shape {
+            pages: 2,
+            slots: 255,
+        };
         assert_eq!(s.run(0, 200), 127);
         assert_eq!(s.run(126, 200), 1);
         assert_eq!(s.run(127, 200), 128);

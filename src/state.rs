@@ -138,9 +138,10 @@ impl Word {
                 (Word(self.0 | Self::PEER_DONE), Then::Nothing)
             }
             (InFlight, Step::Complete) => (self.to(Done), Then::Own),
-            (Prep | Queued | Done, Step::Free) => {
-                (Word(self.0 & !(Self::PEER_DONE | Self::CANCEL)).to(Free), Then::Nothing)
-            }
+            (Prep | Queued | Done, Step::Free) => (
+                Word(self.0 & !(Self::PEER_DONE | Self::CANCEL)).to(Free),
+                Then::Nothing,
+            ),
             (Queued | Running | InFlight, Step::Cancel(generation, mask))
                 if (generation ^ self.generation()) & mask == 0 =>
             {
@@ -188,16 +189,31 @@ mod tests {
     fn a_result_at_once_is_the_runs() {
         use Step::*;
         assert_eq!(ends(&[Take, Issue, Finish]), Some((Phase::Done, Then::Own)));
-        assert_eq!(ends(&[Take, Queue, Issue, Finish]), Some((Phase::Done, Then::Own)));
+        assert_eq!(
+            ends(&[Take, Queue, Issue, Finish]),
+            Some((Phase::Done, Then::Own))
+        );
     }
 
     #[test]
     fn the_last_owner_gets_it() {
         use Step::*;
-        assert_eq!(ends(&[Take, Issue, Leave]), Some((Phase::InFlight, Then::Nothing)));
-        assert_eq!(ends(&[Take, Issue, Leave, Complete]), Some((Phase::Done, Then::Own)));
-        assert_eq!(ends(&[Take, Issue, Complete]), Some((Phase::Running, Then::Nothing)));
-        assert_eq!(ends(&[Take, Issue, Complete, Leave]), Some((Phase::Done, Then::Own)));
+        assert_eq!(
+            ends(&[Take, Issue, Leave]),
+            Some((Phase::InFlight, Then::Nothing))
+        );
+        assert_eq!(
+            ends(&[Take, Issue, Leave, Complete]),
+            Some((Phase::Done, Then::Own))
+        );
+        assert_eq!(
+            ends(&[Take, Issue, Complete]),
+            Some((Phase::Running, Then::Nothing))
+        );
+        assert_eq!(
+            ends(&[Take, Issue, Complete, Leave]),
+            Some((Phase::Done, Then::Own))
+        );
     }
 
     #[test]
@@ -227,7 +243,10 @@ mod tests {
         assert_eq!(run(&[Take, Issue, Leave, Free]), None);
         assert_eq!(run(&[Take, Issue, Complete, Free]), None);
         assert_eq!(ends(&[Take, Free]), Some((Phase::Free, Then::Nothing)));
-        assert_eq!(ends(&[Take, Issue, Finish, Free]), Some((Phase::Free, Then::Nothing)));
+        assert_eq!(
+            ends(&[Take, Issue, Finish, Free]),
+            Some((Phase::Free, Then::Nothing))
+        );
     }
 
     #[test]
@@ -256,17 +275,29 @@ mod tests {
     fn a_cancel_changes_no_outcome_and_does_not_outlive_the_request() {
         use Step::*;
         let cancel = Cancel(1, u32::MAX);
-        assert_eq!(ends(&[Take, Issue, cancel, Finish]), Some((Phase::Done, Then::Own)));
-        assert_eq!(ends(&[Take, Issue, cancel, Leave, Complete]), Some((Phase::Done, Then::Own)));
+        assert_eq!(
+            ends(&[Take, Issue, cancel, Finish]),
+            Some((Phase::Done, Then::Own))
+        );
+        assert_eq!(
+            ends(&[Take, Issue, cancel, Leave, Complete]),
+            Some((Phase::Done, Then::Own))
+        );
         let word = run(&[Take, Issue, cancel, Complete, Leave, Free, Take]).map(|at| at.0);
-        assert_eq!(word.map(|w| w.0 & (Word::CANCEL | Word::PEER_DONE)), Some(0));
+        assert_eq!(
+            word.map(|w| w.0 & (Word::CANCEL | Word::PEER_DONE)),
+            Some(0)
+        );
     }
 
     #[test]
     fn generations_wrap() {
         let last = Word((1 << Word::GENERATION_BITS) - 1 << Word::GENERATION_SHIFT);
         let next = last.step(Step::Take).map(|at| at.0);
-        assert_eq!(next.map(|w| (w.generation(), w.phase())), Some((0, Phase::Prep)));
+        assert_eq!(
+            next.map(|w| (w.generation(), w.phase())),
+            Some((0, Phase::Prep))
+        );
     }
 
     /// Whatever the order of steps, at most one owner at a time is told that it owns the request,

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make				raio.ko for KDIR (default: the running kernel)
+# make modules_install		installs it, and the udev rule with DESTDIR=
+# make demo | test | check	see README.md; each sets up what it needs
+# make clean | distclean	what was built; the cache as well
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+KERNEL ?= all
+DESTDIR ?=
+
+.DEFAULT_GOAL := modules
+
+# What is built against a kernel's build dir goes to that kernel's make.
+.PHONY: modules modules_install clean
+modules modules_install: $(KDIR)/include/config/auto.conf
+	@if ! grep -qs '^CONFIG_RUST=y' '$(KDIR)/include/config/auto.conf' || \
+	    ! test -e '$(KDIR)/rust/libkernel.rmeta'; then \
+		echo >&2 'error: $(KDIR) has no Rust metadata: modules in Rust cannot be built against it.'; \
+		echo >&2 '    For the stock Debian kernel, this prepares a build dir that has:'; \
+		echo >&2 '        make KDIR="$$(scripts/kernel stock)"'; \
+		echo >&2 '    or, with the compilers of that kernel too:'; \
+		echo >&2 '        scripts/build stock        (makes build/stock/raio.ko)'; \
+		exit 1; \
+	fi
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' $@
+
+$(KDIR)/include/config/auto.conf:
+	@echo >&2 'error: there is no kernel build dir at $(KDIR).'
+	@echo >&2 '    Install the headers of your kernel, or say where they are: make KDIR=...'
+	@echo >&2 '    For the stock Debian kernel, scripts/build stock prepares all and builds build/stock/raio.ko.'
+	@exit 1
+
+.PHONY: udev_install
+udev_install:
+	install -D -m 644 udev/70-raio.rules '$(DESTDIR)/usr/lib/udev/rules.d/70-raio.rules'
+
+.PHONY: demo test check distclean
+demo:
+	@scripts/demo
+test:
+	@scripts/test '$(KERNEL)'
+check:
+	@scripts/check
+distclean: clean
+	@scripts/distclean
+
+clean:
+	@find . \( -path ./build -o -path ./lib/target -o -path ./.git \) -prune -o -type f \( \
+		-name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
+		-o -name '*.a' \) -exec rm -f {} +
+	@rm -rf build doc Module.symvers modules.order rust/bindings_generated.rs .module-common.o
