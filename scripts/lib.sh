@@ -52,7 +52,7 @@ progress() {
 }
 
 # A key of the cache: what is in the files, but for comments.
-key_of() { cat "$@" | sed -e '/^[[:space:]]*#/d' -e '/^$/d' | sha256sum | cut -c1-12; }
+key_of() { cat "$@" | sed -e '/^# CONFIG_/b' -e '/^[[:space:]]*#/d' -e '/^$/d' | sha256sum | cut -c1-12; }
 
 # A lock for one cache entry: two runs side by side build it once.
 with_lock() {

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The kernel's interface as it is: `<linux/aio_abi.h>` and `<linux/raio.h>`.
+
+#![allow(non_camel_case_types)]
+#![allow(missing_docs)] // the headers have them
+
+use std::mem::{offset_of, size_of};
+
+pub const IOCB_CMD_PREAD: u16 = 0;
+pub const IOCB_CMD_PWRITE: u16 = 1;
+pub const IOCB_CMD_FSYNC: u16 = 2;
+pub const IOCB_CMD_FDSYNC: u16 = 3;
+pub const IOCB_CMD_POLL: u16 = 5;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct iocb {
+    pub aio_data: u64,
+    #[cfg(target_endian = "little")]
+    pub aio_key: u32,
+    pub aio_rw_flags: i32,
+    #[cfg(target_endian = "big")]
+    pub aio_key: u32,
+    pub aio_lio_opcode: u16,
+    pub aio_reqprio: i16,
+    pub aio_fildes: u32,
+    pub aio_buf: u64,
+    pub aio_nbytes: u64,
+    pub aio_offset: i64,
+    pub aio_reserved2: u64,
+    pub aio_flags: u32,
+    pub aio_resfd: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct io_event {
+    pub data: u64,
+    pub obj: u64,
+    pub res: i64,
+    pub res2: i64,
+}
+
+pub const RAIO_API_MAJOR: u16 = 1;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct raio_info {
+    pub major: u16,
+    pub minor: u16,
+    pub flags: u32,
+    pub opcodes: u64,
+    pub features: u64,
+    pub setup_flags: u64,
+    pub max_events: u32,
+    pub reserved: u32,
+    pub nr: u64,
+    pub max_nr: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct raio_setup {
+    pub nr_events: u32,
+    pub flags: u32,
+    pub ctx_id: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct raio_destroy {
+    pub ctx_id: u64,
+    pub flags: u64,
+}
+
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct raio_submit {
+    pub ctx_id: u64,
+    pub nr: i64,
+    pub iocbpp: u64,
+    pub flags: u64,
+}
+
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct raio_timespec {
+    pub tv_sec: i64,
+    pub tv_nsec: i64,
+}
+
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct raio_getevents {
+    pub ctx_id: u64,
+    pub min_nr: i64,
+    pub nr: i64,
+    pub events: u64,
+    pub timeout: u64,
+    pub sigmask: u64,
+    pub sigsetsize: u64,
+    pub flags: u64,
+}
+
+// A layout that differs from the header's is a build error.
+const _: () = {
+    assert!(size_of::<iocb>() == 64);
+    assert!(offset_of!(iocb, aio_lio_opcode) == 16);
+    assert!(offset_of!(iocb, aio_buf) == 24);
+    assert!(offset_of!(iocb, aio_offset) == 40);
+    assert!(offset_of!(iocb, aio_resfd) == 60);
+    assert!(size_of::<io_event>() == 32);
+    assert!(size_of::<raio_info>() == 56);
+    assert!(offset_of!(raio_info, nr) == 40);
+    assert!(size_of::<raio_setup>() == 16);
+    assert!(size_of::<raio_destroy>() == 16);
+    assert!(size_of::<raio_submit>() == 32);
+    assert!(size_of::<raio_timespec>() == 16);
+    assert!(size_of::<raio_getevents>() == 64);
+};
+
+const READ: u32 = 2;
+const WRITE: u32 = 1;
+
+// _IOC() of <asm-generic/ioctl.h>; this crate is for architectures that use it.
+const fn ioc<T>(dir: u32, nr: u32) -> u32 {
+    assert!(size_of::<T>() < 1 << 14);
+    (dir << 30) | ((size_of::<T>() as u32) << 16) | (0xa1 << 8) | nr
+}
+
+pub const RAIO_IOC_INFO: u32 = ioc::<raio_info>(READ, 0);
+pub const RAIO_IOC_SETUP: u32 = ioc::<raio_setup>(READ | WRITE, 1);
+pub const RAIO_IOC_DESTROY: u32 = ioc::<raio_destroy>(WRITE, 2);
+pub const RAIO_IOC_SUBMIT: u32 = ioc::<raio_submit>(WRITE, 3);
+pub const RAIO_IOC_GETEVENTS: u32 = ioc::<raio_getevents>(WRITE, 5);
