@@ -6,7 +6,11 @@
 //! copy [--depth N] [--block BYTES] [--direct] SOURCE DESTINATION
 //! ```
 
-use nix::sys::resource::{getrusage, UsageWho};
+use nix::{
+    errno::Errno,
+    fcntl::{fallocate, FallocateFlags},
+    sys::resource::{getrusage, UsageWho},
+};
 use raio::{Buffer, Context, Request};
 use sha2::{Digest, Sha256};
 use std::{
@@ -88,12 +92,25 @@ fn submit(
     Ok(())
 }
 
+/// Gives the file its blocks and its size: a file system makes writes that change them wait for
+/// each other.
+fn allocate(file: &File, size: u64) -> Result<()> {
+    match fallocate(file, FallocateFlags::empty(), 0, size.try_into()?) {
+        // Not every file system can.
+        Ok(()) | Err(Errno::EOPNOTSUPP) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 fn copy(args: &Args, source: &File, destination: &File, size: u64) -> Result<Stats> {
     // The last block of an O_DIRECT copy is written whole and cut off after.
     let write_len = |len: usize| match args.direct {
         true => len.next_multiple_of(Buffer::ALIGN),
         false => len,
     };
+    if size > 0 {
+        allocate(destination, size.next_multiple_of(Buffer::ALIGN as u64))?;
+    }
     let mut stats = Stats::default();
     let mut context = Context::new(args.depth)?;
     let mut queue = VecDeque::new();

@@ -7,7 +7,7 @@ use std::{
     fs::File,
     io,
     mem::{self, ManuallyDrop},
-    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    os::fd::AsRawFd,
     path::Path,
     time::Duration,
 };
@@ -18,7 +18,7 @@ pub use sys::raio_info as Info;
 /// A context: requests are submitted to it, and completions come out of it.
 ///
 /// It owns the buffers of its requests until they have ended.  Dropping it
-/// cancels what can be cancelled and waits for the rest.
+/// waits for those that are in flight.
 #[derive(Debug)]
 pub struct Context {
     door: File,
@@ -217,13 +217,6 @@ fn info(door: &File) -> Result<Info> {
     // SAFETY: The argument has no addresses.
     unsafe { ioctl(door, "RAIO_IOC_INFO", sys::RAIO_IOC_INFO, &mut info)? };
     Ok(info)
-}
-
-/// Readable while there are events: for `poll(2)` and epoll.
-impl AsFd for Context {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.door.as_fd()
-    }
 }
 
 impl Drop for Context {

@@ -15,8 +15,6 @@ pub struct Request<'fd> {
     opcode: u16,
     fd: BorrowedFd<'fd>,
     offset: u64,
-    // The events that a poll waits for.
-    poll: u64,
     pub(crate) buffer: Option<Buffer>,
     pub(crate) user_data: u64,
 }
@@ -27,7 +25,6 @@ impl<'fd> Request<'fd> {
             opcode,
             fd: fd.as_fd(),
             offset: 0,
-            poll: 0,
             buffer,
             user_data: 0,
         }
@@ -59,15 +56,6 @@ impl<'fd> Request<'fd> {
         Self::new(sys::IOCB_CMD_FDSYNC, fd, None)
     }
 
-    /// Waits until one of these events of `poll(2)` is there; the result is
-    /// the set of those that are.
-    pub fn poll(fd: &'fd impl AsFd, events: u16) -> Self {
-        Self {
-            poll: events.into(),
-            ..Self::new(sys::IOCB_CMD_POLL, fd, None)
-        }
-    }
-
     /// A word that comes back with the completion.
     #[must_use]
     pub fn with_user_data(mut self, user_data: u64) -> Self {
@@ -83,7 +71,7 @@ impl<'fd> Request<'fd> {
     pub(crate) fn iocb(&self, data: u64) -> sys::iocb {
         let (address, len) = match &self.buffer {
             Some(buffer) => (buffer.address(), buffer.len() as u64),
-            None => (self.poll, 0),
+            None => (0, 0),
         };
         sys::iocb {
             aio_data: data,

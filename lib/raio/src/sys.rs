@@ -11,7 +11,6 @@ pub const IOCB_CMD_PREAD: u16 = 0;
 pub const IOCB_CMD_PWRITE: u16 = 1;
 pub const IOCB_CMD_FSYNC: u16 = 2;
 pub const IOCB_CMD_FDSYNC: u16 = 3;
-pub const IOCB_CMD_POLL: u16 = 5;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
