@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # make				raio.ko for KDIR (default: the running kernel)
-# make modules_install		installs it, and the udev rule with DESTDIR=
+# make modules_install		installs it
+# make udev_install DESTDIR=	installs the udev rule
 # make demo | test | check	see README.md; each sets up what it needs
 # make clean | distclean	what was built; the cache as well
 

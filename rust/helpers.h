@@ -9,7 +9,6 @@
 #include <linux/aio_abi.h>
 #include <linux/anon_inodes.h>
 #include <linux/blkdev.h>
-#include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/ioprio.h>
 #include <linux/mm.h>
@@ -30,8 +29,6 @@ static const unsigned int RAIO_CONST_RING_GFP =
 static const unsigned long RAIO_CONST_RING_PROT = PROT_READ | PROT_WRITE;
 static const unsigned long RAIO_CONST_RING_MAP = MAP_SHARED | MAP_POPULATE;
 static const unsigned int RAIO_CONST_VM_FAULT_SIGBUS = (__force unsigned int)VM_FAULT_SIGBUS;
-static const int RAIO_CONST_ECANCELED = ECANCELED;
-static const int RAIO_CONST_ETIME = ETIME;
 
 /* linux/fs.h */
 int raio_helper_kiocb_set_rw_flags(struct kiocb *kiocb, __kernel_rwf_t flags, int rw);

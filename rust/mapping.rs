@@ -85,8 +85,9 @@ unsafe extern "C" fn mmap(file: *mut bindings::file, vma: *mut bindings::vm_area
     let object = unsafe { object(file) };
     {
         // SAFETY: The vma is being set up.
-        let vma = unsafe { VmaNew::from_raw(vma) };
-        if vma.end() - vma.start() != object.pages().len() * PAGE_SIZE {
+        let (vma, first) = unsafe { (VmaNew::from_raw(vma), (*vma).vm_pgoff) };
+        // remap_file_pages(2) may come with another part.
+        if first != 0 || vma.end() - vma.start() != object.pages().len() * PAGE_SIZE {
             return EINVAL.to_errno();
         }
         vma.set_dontcopy();
@@ -146,7 +147,7 @@ unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t
 
 /// Maps `object` into the address space of the current task.
 ///
-/// ENOMEM, EMFILE and what mmap(2) says; the object's [`Mapped::unmapped`] is called then.
+/// ENOMEM, ENFILE and what mmap(2) says; the object's [`Mapped::unmapped`] is called then.
 /// Process context, no locks.
 pub(crate) fn map(object: Arc<Context>) -> Result {
     let len = object.pages().len() * PAGE_SIZE;

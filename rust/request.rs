@@ -310,8 +310,9 @@ impl<C: Client> Pool<C> {
 ///
 /// # Invariants
 ///
-/// `slot` is out of its pool, its word's phase is Prep, Done or, in a worker, Queued, and there is
-/// no other `Owned` of it; so its client is alive and its memory valid.
+/// `slot` is out of its pool, its word's phase is Prep, Done, in a worker Queued, or Running inside
+/// [`Self::run_here`], and there is no other `Owned` of it; so its client is alive and its memory
+/// valid.
 pub(crate) struct Owned<C: Client> {
     slot: NonNull<Slot<C>>,
     _client: PhantomData<C>,
@@ -333,7 +334,8 @@ impl<C: Client> Owned<C> {
 
     /// # Safety
     ///
-    /// A step on this slot just said [`Then::Own`], and nothing was made of it yet.
+    /// A step on this slot just said [`Then::Own`], or a work queue that had it just gave it to
+    /// its worker; and nothing was made of it yet.
     pub(super) unsafe fn from_slot(slot: NonNull<Slot<C>>) -> Self {
         // INVARIANT: By the requirement.
         Owned {
@@ -401,15 +403,16 @@ impl<C: Client> Owned<C> {
         }
     }
 
-    /// Begins a run that has no peer: what the caller does now may take its time, and can't be
-    /// completed by anybody else. [`Self::end_run`] ends it.
-    pub(crate) fn begin_run(&self) {
+    /// Runs the request in this task, by `call`: there is no peer, so nobody else can complete it
+    /// meanwhile.
+    ///
+    /// Process context, if `call` needs that.
+    pub(crate) fn run_here(mut self, call: impl FnOnce(&mut Self) -> isize) -> (Self, isize) {
         self.slot().step(Step::Issue);
-    }
-
-    /// Ends a run that [`Self::begin_run`] began.
-    pub(crate) fn end_run(&self) {
+        let result = call(&mut self);
+        // INVARIANT: The phase is Done.
         self.slot().step(Step::Finish);
+        (self, result)
     }
 }
 
@@ -438,7 +441,7 @@ impl<C: Client> Drop for Owned<C> {
 unsafe extern "C" fn work<C: Client>(work: *mut bindings::work_struct) {
     // SAFETY: By the requirement, `work` lies in the `Opaque` of a slot.
     let slot = unsafe { container_of!(Opaque::cast_from(work).cast_mut(), Slot<C>, work) };
-    // SAFETY: The queue owned the request since `Owned::queue`, and gives it to this call.
+    // SAFETY: The queue had the request since `Owned::queue`, and gives it to this call alone.
     let request = unsafe { Owned::from_slot(NonNull::new_unchecked(slot)) };
     C::run(request);
 }

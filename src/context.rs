@@ -14,6 +14,8 @@
 //! 3. `Context::tail` (spinlock, irq): the producer of events.
 //! 4. the wait queue's own.
 //!
+//! `Context::charges` (mutex) is taken with none of them.
+//!
 //! mmap_lock may be held when [`Mapped::moved`] is called, which takes none of them, and is never
 //! taken inside 2 to 4. Nothing is issued under a lock.
 //!

@@ -119,7 +119,8 @@ impl Request {
             res: event_result(result) as i64,
             res2: 0,
         };
-        // Before the event: who sees it finds the file free.
+        // Before the event: who sees it may expect the file to be let go of. (A last reference
+        // that is dropped in an interrupt goes a moment later.)
         self.end_private();
         self.client().publish(event);
     }

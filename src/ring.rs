@@ -26,7 +26,7 @@ const EVENT: usize = size_of::<io_event>();
 // No event lies across two pages.
 const _: () = assert!(HEADER % EVENT == 0 && PAGE_SIZE % EVENT == 0);
 
-/// The most events that a context may ask for, as native aio.
+/// The most events that a context may ask for: a ring of 256 MiB, as in 2.6.
 pub(crate) const MAX_EVENTS: u32 = 0x1000_0000 / EVENT as u32;
 
 /// How large a ring is.

@@ -39,14 +39,12 @@ pub(super) fn issue(mut request: Request, op: Op) {
 /// Runs it. Process context, a worker.
 pub(super) fn run(mut request: Request, datasync: bool) {
     let cred = request.private().cred.take();
-    request.begin_run();
-    let result = match (request.file(), &cred) {
-        (Some(file), Some(cred)) => cred::with(cred, || fs::fsync(file, datasync)),
-        _ => Err(EBADF),
-    };
-    request.end_run();
-    request.complete(match result {
-        Ok(()) => 0,
-        Err(e) => e.to_errno() as isize,
+    let (request, result) = request.run_here(|request| {
+        let result = match (request.file(), &cred) {
+            (Some(file), Some(cred)) => cred::with(cred, || fs::fsync(file, datasync)),
+            _ => Err(EBADF),
+        };
+        result.map_or_else(|e| e.to_errno() as isize, |()| 0)
     });
+    request.complete(result);
 }

@@ -35,7 +35,6 @@ struct raio_ring {
 	__u32	header_length;	/* the events start here */
 };
 
-/* Bits of raio_info.features: opcodes, as 1 << IOCB_CMD_*. */
 /* RAIO_IOC_INFO */
 struct raio_info {
 	__u16	major;
@@ -50,7 +49,7 @@ struct raio_info {
 	__aligned_u64	max_nr;		/* out: fs.raio-max-nr */
 };
 
-/* O_DIRECT requests are in flight when RAIO_IOC_SUBMIT returns. */
+/* raio_info.features: O_DIRECT requests are in flight when RAIO_IOC_SUBMIT returns. */
 #define RAIO_FEATURE_DIRECT		(1U << 0)
 
 /* RAIO_IOC_SETUP */

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The five aio calls: the ioctls of /dev/raio, or native aio's system calls. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+static int fd = -1;
+
+bool is_native(void)
+{
+	static int native = -1;
+
+	if (native < 0) {
+		const char *name = getenv("RAIO_BACKEND");
+
+		native = name && !strcmp(name, "native");
+	}
+	return native;
+}
+
+int raio_fd(void)
+{
+	if (fd < 0)
+		fd = open("/dev/raio", O_RDWR | O_CLOEXEC);
+	return fd;
+}
+
+void raio_close(void)
+{
+	if (fd >= 0)
+		close(fd);
+	fd = -1;
+}
+
+static int result(long ret)
+{
+	return ret < 0 ? -errno : (int)ret;
+}
+
+int raio_ioctl(unsigned int cmd, void *arg)
+{
+	if (raio_fd() < 0)
+		return -errno;
+	return result(ioctl(fd, cmd, arg));
+}
+
+int be_setup(unsigned int nr_events, aio_context_t *ctx)
+{
+	struct raio_setup arg = { .nr_events = nr_events };
+	int ret;
+
+	if (is_native())
+		return result(syscall(SYS_io_setup, nr_events, ctx));
+	arg.ctx_id = *ctx;
+	ret = raio_ioctl(RAIO_IOC_SETUP, &arg);
+	*ctx = arg.ctx_id;
+	return ret;
+}
+
+int be_destroy(aio_context_t ctx)
+{
+	struct raio_destroy arg = { .ctx_id = ctx };
+
+	if (is_native())
+		return result(syscall(SYS_io_destroy, ctx));
+	return raio_ioctl(RAIO_IOC_DESTROY, &arg);
+}
+
+int be_submit(aio_context_t ctx, long nr, struct iocb **iocbpp)
+{
+	struct raio_submit arg = { .ctx_id = ctx, .nr = nr, .iocbpp = (uintptr_t)iocbpp };
+
+	if (is_native())
+		return result(syscall(SYS_io_submit, ctx, nr, iocbpp));
+	return raio_ioctl(RAIO_IOC_SUBMIT, &arg);
+}
+
+int be_cancel(aio_context_t ctx, struct iocb *iocb, struct io_event *event)
+{
+	struct raio_cancel arg = {
+		.ctx_id = ctx, .iocb = (uintptr_t)iocb, .result = (uintptr_t)event,
+	};
+
+	if (is_native())
+		return result(syscall(SYS_io_cancel, ctx, iocb, event));
+	return raio_ioctl(RAIO_IOC_CANCEL, &arg);
+}
+
+int be_getevents(aio_context_t ctx, long min_nr, long nr, struct io_event *events,
+		 const struct __kernel_timespec *timeout)
+{
+	struct raio_getevents arg = {
+		.ctx_id = ctx, .min_nr = min_nr, .nr = nr, .events = (uintptr_t)events,
+		.timeout = (uintptr_t)timeout,
+	};
+
+	if (is_native())
+		return result(syscall(SYS_io_getevents, ctx, min_nr, nr, events, timeout));
+	return raio_ioctl(RAIO_IOC_GETEVENTS, &arg);
+}
+
+static unsigned long sysctl_value(const char *suffix)
+{
+	unsigned long value = 0;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/sys/fs/%s-%s", is_native() ? "aio" : "raio", suffix);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%lu", &value) != 1)
+		value = 0;
+	fclose(file);
+	return value;
+}
+
+unsigned long be_nr(void)
+{
+	return sysctl_value("nr");
+}
+
+unsigned long be_max_nr(void)
+{
+	return sysctl_value("max-nr");
+}
+
+bool be_present(void)
+{
+	if (is_native())
+		return be_destroy(0) == -EINVAL;
+	return access("/dev/raio", R_OK | W_OK) == 0;
+}

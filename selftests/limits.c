@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Description: the limits of setup: fs.raio-max-nr and RLIMIT_MEMLOCK hold, and
+ * what a context was charged for is given back when it goes.
+ */
+#define _GNU_SOURCE
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#define NOBODY 65534
+
+TEST(nr_counts)
+{
+	unsigned long before = be_nr();
+	aio_context_t first, second;
+
+	first = new_context(100);
+	EXPECT_EQ(before + 100, be_nr());
+	second = new_context(7);
+	EXPECT_EQ(before + 107, be_nr());
+	EXPECT_EQ(0, be_destroy(first));
+	EXPECT_EQ(before + 7, be_nr());
+	EXPECT_EQ(0, be_destroy(second));
+	EXPECT_EQ(before, be_nr());
+}
+
+TEST(failed_setup_counts_nothing)
+{
+	unsigned long before = be_nr();
+	aio_context_t ctx = 0;
+
+	EXPECT_EQ(-EINVAL, be_setup(0, &ctx));
+	EXPECT_EQ(-EAGAIN, be_setup(be_max_nr() + 1, &ctx));
+	EXPECT_EQ(before, be_nr());
+}
+
+TEST(max_nr)
+{
+	unsigned long before = be_nr(), left = be_max_nr() - before;
+	unsigned int count = 0, part;
+	aio_context_t ctx[33] = { 0 };
+
+	if (left > 1 << 20)
+		SKIP("the limit is too high to be reached: %lu", be_max_nr());
+	while (left) {
+		part = left < 32768 ? left : 32768;
+		ctx[count++] = new_context(part);
+		left -= part;
+	}
+	EXPECT_EQ(be_max_nr(), be_nr());
+	EXPECT_EQ(-EAGAIN, be_setup(1, &ctx[count]));
+	EXPECT_EQ(be_max_nr(), be_nr());
+	EXPECT_EQ(0, be_destroy(ctx[--count]));
+	ctx[count] = 0;
+	EXPECT_EQ(0, be_setup(1, &ctx[count]));
+	for (part = 0; part <= count; part++)
+		EXPECT_EQ(0, be_destroy(ctx[part]));
+	EXPECT_EQ(before, be_nr());
+}
+
+static long pinned(void)
+{
+	return status_kib("VmPin") + status_kib("VmLck");
+}
+
+TEST_RAIO(ring_is_accounted, "its ring is page cache that counts for nothing")
+{
+	long before = pinned(), charged;
+	aio_context_t ctx = new_context(4096);
+
+	charged = pinned() - before;
+	EXPECT_LE(4096 * sizeof(struct io_event) / 1024, charged);
+	EXPECT_EQ(mapping_size(ctx) / 1024, charged);
+	EXPECT_EQ(0, be_destroy(ctx));
+	EXPECT_EQ(before, pinned());
+}
+
+TEST_RAIO(memlock, "its ring is not charged to RLIMIT_MEMLOCK")
+{
+	struct rlimit limit = { .rlim_cur = 128 << 10, .rlim_max = 128 << 10 };
+	aio_context_t big = 0, small = 0, other = 0;
+	long before = pinned();
+
+	if (geteuid())
+		SKIP("needs root, to give up CAP_IPC_LOCK");
+	ASSERT_LE(0, raio_fd());
+	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
+	ASSERT_EQ(0, setresuid(NOBODY, NOBODY, NOBODY));
+
+	EXPECT_EQ(-ENOMEM, be_setup(32768, &big));
+	EXPECT_EQ(before, pinned());
+	EXPECT_EQ(0, be_setup(2048, &small));
+	EXPECT_EQ(-ENOMEM, be_setup(2048, &other));
+	EXPECT_EQ(0, be_destroy(small));
+	EXPECT_EQ(0, be_setup(2048, &other));
+	EXPECT_EQ(0, be_destroy(other));
+	EXPECT_EQ(before, pinned());
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A null_blk device whose requests take as long as the test wants.  It is
+ * removed by nullb_remove(), or by the harness when the test is dead.
+ */
+#ifndef RAIO_NULLB_H
+#define RAIO_NULLB_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct nullb_options {
+	unsigned int size_mb;
+	unsigned long completion_nsec;
+	unsigned int hw_queue_depth;	/* 0: 128 */
+	bool memory_backed;		/* it keeps what was written */
+};
+
+struct nullb {
+	char name[32];
+	char dev[48];			/* path of the block device */
+};
+
+/* Skips the test where there is no null_blk. */
+void nullb_create(struct nullb *nullb, const struct nullb_options *options);
+void nullb_remove(struct nullb *nullb);
+/* Opened O_DIRECT. */
+int nullb_open(const struct nullb *nullb, bool write);
+/* Requests that the driver holds now. */
+unsigned int nullb_inflight(const struct nullb *nullb);
+/* All devices that this process has created. */
+void nullb_remove_all(pid_t creator);
+
+#endif /* RAIO_NULLB_H */

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Description: the ring's mapping is the context: it stays whole and not
+ * executable, moves as a whole, and takes the context with it when it goes.
+ */
+#define _GNU_SOURCE
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#define WHY "its ring is an ordinary mapping, beside the context"
+#define EVENTS 1000
+
+static size_t page;
+
+static aio_context_t new_ring(char **ring, size_t *size)
+{
+	aio_context_t ctx = new_context(EVENTS);
+
+	page = getpagesize();
+	*ring = (char *)ctx;
+	*size = mapping_size(ctx);
+	ASSERT_LE(4 * page, *size);
+	return ctx;
+}
+
+static void expect_works(aio_context_t ctx)
+{
+	static char buf[1];
+	struct iocb iocb;
+
+	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
+	EXPECT_EQ(1, run_one(ctx, &iocb));
+}
+
+TEST_RAIO(partial_munmap, WHY)
+{
+	char *ring;
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size);
+
+	EXPECT_EQ(-1, munmap(ring, page));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, munmap(ring + size - page, page));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, munmap(ring + page, page));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(size, mapping_size(ctx));
+	expect_works(ctx);
+}
+
+TEST_RAIO(mprotect, WHY)
+{
+	char *ring;
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size);
+
+	EXPECT_EQ(-1, mprotect(ring, size, PROT_READ | PROT_EXEC));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(-1, mprotect(ring, page, PROT_READ));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(size, mapping_size(ctx));
+	expect_works(ctx);
+}
+
+/* The kernel does not need the program's right to write. */
+TEST_RAIO(whole_read_only, WHY)
+{
+	char *ring;
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size);
+
+	if (mprotect(ring, size, PROT_READ) == 0)
+		expect_works(ctx);
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+TEST_RAIO(mremap_size, WHY)
+{
+	char *ring;
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size);
+
+	EXPECT_TRUE(mremap(ring, size, size - page, 0) == MAP_FAILED);
+	EXPECT_EQ(EINVAL, errno);
+	/* growing is EFAULT for a mapping that must not expand */
+	EXPECT_TRUE(mremap(ring, size, size + page, MREMAP_MAYMOVE) == MAP_FAILED);
+	EXPECT_TRUE(errno == EINVAL || errno == EFAULT);
+	EXPECT_TRUE(mremap(ring, page, page, MREMAP_MAYMOVE | MREMAP_FIXED,
+			   guarded_buffer(page)) == MAP_FAILED);
+	EXPECT_EQ(size, mapping_size(ctx));
+	expect_works(ctx);
+}
+
+/* The new address is the id, the old one is none. */
+TEST(mremap_move)
+{
+	char *ring;
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size), moved;
+	void *target = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct io_event event;
+	struct iocb iocb;
+	char buf[1];
+
+	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	moved = (aio_context_t)mremap(ring, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target);
+	ASSERT_EQ((uintptr_t)target, moved);
+	EXPECT_EQ(-EINVAL, be_submit(ctx, 0, NULL));
+	EXPECT_EQ(-EINVAL, be_destroy(ctx));
+	ASSERT_EQ(1, events_wait(moved, &event, 1));
+	EXPECT_EQ((uintptr_t)&iocb, event.obj);
+	expect_works(moved);
+	EXPECT_EQ(0, be_destroy(moved));
+	EXPECT_EQ(0, mapping_size(moved));
+}
+
+TEST_RAIO(madvise, WHY)
+{
+	char *ring;
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size);
+	struct iocb iocb;
+	char buf[1], *copy = guarded_buffer(size);
+
+	EXPECT_EQ(-1, madvise(ring, size, MADV_DOFORK));
+	EXPECT_EQ(EINVAL, errno);
+
+	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
+	EXPECT_EQ(1, run_one(ctx, &iocb));
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	memcpy(copy, ring, size);
+	EXPECT_EQ(0, madvise(ring, size, MADV_DONTNEED));
+	EXPECT_EQ(0, memcmp(copy, ring, size));
+	/* it is the same memory still, not a copy */
+	EXPECT_EQ(1, ring_reap(ring_of(ctx), (struct io_event *)copy, 2));
+	expect_works(ctx);
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+TEST_RAIO(whole_munmap, WHY)
+{
+	unsigned long before = be_nr();
+	long pinned = status_kib("VmPin");
+	char *ring;
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size);
+	struct io_event event;
+
+	EXPECT_EQ(before + EVENTS, be_nr());
+	EXPECT_EQ(0, munmap(ring, size));
+	EXPECT_EQ(before, be_nr());
+	EXPECT_EQ(pinned, status_kib("VmPin"));
+	EXPECT_EQ(-EINVAL, be_submit(ctx, 0, NULL));
+	EXPECT_EQ(-EINVAL, events_now(ctx, &event, 1));
+	EXPECT_EQ(-EINVAL, be_destroy(ctx));
+}
+
+/* A mapping over it, and a munmap of more than it, are munmaps too. */
+TEST_RAIO(mapped_over, WHY)
+{
+	unsigned long before = be_nr();
+	char *ring;
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size);
+
+	ASSERT_TRUE(mmap(ring, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == ring);
+	EXPECT_EQ(before, be_nr());
+	EXPECT_EQ(-EINVAL, be_destroy(ctx));
+	memset(ring, 0xff, size);
+	EXPECT_EQ(-EINVAL, be_submit(ctx, 0, NULL));
+}

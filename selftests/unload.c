@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Description: the module can't be unloaded under an open /dev/raio, nor under
+ * a context whose door was closed.
+ */
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+/* The negative errno; if it succeeds there is no module for the next tests. */
+static int unload(void)
+{
+	return syscall(SYS_delete_module, "raio", O_NONBLOCK) ? -errno : 0;
+}
+
+static void need_root(void)
+{
+	if (geteuid())
+		SKIP("needs root, to try to unload");
+}
+
+TEST_RAIO(open_fd, "it is no module")
+{
+	need_root();
+	ASSERT_LE(0, raio_fd());
+	EXPECT_EQ(-EWOULDBLOCK, unload());
+}
+
+TEST_RAIO(context_without_fd, "it is no module")
+{
+	aio_context_t ctx;
+
+	need_root();
+	ctx = new_context(1);
+	raio_close();
+	EXPECT_EQ(-EWOULDBLOCK, unload());
+	EXPECT_EQ(0, be_destroy(ctx));
+}

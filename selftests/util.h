@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What several tests need: files, iocbs, the ring, /proc, signals, memory. */
+#ifndef RAIO_UTIL_H
+#define RAIO_UTIL_H
+
+#include <linux/aio_abi.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define ARRAY_SIZE(_a)	(sizeof(_a) / sizeof((_a)[0]))
+#define DIRECT_ALIGN	4096
+
+/* A context that the test can't do without. */
+aio_context_t new_context(unsigned int nr_events);
+
+/* An unlinked file in RAIO_TEST_DIR with that many bytes of fill_pattern(). */
+int new_file(size_t size);
+/* Another open of the same file; -errno if it can't. */
+int reopen(int fd, int flags);
+/* The byte at each offset is a function of the offset and the seed. */
+void fill_pattern(void *buf, size_t size, uint64_t offset, unsigned int seed);
+bool is_pattern(const void *buf, size_t size, uint64_t offset, unsigned int seed);
+
+/* Memory for O_DIRECT, and memory that has an inaccessible page behind it. */
+void *aligned_buffer(size_t size);
+void *guarded_buffer(size_t size);
+/* A page that can be read only; it holds a copy of those bytes. */
+void *read_only_copy(const void *bytes, size_t size);
+
+void prep(struct iocb *iocb, unsigned int opcode, int fd, void *buf, size_t size, int64_t offset);
+/* One request: its event, or the error of its submit. */
+int submit_one(aio_context_t ctx, struct iocb *iocb);
+int64_t run_one(aio_context_t ctx, struct iocb *iocb);
+/* Takes what is there now, without waiting. */
+int events_now(aio_context_t ctx, struct io_event *events, long nr);
+/* Waits for exactly that many. */
+int events_wait(aio_context_t ctx, struct io_event *events, long nr);
+
+/* Consumes events as libaio and fio do, without a call. */
+struct raio_ring *ring_of(aio_context_t ctx);
+struct io_event *ring_events(struct raio_ring *ring);
+unsigned int ring_reap(struct raio_ring *ring, struct io_event *events, unsigned int max);
+
+/* The size of the mapping that starts there, 0 if there is none. */
+size_t mapping_size(uintptr_t address);
+/* A figure of /proc/self/status in KiB: "VmPin", "VmLck". */
+long status_kib(const char *name);
+/* Returns when that thread sleeps interruptibly. */
+void wait_asleep(pid_t tid);
+pid_t thread_id(void);
+/* A handler that does nothing, with or without SA_RESTART. */
+void catch_signal(int signal, int flags);
+
+pid_t test_fork(void);
+/* The exit status, or 128 + the signal that killed it. */
+int test_wait(pid_t pid);
+
+/* RAIO_STRESS times that. */
+unsigned long stress_count(unsigned long count);
+unsigned int random_number(unsigned int *state);
+uint64_t now_ns(void);
+
+#endif /* RAIO_UTIL_H */
