@@ -10,7 +10,8 @@ use super::{
     request::{
         self,
         Client,
-        Owned, //
+        Owned,
+        Slot, //
     }, //
 };
 use crate::state::{
@@ -24,7 +25,10 @@ use kernel::{
         LocalFile, //
     },
     prelude::*,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        atomic::ordering::Relaxed, //
+    }, //
 };
 
 /// Which way data goes.
@@ -54,31 +58,33 @@ pub(crate) enum Issued<C: Client> {
     InFlight,
 }
 
-/// The file behind `fd` of the current task. EBADF if there is none. Process context.
+/// The file behind `fd` of the current task. EBADF if there is none.
+///
+/// Process context, in an ioctl.
 pub(crate) fn fget(fd: u32) -> Result<ARef<File>> {
     let file = LocalFile::fget(fd).map_err(|_| EBADF)?;
-    // SAFETY: All callers are ioctls of `/dev/raio`, and ioctl(2) uses `fdget()`: there is no
-    // `fdget_pos()` on this thread.
+    // SAFETY: ioctl(2) uses `fdget()`: there is no `fdget_pos()` on this thread.
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 
 fn operations(file: &File) -> &bindings::file_operations {
-    // SAFETY: A file that is open has operations, and they do not change.
-    unsafe { &*(*file.as_ptr()).f_op }
+    // SAFETY: A file that is open has operations. A hang-up may replace them by another table,
+    // but all of them live for as long as the file holds their module.
+    unsafe { &*(&raw const (*file.as_ptr()).f_op).read_volatile() }
 }
 
 /// Whether `file` is open for `direction`. Any context.
-pub(crate) fn is_open_for(file: &File, direction: Direction) -> bool {
+fn is_open_for(file: &File, direction: Direction) -> bool {
     let bit = match direction {
         Direction::Read => bindings::FMODE_READ,
         Direction::Write => bindings::FMODE_WRITE,
     };
-    // SAFETY: The file is valid. These bits of `f_mode` do not change while it is open.
-    unsafe { (*file.as_ptr()).f_mode & bit != 0 }
+    // SAFETY: The file is valid. Other bits of the word may change, not these.
+    unsafe { (&raw const (*file.as_ptr()).f_mode).read_volatile() & bit != 0 }
 }
 
 /// Whether `file` can transfer in `direction` asynchronously. Any context.
-pub(crate) fn has_iter(file: &File, direction: Direction) -> bool {
+fn has_iter(file: &File, direction: Direction) -> bool {
     match direction {
         Direction::Read => operations(file).read_iter.is_some(),
         Direction::Write => operations(file).write_iter.is_some(),
@@ -114,15 +120,18 @@ impl<C: Client> Owned<C> {
     ) -> Result {
         let file = self.file().ok_or(EBADF)?.as_ptr();
         let kiocb = self.slot().kiocb.get();
+        // SAFETY: We own the request.
+        unsafe { *self.slot().prepared.get() = None };
         // SAFETY: We own the request, so kiocb and iterator are ours, and `file` is a reference
         // that the request holds for longer than any peer holds the kiocb. The remaining fields
-        // of the kiocb are of no meaning without their flags.
+        // of the kiocb are of no meaning without their flags. fcntl(2) may change the file's
+        // flags meanwhile.
         unsafe {
             *kiocb = bindings::kiocb {
                 ki_filp: file,
                 ki_pos: pos,
                 ki_complete: Some(request::ki_complete::<C>),
-                ki_flags: (*file).f_iocb_flags as c_int,
+                ki_flags: (&raw const (*file).f_iocb_flags).read_volatile() as c_int,
                 ki_ioprio: bindings::raio_helper_get_current_ioprio(),
                 ..pin_init::zeroed()
             };
@@ -158,90 +167,96 @@ impl<C: Client> Owned<C> {
                 file.as_ptr(),
                 &raw const (*kiocb).ki_pos,
                 len,
-            ))
+            ))?;
+            *self.slot().prepared.get() = Some(direction);
         }
+        Ok(())
     }
 
-    /// Calls the file's `read_iter` or `write_iter` for a request that [`Self::prep_rw`] prepared
-    /// for the same direction.
+    /// Calls the file's `read_iter` or `write_iter` for a request that [`Self::prep_rw`] prepared;
+    /// EINVAL is the result if it did not.
     ///
     /// Process context, in the address space that the buffer is in. Sleeps as the file does.
-    pub(crate) fn issue_rw(self, direction: Direction) -> Issued<C> {
-        let Some(call) = self.file().and_then(|file| match direction {
+    pub(crate) fn issue_rw(self) -> Issued<C> {
+        let invalid = EINVAL.to_errno() as isize;
+        // SAFETY: We own the request.
+        let prepared = unsafe { (*self.slot().prepared.get()).take() };
+        let (Some(direction), Some(file)) = (prepared, self.file()) else {
+            return Issued::Over(self, invalid);
+        };
+        let Some(call) = (match direction {
             Direction::Read => operations(file).read_iter,
             Direction::Write => operations(file).write_iter,
         }) else {
-            return Issued::Over(self, EINVAL.to_errno() as isize);
+            return Issued::Over(self, invalid);
         };
 
-        let slot = self.pass_on(Step::Issue);
+        let slot_ptr = match self.pass_on(Step::Issue) {
+            Ok(slot) => slot,
+            Err(request) => return Issued::Over(request, invalid),
+        };
         // SAFETY: The run has the request until its step below, so the slot is valid.
-        let (kiocb, iter) = unsafe { (slot.as_ref().kiocb.get(), slot.as_ref().iter.get()) };
-        // SAFETY: Both are initialised by `prep_rw`, and `call` is an operation of the file that
-        // the kiocb holds. The kiocb lives until both owners have let go of it.
+        let slot = unsafe { slot_ptr.as_ref() };
+        // SAFETY: `prep_rw` initialised kiocb and iterator, for the file that the request still
+        // has and for this direction, or `prepared` would not say so. `call` is an operation of
+        // that file. Both live until both owners have let go of the request.
         let result = unsafe {
             if direction == Direction::Write {
-                start_write(kiocb);
+                start_write(slot);
             }
-            call(kiocb, iter)
+            call(slot.kiocb.get(), slot.iter.get())
         };
 
-        // SAFETY: As above.
-        let step = |step| unsafe { slot.as_ref() }.step(step);
         if result == -(bindings::EIOCBQUEUED as isize) {
-            match step(Step::Leave) {
+            match slot.step(Step::Leave) {
                 Some(Then::Own) => {
                     // SAFETY: The step just said so.
-                    let request = unsafe { Owned::from_slot(slot) };
+                    let request = unsafe { Owned::from_slot(slot_ptr) };
                     let result = request.slot().result();
                     Issued::Over(request, result)
                 }
                 _ => Issued::InFlight,
             }
         } else {
-            // SAFETY: There is no peer, so the run alone has the kiocb.
-            unsafe { end_write(kiocb) };
-            match step(Step::Finish) {
+            // A driver that called `ki_complete` as well is broken, and still lets go of the
+            // request only once more.
+            kernel::warn_on!(slot.peer_done());
+            // SAFETY: The run still has the request.
+            unsafe { end_write(slot) };
+            match slot.step(Step::Finish) {
                 // SAFETY: The step just said so.
-                Some(Then::Own) => Issued::Over(unsafe { Owned::from_slot(slot) }, result),
-                // The driver returned a result and called `ki_complete` as well. Which of them
-                // will touch the kiocb again is anybody's guess: it is not used any more.
-                _ => {
-                    kernel::warn_on!(true);
-                    Issued::InFlight
-                }
+                Some(Then::Own) => Issued::Over(unsafe { Owned::from_slot(slot_ptr) }, result),
+                _ => Issued::InFlight,
             }
         }
     }
 }
 
-/// Takes the file system's freeze protection for a write to a regular file.
+/// Marks a write, and takes the file system's freeze protection if it is one to a regular file.
 ///
 /// # Safety
 ///
-/// `kiocb` is initialised, of a file that the caller keeps open, and the caller's.
-unsafe fn start_write(kiocb: *mut bindings::kiocb) {
+/// The caller owns the request, whose kiocb is initialised for a file that the request has.
+unsafe fn start_write<C: Client>(slot: &Slot<C>) {
+    let kiocb = slot.kiocb.get();
     // SAFETY: By the requirement.
     unsafe {
         if bindings::raio_helper_is_reg((*kiocb).ki_filp) {
             bindings::raio_helper_kiocb_start_write(kiocb);
+            slot.protected.store(true, Relaxed);
         }
         (*kiocb).ki_flags |= bindings::IOCB_WRITE;
     }
 }
 
-/// Gives back what [`start_write`] took, if it was called.
+/// Gives back the protection that [`start_write`] took, once. Any context.
 ///
 /// # Safety
 ///
-/// As for [`start_write`], and called once at the end of the transfer.
-pub(super) unsafe fn end_write(kiocb: *mut bindings::kiocb) {
-    // SAFETY: By the requirement. IOCB_WRITE is set by `start_write` alone.
-    unsafe {
-        if (*kiocb).ki_flags & bindings::IOCB_WRITE != 0
-            && bindings::raio_helper_is_reg((*kiocb).ki_filp)
-        {
-            bindings::raio_helper_kiocb_end_write(kiocb);
-        }
+/// The caller is an owner of the request, whose kiocb is initialised for a file that it has.
+pub(super) unsafe fn end_write<C: Client>(slot: &Slot<C>) {
+    if slot.protected.load(Relaxed) && slot.protected.xchg(false, Relaxed) {
+        // SAFETY: By the requirement, and nobody else ends it.
+        unsafe { bindings::raio_helper_kiocb_end_write(slot.kiocb.get()) };
     }
 }

@@ -11,11 +11,7 @@
 //! C headers: [`include/linux/anon_inodes.h`](srctree/include/linux/anon_inodes.h),
 //! [`include/linux/mm.h`](srctree/include/linux/mm.h)
 
-use super::{
-    bindings,
-    mm::SharedPages, //
-};
-use crate::context::Context;
+use super::bindings;
 use kernel::{
     current,
     error::from_err_ptr,
@@ -33,17 +29,12 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
-/// An object that can be mapped.
-pub(crate) trait Mapped: Send + Sync + Sized + 'static {
-    /// What the program sees.
-    fn pages(&self) -> &SharedPages;
-
-    /// The mapping is, or will be in a moment, at `address`. Under mmap_lock: may not sleep on it.
-    fn moved(&self, address: usize);
-
-    /// The mapping is gone. Process context, no locks, sleeps.
-    fn unmapped(this: Arc<Self>);
-}
+/// The type of the objects. It has
+///
+/// - `pages()`: what the program sees;
+/// - `moved(address)`: the mapping is, or will be in a moment, there. Called under mmap_lock;
+/// - `unmapped(this)`: the mapping is gone. Called in process context without locks, may sleep.
+type Object = crate::context::Context;
 
 struct Operations {
     file: bindings::file_operations,
@@ -72,9 +63,9 @@ static OPERATIONS: Operations = Operations {
 /// # Safety
 ///
 /// `file` was made by [`map`], and is not released while the result is used.
-unsafe fn object<'a>(file: *mut bindings::file) -> ArcBorrow<'a, Context> {
+unsafe fn object<'a>(file: *mut bindings::file) -> ArcBorrow<'a, Object> {
     // SAFETY: `map` put it there with `into_foreign`, and `release` takes it away.
-    unsafe { <Arc<Context>>::borrow((*file).private_data) }
+    unsafe { <Arc<Object>>::borrow((*file).private_data) }
 }
 
 /// # Safety
@@ -107,8 +98,8 @@ unsafe extern "C" fn mmap(file: *mut bindings::file, vma: *mut bindings::vm_area
 /// As for `file_operations.release`.
 unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
     // SAFETY: `map` put it there, and nobody uses the file after its release.
-    let object = unsafe { <Arc<Context>>::from_foreign((*file).private_data) };
-    Mapped::unmapped(object);
+    let object = unsafe { <Arc<Object>>::from_foreign((*file).private_data) };
+    Object::unmapped(object);
     0
 }
 
@@ -140,16 +131,16 @@ unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t
     let Some(page) = object.pages().get(index) else {
         return bindings::VM_FAULT_SIGBUS;
     };
-    // SAFETY: The fault handler returns a page by its reference.
+    // SAFETY: The reference that `get` took goes to the page table with the page.
     unsafe { (*vmf).page = page };
     0
 }
 
 /// Maps `object` into the address space of the current task.
 ///
-/// ENOMEM, ENFILE and what mmap(2) says; the object's [`Mapped::unmapped`] is called then.
+/// ENOMEM, ENFILE and what mmap(2) says; the object's `unmapped` is called then.
 /// Process context, no locks.
-pub(crate) fn map(object: Arc<Context>) -> Result {
+pub(crate) fn map(object: Arc<Object>) -> Result {
     let len = object.pages().len() * PAGE_SIZE;
     let private = object.into_foreign();
     // SAFETY: Name and table are static. The file takes over `private`.
@@ -165,7 +156,7 @@ pub(crate) fn map(object: Arc<Context>) -> Result {
         Ok(file) => file,
         Err(e) => {
             // SAFETY: There is no file that has it.
-            Mapped::unmapped(unsafe { <Arc<Context>>::from_foreign(private) });
+            Object::unmapped(unsafe { <Arc<Object>>::from_foreign(private) });
             return Err(e);
         }
     };
@@ -183,7 +174,7 @@ pub(crate) fn map(object: Arc<Context>) -> Result {
 /// The object whose mapping in the current task's address space starts at `address`.
 ///
 /// Process context, no locks; sleeps if somebody changes the address space.
-pub(crate) fn lookup(address: usize) -> Option<Arc<Context>> {
+pub(crate) fn lookup(address: usize) -> Option<Arc<Object>> {
     let current = current!();
     let mm = current.mm()?;
     if let Some(vma) = mm.lock_vma_under_rcu(address) {
@@ -194,7 +185,7 @@ pub(crate) fn lookup(address: usize) -> Option<Arc<Context>> {
     object_of(vma, address)
 }
 
-fn object_of(vma: &VmaRef, address: usize) -> Option<Arc<Context>> {
+fn object_of(vma: &VmaRef, address: usize) -> Option<Arc<Object>> {
     // SAFETY: The vma is locked, so valid.
     let (operations, file) = unsafe { ((*vma.as_ptr()).vm_ops, (*vma.as_ptr()).vm_file) };
     if vma.start() != address || !core::ptr::eq(operations, &raw const OPERATIONS.vma) {
@@ -208,7 +199,7 @@ fn object_of(vma: &VmaRef, address: usize) -> Option<Arc<Context>> {
 ///
 /// A program that unmaps the object and maps something else there, just now and from another
 /// thread, may lose that instead.
-pub(crate) fn unmap(object: &Arc<Context>, address: usize) {
+pub(crate) fn unmap(object: &Arc<Object>, address: usize) {
     if lookup(address).is_some_and(|there| Arc::ptr_eq(&there, object)) {
         // SAFETY: Unmaps memory of the program, as its munmap(2) would.
         unsafe { bindings::vm_munmap(address, object.pages().len() * PAGE_SIZE) };

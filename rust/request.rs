@@ -14,7 +14,10 @@
 //! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h) (`struct kiocb`),
 //! [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h) (`struct work_struct`)
 
-use super::bindings;
+use super::{
+    bindings,
+    fs::Direction, //
+};
 use crate::state::{
     Step,
     Then,
@@ -23,6 +26,7 @@ use crate::state::{
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
+    mem::ManuallyDrop,
     ptr::NonNull, //
 };
 use kernel::{
@@ -70,15 +74,20 @@ pub(crate) trait Client: Send + Sync + Sized + 'static {
 
 /// A request, as it lies in memory.
 ///
-/// `word` says who may touch what: `kiocb`, `iter`, `file` and `private` belong to the owner, and
+/// `word` says who may touch what: `kiocb`, `iter`, `file`, `prepared` and `private` belong to the
+/// owner, and
 /// during the issue call to the file's code; `work` to the work queue while the phase is Queued;
 /// `next` to the list that the request is on.
 pub(super) struct Slot<C: Client> {
     pub(super) kiocb: Opaque<bindings::kiocb>,
     pub(super) iter: Opaque<bindings::iov_iter>,
     work: Opaque<bindings::work_struct>,
-    pub(super) file: UnsafeCell<Option<ARef<File>>>,
+    file: UnsafeCell<Option<ARef<File>>>,
     private: UnsafeCell<C::Private>,
+    /// What `Owned::prep_rw` prepared it for, if it did.
+    pub(super) prepared: UnsafeCell<Option<Direction>>,
+    /// Whether a write has the file system's freeze protection.
+    pub(super) protected: Atomic<bool>,
     word: Atomic<u32>,
     /// What the driver passed to `ki_complete`.
     result: Atomic<isize>,
@@ -101,6 +110,8 @@ impl<C: Client> Slot<C> {
             work: Opaque::zeroed(),
             file: UnsafeCell::new(None),
             private: UnsafeCell::new(C::Private::default()),
+            prepared: UnsafeCell::new(None),
+            protected: Atomic::new(false),
             word: Atomic::new(Word::FREE.0),
             result: Atomic::new(0),
             next: Atomic::new(NONE),
@@ -122,6 +133,15 @@ impl<C: Client> Slot<C> {
         }
     }
 
+    fn word(&self) -> Word {
+        Word(self.word.load(Relaxed))
+    }
+
+    /// Whether the driver has called `ki_complete` during the issue call.
+    pub(super) fn peer_done(&self) -> bool {
+        self.word().peer_done()
+    }
+
     /// What the driver passed to `ki_complete`; the step that said so orders it.
     pub(super) fn result(&self) -> isize {
         self.result.load(Relaxed)
@@ -133,6 +153,10 @@ type Chunk<C> = KVec<Slot<C>>;
 /// The requests of a client.
 pub(crate) struct Pool<C: Client> {
     chunks: KVVec<SetOnce<Chunk<C>>>,
+    /// How many of them there are. Only grows, and only by [`Self::grow`].
+    grown: Atomic<usize>,
+    /// Requests that [`Self::close`] got back.
+    closed: Atomic<usize>,
     /// Requests that came back, the last first: a list by `Slot::next`.
     returned: Atomic<u32>,
     /// [`Self::EMPTY`], [`Self::HELD`] or [`Self::CLOSED`].
@@ -140,19 +164,17 @@ pub(crate) struct Pool<C: Client> {
 }
 
 /// The free requests of a pool that whoever submits takes from, under the submitter's lock.
+///
+/// A list of indices, and no authority: with the list of another pool no request is found, or the
+/// free one of that index.
 pub(crate) struct FreeList {
     head: u32,
-    chunks: usize,
-    closed: usize,
 }
 
 impl FreeList {
+    /// An empty list.
     pub(crate) fn new() -> Self {
-        FreeList {
-            head: NONE,
-            chunks: 0,
-            closed: 0,
-        }
+        FreeList { head: NONE }
     }
 }
 
@@ -177,6 +199,8 @@ impl<C: Client> Pool<C> {
         }
         Ok(Pool {
             chunks,
+            grown: Atomic::new(0),
+            closed: Atomic::new(0),
             returned: Atomic::new(NONE),
             client: Atomic::new(Self::EMPTY),
         })
@@ -220,12 +244,15 @@ impl<C: Client> Pool<C> {
         if !core::ptr::eq(client.pool(), self) || self.client.load(Relaxed) == Self::CLOSED {
             return Err(EINVAL);
         }
-        let place = self.chunks.get(free.chunks).ok_or(EAGAIN)?;
-        let first = u32::try_from(free.chunks * CHUNK)?;
+        let grown = self.grown.load(Relaxed);
+        let place = self.chunks.get(grown).ok_or(EAGAIN)?;
+        let first = u32::try_from(grown * CHUNK)?;
+        // As `Arc::from_raw` in `close` will want it.
+        let client_ptr = NonNull::new(Arc::as_ptr(client).cast_mut()).ok_or(EINVAL)?;
 
         let mut chunk = Chunk::with_capacity(CHUNK, GFP_KERNEL_ACCOUNT)?;
         for index in first..first + CHUNK as u32 {
-            let slot = Slot::new(NonNull::from(&**client), index);
+            let slot = Slot::new(client_ptr, index);
             slot.next.store(index + 1, Relaxed);
             chunk.push_within_capacity(slot).map_err(|_| ENOMEM)?;
         }
@@ -237,9 +264,6 @@ impl<C: Client> Pool<C> {
             // does not move any more.
             unsafe { bindings::raio_helper_init_work(slot.work.get(), Some(work::<C>)) };
         }
-        if !place.populate(chunk) {
-            return Err(EINVAL);
-        }
         if self
             .client
             .cmpxchg(Self::EMPTY, Self::HELD, Relaxed)
@@ -248,8 +272,13 @@ impl<C: Client> Pool<C> {
             // What the requests' `client` relies on. `close` takes it back.
             let _ = Arc::into_raw(client.clone());
         }
+        // Before there is a request that could be taken, so that `close` misses none.
+        self.grown.add(1, Relaxed);
+        if !place.populate(chunk) {
+            // Without the submitter's lock, somebody else did. The pool is never closed then.
+            return Err(EINVAL);
+        }
         free.head = first;
-        free.chunks += 1;
         Ok(())
     }
 
@@ -262,42 +291,40 @@ impl<C: Client> Pool<C> {
             while let Some(request) = self.pop(free) {
                 // It stays out: nobody can take it again.
                 core::mem::forget(request);
-                free.closed += 1;
+                self.closed.add(1, Relaxed);
             }
             free.head = self.returned.xchg(NONE, Acquire);
             if free.head == NONE {
                 break;
             }
         }
-        if free.closed < free.chunks * CHUNK {
+        if self.closed.load(Relaxed) < self.grown.load(Relaxed) * CHUNK {
             return false;
         }
         if self.client.xchg(Self::CLOSED, Full) == Self::HELD {
             // All chunks have one client, see `grow`.
             if let Some(slot) = self.slot(0) {
                 // SAFETY: `grow` made this reference with `into_raw`, once, and it is taken back
-                // once. No request is out, nor will be, so nobody relies on it: whoever gave
-                // the last one back did so as its last access.
+                // once. All requests that there are were closed, each once since it stays out,
+                // so nobody relies on it: whoever gave the last one back did so as its last
+                // access.
                 drop(unsafe { Arc::from_raw(slot.client.as_ptr()) });
             }
         }
         true
     }
 
-    /// Asks for the cancellation of request `index`, if it is out, in the generation that `mask`
-    /// and `generation` name, and `matches` says yes.
-    ///
-    /// False if there is no such request. Any context.
-    pub(crate) fn cancel(
+    /// Whether request `index` is in flight in the generation that `generation` and `mask` name,
+    /// and `matches` says yes. Any context.
+    pub(crate) fn is_in_flight(
         &self,
         index: u32,
         generation: u32,
         mask: u32,
         matches: impl FnOnce(&C::Shared) -> bool,
     ) -> bool {
-        self.slot(index).is_some_and(|slot| {
-            matches(&slot.shared) && slot.step(Step::Cancel(generation, mask)).is_some()
-        })
+        self.slot(index)
+            .is_some_and(|slot| slot.word().is_in_flight(generation, mask) && matches(&slot.shared))
     }
 
     /// The number of indices that this pool can give to requests.
@@ -310,9 +337,8 @@ impl<C: Client> Pool<C> {
 ///
 /// # Invariants
 ///
-/// `slot` is out of its pool, its word's phase is Prep, Done, in a worker Queued, or Running inside
-/// [`Self::run_here`], and there is no other `Owned` of it; so its client is alive and its memory
-/// valid.
+/// `slot` is out of its pool, its word's phase is Prep, Done or, in a worker, Queued, and there is
+/// no other `Owned` of it; so its client is alive and its memory valid.
 pub(crate) struct Owned<C: Client> {
     slot: NonNull<Slot<C>>,
     _client: PhantomData<C>,
@@ -322,14 +348,15 @@ pub(crate) struct Owned<C: Client> {
 unsafe impl<C: Client> Send for Owned<C> {}
 
 impl<C: Client> Owned<C> {
-    /// Makes the step that passes the request on, and lets go of it.
+    /// Makes the step that passes the request on, and lets go of it; or keeps it, if the step is
+    /// refused.
     ///
     /// The slot may be used as the new phase allows.
-    pub(super) fn pass_on(self, step: Step) -> NonNull<Slot<C>> {
-        let slot = self.slot;
-        self.slot().step(step);
-        core::mem::forget(self);
-        slot
+    pub(super) fn pass_on(self, step: Step) -> Result<NonNull<Slot<C>>, Self> {
+        match self.slot().step(step) {
+            Some(_) => Ok(ManuallyDrop::new(self).slot),
+            None => Err(self),
+        }
     }
 
     /// # Safety
@@ -373,7 +400,7 @@ impl<C: Client> Owned<C> {
 
     /// How often the request was used, see [`Word::generation`].
     pub(crate) fn generation(&self) -> u32 {
-        Word(self.slot().word.load(Relaxed)).generation()
+        self.slot().word().generation()
     }
 
     /// The file that the request is for.
@@ -385,12 +412,16 @@ impl<C: Client> Owned<C> {
     /// Says which file the request is for; `None` gives back the reference. Any context.
     pub(crate) fn set_file(&mut self, file: Option<ARef<File>>) {
         // SAFETY: As in `private`.
-        unsafe { *self.slot().file.get() = file };
+        unsafe {
+            // It was for the file that goes.
+            *self.slot().prepared.get() = None;
+            *self.slot().file.get() = file;
+        }
     }
 
     /// Puts the request on `queue`; a worker calls [`Client::run`] with it. Any context.
-    pub(crate) fn queue(self, queue: &'static Queue) {
-        let slot = self.pass_on(Step::Queue);
+    pub(crate) fn queue(self, queue: &'static Queue) -> Result<(), Self> {
+        let slot = self.pass_on(Step::Queue)?;
         // SAFETY: The request is out, so the slot is valid. Its work is not on a queue: the
         // phase was not Queued. `Queue` is transparent over `workqueue_struct`.
         unsafe {
@@ -401,18 +432,7 @@ impl<C: Client> Owned<C> {
                 work,
             );
         }
-    }
-
-    /// Runs the request in this task, by `call`: there is no peer, so nobody else can complete it
-    /// meanwhile.
-    ///
-    /// Process context, if `call` needs that.
-    pub(crate) fn run_here(mut self, call: impl FnOnce(&mut Self) -> isize) -> (Self, isize) {
-        self.slot().step(Step::Issue);
-        let result = call(&mut self);
-        // INVARIANT: The phase is Done.
-        self.slot().step(Step::Finish);
-        (self, result)
+        Ok(())
     }
 }
 
@@ -435,6 +455,8 @@ impl<C: Client> Drop for Owned<C> {
     }
 }
 
+/// The worker's side of [`Owned::queue`].
+///
 /// # Safety
 ///
 /// `work` is that of a request in phase Queued.
@@ -463,7 +485,7 @@ pub(super) unsafe extern "C" fn ki_complete<C: Client>(
         // SAFETY: A request with a peer is out, so it is valid, until the step below.
         let slot = unsafe { slot.as_ref() };
         // SAFETY: The peer still has the request.
-        unsafe { super::fs::end_write(slot.kiocb.get()) };
+        unsafe { super::fs::end_write(slot) };
         slot.result.store(result, Relaxed);
     }
     // SAFETY: As above; the step is the last access unless it makes the request ours.

@@ -4,8 +4,10 @@
 //!
 //! A context is its ring mapping, see [`mapping`]: its id is the mapping's address, and it ends
 //! with io_destroy or with the mapping. Either way it is dead first, then what is in flight
-//! finishes, and then its shares and charges are given back. So when io_destroy, exec or wait4
-//! have returned, no request of it touches a file or memory any more.
+//! finishes, and then its share of the limits is given back. So when io_destroy, exec or wait4
+//! have returned, no request of it touches a file or memory any more. (As with native aio, exec
+//! and exit end the mapping only if nobody else uses the address space at that moment, as a
+//! reader of `/proc/PID/maps` does: then it is ended by whoever is last.)
 //!
 //! Locks, in the order in which they may be taken:
 //!
@@ -14,9 +16,7 @@
 //! 3. `Context::tail` (spinlock, irq): the producer of events.
 //! 4. the wait queue's own.
 //!
-//! `Context::charges` (mutex) is taken with none of them.
-//!
-//! mmap_lock may be held when [`Mapped::moved`] is called, which takes none of them, and is never
+//! mmap_lock may be held when [`Context::moved`] is called, which takes none of them, and is never
 //! taken inside 2 to 4. Nothing is issued under a lock.
 //!
 //! Barriers with the program, which may read and write the ring as it likes:
@@ -31,10 +31,7 @@ use crate::{
     request::Ticket,
     ring::Shape,
     sys::{
-        mapping::{
-            self,
-            Mapped, //
-        },
+        mapping,
         mm::{
             Header,
             PinnedCharge,
@@ -61,6 +58,7 @@ use crate::{
     }, //
 };
 use kernel::{
+    current,
     new_mutex,
     new_spinlock_irq,
     prelude::*,
@@ -68,6 +66,7 @@ use kernel::{
         atomic::{
             ordering::{
                 Acquire,
+                Full,
                 Relaxed,
                 Release, //
             },
@@ -84,12 +83,16 @@ struct Submit {
     credits: Credits,
     free: FreeList,
     dead: bool,
+    /// Given back when a dead context has nothing in flight.
+    share: Option<Share>,
 }
 
-/// What a context is charged for, given back when it has ended.
-struct Charges {
-    _share: Share,
-    _pinned: PinnedCharge,
+/// The producer's side of the ring.
+struct Tail {
+    /// The slot that the next event goes to.
+    slot: u32,
+    /// The events published in all; wraps.
+    published: u32,
 }
 
 /// A context.
@@ -109,13 +112,11 @@ pub(crate) struct Context {
     /// The credits taken in all. Written under `submit`.
     taken: Atomic<u32>,
 
-    /// The slot that the next event goes to.
     #[pin]
-    tail: SpinLockIrq<u32>,
-    /// That slot again, for readers. Written under `tail`.
-    shown_tail: Atomic<u32>,
-    /// The events published in all. Written under `tail`.
-    published: Atomic<u32>,
+    tail: SpinLockIrq<Tail>,
+    /// What is in `tail`, for those who wait. Written under it.
+    shown_slot: Atomic<u32>,
+    shown_published: Atomic<u32>,
     /// Waiters for events, whose level is the number of events; and those who wait for the end,
     /// whose level is 0.
     #[pin]
@@ -123,8 +124,8 @@ pub(crate) struct Context {
 
     #[pin]
     reap: Mutex<()>,
-    #[pin]
-    charges: Mutex<Option<Charges>>,
+    // After the pages that are charged.
+    _pinned: PinnedCharge,
 }
 
 impl Context {
@@ -134,10 +135,8 @@ impl Context {
     /// RLIMIT_MEMLOCK or without memory. Process context.
     pub(crate) fn setup(nr_events: u32) -> Result<(Arc<Context>, usize)> {
         let shape = Shape::new(nr_events)?;
-        let charges = Charges {
-            _share: Share::take(nr_events)?,
-            _pinned: PinnedCharge::new(shape.pages)?,
-        };
+        let share = Some(Share::take(nr_events)?);
+        let pinned = PinnedCharge::new(shape.pages)?;
         let credits = Credits::new(shape.slots);
         let pool = Pool::new(shape.slots)?;
         let pages = SharedPages::new(shape.pages)?;
@@ -152,21 +151,22 @@ impl Context {
                 address: Atomic::new(0),
                 dead: Atomic::new(false),
                 submit <- new_mutex!(
-                    Submit { credits, free: FreeList::new(), dead: false },
+                    Submit { credits, free: FreeList::new(), dead: false, share },
                     "Context::submit"
                 ),
                 taken: Atomic::new(0),
-                tail <- new_spinlock_irq!(0, "Context::tail"),
-                shown_tail: Atomic::new(0),
-                published: Atomic::new(0),
+                tail <- new_spinlock_irq!(Tail { slot: 0, published: 0 }, "Context::tail"),
+                shown_slot: Atomic::new(0),
+                shown_published: Atomic::new(0),
                 events <- new_wait_queue!("Context::events"),
                 reap <- new_mutex!((), "Context::reap"),
-                charges <- new_mutex!(Some(charges), "Context::charges"),
+                _pinned: pinned,
             }),
             GFP_KERNEL_ACCOUNT,
         )?;
         context.init_header();
-        mapping::map(context.clone())?;
+        // As native aio: what else mmap could say would be taken for an answer of io_setup.
+        mapping::map(context.clone()).map_err(|e| if e == EINTR { e } else { ENOMEM })?;
         let id = context.id();
         Ok((context, id))
     }
@@ -226,19 +226,21 @@ impl Context {
     fn drain(&self) {
         loop {
             self.events.wait_uninterruptible(|| self.outstanding() == 0);
-            // The events are there; the last requests come home in a moment.
+            // The events are there; the last requests come home in a moment. They can't tell:
+            // with the last one home the context may be gone.
             if self.pool.close(&mut self.submit.lock().free) {
                 break;
             }
             wait::pause();
         }
-        let charges = self.charges.lock().take();
-        drop(charges);
+        let share = self.submit.lock().share.take();
+        drop(share);
     }
 
     fn outstanding(&self) -> u32 {
-        // Both only grow towards each other once the context is dead.
-        let published = self.published.load(Acquire);
+        // In this order. Once the context is dead one only grows and the other only shrinks, to
+        // the same value: it is not zero too early.
+        let published = self.shown_published.load(Acquire);
         self.taken.load(Acquire).wrapping_sub(published)
     }
 
@@ -275,8 +277,8 @@ impl Context {
 
     /// Takes requests with their credits, as many as fit in `tickets`, and returns their number.
     ///
-    /// EAGAIN if there is none: the ring is full. EINVAL if the context is dead, ENOMEM. Process
-    /// context, may sleep.
+    /// EAGAIN if there is none: the ring is full, or there is no memory. EINVAL if the context is
+    /// dead. Process context, may sleep.
     pub(crate) fn take(self: &Arc<Self>, tickets: &mut [Option<Ticket>]) -> Result<usize> {
         let wanted = tickets.len() as u32;
         let mut submit = self.submit.lock();
@@ -285,32 +287,31 @@ impl Context {
         }
         let mut credits = submit.credits.take(wanted);
         if credits < wanted {
-            let published = self.published.load(Acquire);
-            let tail = self.shown_tail.load(Acquire);
+            // First, so that it is not beyond the tail.
+            let head = self.head();
+            let (slot, published) = self.tail();
             submit
                 .credits
-                .settle(published, self.shape.unread(self.head(), tail));
+                .settle(published, self.shape.unread(head, slot));
             credits += submit.credits.take(wanted - credits);
         }
 
         let mut got = 0;
-        let mut result = Err(EAGAIN);
         for ticket in tickets.iter_mut().take(credits as usize) {
             match self.pool.take(self, &mut submit.free) {
                 Ok(request) => *ticket = Some(Ticket::new(request)),
-                Err(e) => {
-                    result = Err(e);
-                    break;
-                }
+                // No memory is EAGAIN as well, by io_submit(2).
+                Err(_) => break,
             }
             got += 1;
         }
         submit.credits.give_back(credits - got);
         self.taken.store(submit.credits.taken(), Release);
         if got > 0 {
-            result = Ok(got as usize);
+            Ok(got as usize)
+        } else {
+            Err(EAGAIN)
         }
-        result
     }
 
     /// Gives back a credit that no event will need. Process context.
@@ -327,17 +328,16 @@ impl Context {
     pub(crate) fn publish(&self, event: io_event) {
         let unread = {
             let mut tail = self.tail.lock();
-            self.pages.write_event(self.shape.offset(*tail), event);
-            *tail = self.shape.advance(*tail, 1);
-            self.shown_tail.store(*tail, Release);
-            // Under the lock there is one writer.
-            let published = self.published.load(Relaxed).wrapping_add(1);
-            self.published.store(published, Release);
+            self.pages.write_event(self.shape.offset(tail.slot), event);
+            tail.slot = self.shape.advance(tail.slot, 1);
+            tail.published = tail.published.wrapping_add(1);
+            self.shown_slot.store(tail.slot, Release);
+            self.shown_published.store(tail.published, Release);
             match self.header() {
                 Some(header) => {
-                    header.tail.store(*tail, Release);
+                    header.tail.store(tail.slot, Release);
                     let head = self.shape.reduce(header.head.load(Relaxed));
-                    self.shape.unread(head, *tail)
+                    self.shape.unread(head, tail.slot)
                 }
                 None => 0,
             }
@@ -345,10 +345,16 @@ impl Context {
         self.events.wake(unread as usize);
     }
 
+    /// The slot that the next event goes to, and the events published in all.
+    fn tail(&self) -> (u32, u32) {
+        let tail = self.tail.lock();
+        (tail.slot, tail.published)
+    }
+
     /// The number of events in the ring.
     fn unread(&self) -> u32 {
         self.shape
-            .unread(self.head(), self.shown_tail.load(Acquire))
+            .unread(self.head(), self.shown_slot.load(Acquire))
     }
 
     /// Sleeps until `wanted` events are there, the context is dead, `deadline` or a signal.
@@ -362,39 +368,64 @@ impl Context {
 
     /// Consumes up to `nr` events, copied to the array at `to`, and returns their number.
     ///
-    /// EFAULT if they can't all be written there: then none is consumed. Process context, sleeps.
+    /// The program may consume events meanwhile, by a compare-exchange of `head`.
+    ///
+    /// EFAULT if they can't all be written there: then none is consumed. EINTR if a signal comes
+    /// and the program keeps changing `head`. Process context, sleeps.
     pub(crate) fn reap(&self, nr: usize, to: usize) -> Result<usize> {
         let _reap = self.reap.lock();
         let Some(header) = self.header() else {
             return Ok(0);
         };
-        let mut head = self.head();
-        let unread = self.shape.unread(head, self.shown_tail.load(Acquire));
-        let nr = nr.min(unread as usize) as u32;
-        let mut left = nr;
-        let mut to = to;
+        loop {
+            let seen = header.head.load(Acquire);
+            let first = self.shape.reduce(seen);
+            let (slot, published) = self.tail();
+            let unread = self.shape.unread(first, slot);
+            let nr = nr.min(unread as usize) as u32;
+            if nr == 0 {
+                return Ok(0);
+            }
+            let head = self.copy_events(first, nr, to)?;
+            {
+                let tail = self.tail.lock();
+                // Within a lap, the same `head` says that nobody else consumed these.
+                let since = tail.published.wrapping_sub(published);
+                if since < self.shape.slots - unread
+                    && header.head.cmpxchg(seen, head, Full).is_ok()
+                {
+                    return Ok(nr as usize);
+                }
+            }
+            if current!().signal_pending() {
+                return Err(EINTR);
+            }
+        }
+    }
+
+    /// Copies `nr` events from slot `first` on to the array at `to`, and returns the slot after
+    /// them. EFAULT.
+    fn copy_events(&self, first: u32, nr: u32, to: usize) -> Result<u32> {
+        let (mut slot, mut left, mut to) = (first, nr, to);
         while left > 0 {
-            let run = self.shape.run(head, left);
+            let run = self.shape.run(slot, left);
             let bytes = run as usize * size_of::<io_event>();
             self.pages
-                .copy_to_user(self.shape.offset(head), bytes, to)?;
+                .copy_to_user(self.shape.offset(slot), bytes, to)?;
             to = to.wrapping_add(bytes);
-            head = self.shape.advance(head, run);
+            slot = self.shape.advance(slot, run);
             left -= run;
         }
-        if nr > 0 {
-            header.head.store(head, Release);
-        }
-        Ok(nr as usize)
+        Ok(slot)
     }
-}
 
-impl Mapped for Context {
-    fn pages(&self) -> &SharedPages {
+    /// What the program sees.
+    pub(crate) fn pages(&self) -> &SharedPages {
         &self.pages
     }
 
-    fn moved(&self, address: usize) {
+    /// The ring is, or will be in a moment, mapped at `address`. Under mmap_lock.
+    pub(crate) fn moved(&self, address: usize) {
         self.address.store(address, Relaxed);
         if let Some(header) = self.header() {
             // The low half, by design of the ring.
@@ -402,7 +433,8 @@ impl Mapped for Context {
         }
     }
 
-    fn unmapped(this: Arc<Self>) {
+    /// The mapping is gone: so is the context. Process context, sleeps.
+    pub(crate) fn unmapped(this: Arc<Self>) {
         // It may be dead already, by io_destroy.
         let _ = this.kill();
         this.drain();

@@ -129,8 +129,8 @@ impl Request {
 /// The result as programs see it: there is no system call that could be restarted.
 fn event_result(result: isize) -> isize {
     // ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
-    match -result {
-        512 | 513 | 514 | 516 => EINTR.to_errno() as isize,
+    match result {
+        -512 | -513 | -514 | -516 => EINTR.to_errno() as isize,
         _ => result,
     }
 }

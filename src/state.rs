@@ -22,9 +22,9 @@
 //! | Running             | [`Step::Complete`]          | Running, peer done |               |
 //! | InFlight            | [`Step::Complete`]          | Done     | the peer has it         |
 //! | Prep, Queued, Done  | [`Step::Free`]              | Free     |                         |
-//! | Queued, Running, InFlight | [`Step::Cancel`]      | same     | EAGAIN: its event comes |
 //!
-//! Anything else is refused and changes nothing.
+//! Anything else is refused and changes nothing. A driver that returns a result and calls
+//! `ki_complete` all the same has let go of the request twice: the run has it then.
 
 /// Where a request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,8 +61,6 @@ pub(crate) enum Step {
     Complete,
     /// It goes back to the pool.
     Free,
-    /// io_cancel, by the generation that its key names, and that key's mask.
-    Cancel(u32, u32),
 }
 
 /// What the one who took the step has to do now.
@@ -76,8 +74,8 @@ pub(crate) enum Then {
 
 /// Phase, flags and generation of a request.
 ///
-/// Bits 0 to 2 are the phase, bit 3 is [`Word::PEER_DONE`], bit 4 is [`Word::CANCEL`], and bits 8
-/// to 31 are the generation, which wraps.
+/// Bits 0 to 2 are the phase, bit 3 is [`Word::PEER_DONE`], and bits 8 to 31 are the generation,
+/// which wraps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Word(pub(crate) u32);
 
@@ -85,8 +83,6 @@ impl Word {
     const PHASE: u32 = 0x7;
     /// The driver has called `ki_complete`, the issue call has not returned.
     const PEER_DONE: u32 = 1 << 3;
-    /// io_cancel was asked for it.
-    const CANCEL: u32 = 1 << 4;
     const GENERATION_SHIFT: u32 = 8;
     /// Number of bits of a generation.
     pub(crate) const GENERATION_BITS: u32 = 32 - Self::GENERATION_SHIFT;
@@ -111,8 +107,18 @@ impl Word {
         self.0 >> Self::GENERATION_SHIFT
     }
 
-    fn peer_done(self) -> bool {
+    /// Whether the driver has called `ki_complete` during the issue call.
+    pub(crate) fn peer_done(self) -> bool {
         self.0 & Self::PEER_DONE != 0
+    }
+
+    /// Whether this is a request whose event is still to come, in the `generation` that a key
+    /// names, whose bits in `mask` it has.
+    pub(crate) fn is_in_flight(self, generation: u32, mask: u32) -> bool {
+        matches!(
+            self.phase(),
+            Phase::Queued | Phase::Running | Phase::InFlight
+        ) && (generation ^ self.generation()) & mask == 0
     }
 
     fn to(self, phase: Phase) -> Word {
@@ -131,21 +137,15 @@ impl Word {
             }
             (Prep, Step::Queue) => (self.to(Queued), Then::Nothing),
             (Prep | Queued, Step::Issue) => (self.to(Running), Then::Nothing),
-            (Running, Step::Finish) if !self.peer_done() => (self.to(Done), Then::Own),
+            (Running, Step::Finish) => (self.to(Done), Then::Own),
             (Running, Step::Leave) if self.peer_done() => (self.to(Done), Then::Own),
             (Running, Step::Leave) => (self.to(InFlight), Then::Nothing),
             (Running, Step::Complete) if !self.peer_done() => {
                 (Word(self.0 | Self::PEER_DONE), Then::Nothing)
             }
             (InFlight, Step::Complete) => (self.to(Done), Then::Own),
-            (Prep | Queued | Done, Step::Free) => (
-                Word(self.0 & !(Self::PEER_DONE | Self::CANCEL)).to(Free),
-                Then::Nothing,
-            ),
-            (Queued | Running | InFlight, Step::Cancel(generation, mask))
-                if (generation ^ self.generation()) & mask == 0 =>
-            {
-                (Word(self.0 | Self::CANCEL), Then::Nothing)
+            (Prep | Queued | Done, Step::Free) => {
+                (Word(self.0 & !Self::PEER_DONE).to(Free), Then::Nothing)
             }
             _ => return None,
         })
@@ -222,7 +222,6 @@ mod tests {
         assert_eq!(run(&[Take, Issue, Complete, Complete]), None);
         assert_eq!(run(&[Take, Issue, Leave, Complete, Complete]), None);
         assert_eq!(run(&[Take, Issue, Finish, Complete]), None);
-        assert_eq!(run(&[Take, Issue, Complete, Finish]), None);
         assert_eq!(run(&[Take, Complete]), None);
         assert_eq!(run(&[Complete]), None);
     }
@@ -250,43 +249,47 @@ mod tests {
     }
 
     #[test]
-    fn cancel_needs_the_generation_and_a_live_request() {
+    fn a_result_and_a_completion_are_one_end() {
         use Step::*;
-        let cancel = Cancel(1, u32::MAX);
+        assert_eq!(
+            ends(&[Take, Issue, Complete, Finish]),
+            Some((Phase::Done, Then::Own))
+        );
+    }
+
+    #[test]
+    fn in_flight_is_a_matter_of_phase_and_generation() {
+        use Step::*;
+        let word = |steps| run(steps).map_or(Word::FREE, |at| at.0);
         for steps in [
             &[Take, Queue][..],
             &[Take, Issue],
             &[Take, Issue, Leave],
             &[Take, Issue, Complete],
         ] {
-            let word = run(steps).map_or(Word::FREE, |at| at.0);
-            let cancelled = word.step(cancel).map(|at| (at.0.phase(), at.1));
-            assert_eq!(cancelled, Some((word.phase(), Then::Nothing)));
-            assert_eq!(word.step(Cancel(2, u32::MAX)), None);
+            assert!(word(steps).is_in_flight(1, u32::MAX));
+            assert!(!word(steps).is_in_flight(2, u32::MAX));
             // A key that has room for one bit of the generation only.
-            assert!(word.step(Cancel(3, 1)).is_some());
+            assert!(word(steps).is_in_flight(3, 1));
         }
-        assert_eq!(Word::FREE.step(cancel), None);
-        assert_eq!(run(&[Take, cancel]), None);
-        assert_eq!(run(&[Take, Issue, Finish, cancel]), None);
+        for steps in [
+            &[][..],
+            &[Take],
+            &[Take, Issue, Finish],
+            &[Take, Issue, Leave, Complete],
+            &[Take, Issue, Finish, Free],
+        ] {
+            assert!(!word(steps).is_in_flight(1, u32::MAX));
+        }
     }
 
     #[test]
-    fn a_cancel_changes_no_outcome_and_does_not_outlive_the_request() {
+    fn nothing_of_a_request_is_left_for_the_next() {
         use Step::*;
-        let cancel = Cancel(1, u32::MAX);
+        let next = run(&[Take, Issue, Complete, Leave, Free, Take]).map(|at| at.0);
         assert_eq!(
-            ends(&[Take, Issue, cancel, Finish]),
-            Some((Phase::Done, Then::Own))
-        );
-        assert_eq!(
-            ends(&[Take, Issue, cancel, Leave, Complete]),
-            Some((Phase::Done, Then::Own))
-        );
-        let word = run(&[Take, Issue, cancel, Complete, Leave, Free, Take]).map(|at| at.0);
-        assert_eq!(
-            word.map(|w| w.0 & (Word::CANCEL | Word::PEER_DONE)),
-            Some(0)
+            next.map(|w| (w.generation(), w.peer_done())),
+            Some((2, false))
         );
     }
 
@@ -315,7 +318,7 @@ mod tests {
                 // hold, return from a call that they are not in.
                 let allowed = match step {
                     Complete => peer,
-                    Finish => run && peer,
+                    Finish => run,
                     Leave => run,
                     _ => true,
                 };

@@ -33,18 +33,18 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result
 /// Hands it to a worker.
 pub(super) fn issue(mut request: Request, op: Op) {
     request.private().queued = Some(op);
-    request.queue(workqueue::unbound());
+    if let Err(request) = request.queue(workqueue::unbound()) {
+        request.complete(EINVAL.to_errno() as isize);
+    }
 }
 
 /// Runs it. Process context, a worker.
 pub(super) fn run(mut request: Request, datasync: bool) {
     let cred = request.private().cred.take();
-    let (request, result) = request.run_here(|request| {
-        let result = match (request.file(), &cred) {
-            (Some(file), Some(cred)) => cred::with(cred, || fs::fsync(file, datasync)),
-            _ => Err(EBADF),
-        };
-        result.map_or_else(|e| e.to_errno() as isize, |()| 0)
-    });
-    request.complete(result);
+    let result = match (request.file(), &cred) {
+        (Some(file), Some(cred)) => cred::with(cred, || fs::fsync(file, datasync)),
+        _ => Err(EBADF),
+    };
+    drop(cred);
+    request.complete(result.map_or_else(|e| e.to_errno() as isize, |()| 0));
 }

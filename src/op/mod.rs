@@ -31,7 +31,7 @@ use kernel::prelude::*;
 #[derive(Clone, Copy)]
 pub(crate) enum Op {
     /// PREAD, PWRITE.
-    Rw(Direction),
+    Rw,
     /// FSYNC; FDSYNC if it is for data alone.
     Fsync {
         /// Whether metadata that is not needed to read the data may be left out.
@@ -76,7 +76,7 @@ pub(crate) fn prep(request: &mut Request, iocb: &iocb) -> Result<Op> {
 /// Process context, in the submitter's address space.
 pub(crate) fn issue(request: Request, op: Op) {
     match op {
-        Op::Rw(direction) => rw::issue(request, direction),
+        Op::Rw => rw::issue(request),
         Op::Fsync { .. } => fsync::issue(request, op),
         Op::Noop => noop::issue(request),
     }

@@ -24,12 +24,12 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb, direction: Direction) -> 
         iocb.aio_buf,
         usize::try_from(iocb.aio_nbytes)?,
     )?;
-    Ok(Op::Rw(direction))
+    Ok(Op::Rw)
 }
 
 /// Issues it in the submitting task: O_DIRECT is in flight afterwards, all else is over.
-pub(super) fn issue(request: Request, direction: Direction) {
-    match request.issue_rw(direction) {
+pub(super) fn issue(request: Request) {
+    match request.issue_rw() {
         Issued::Over(request, result) => request.complete(result),
         Issued::InFlight => {}
     }
