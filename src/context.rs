@@ -137,8 +137,8 @@ impl Context {
         let shape = Shape::new(nr_events)?;
         let share = Some(Share::take(nr_events)?);
         let pinned = PinnedCharge::new(shape.pages)?;
-        let credits = Credits::new(shape.slots);
-        let pool = Pool::new(shape.slots)?;
+        let credits = Credits::new(shape.capacity());
+        let pool = Pool::new(shape.slots())?;
         let pages = SharedPages::new(shape.pages)?;
         let keys = Keys::new(pool.capacity());
 
@@ -173,7 +173,7 @@ impl Context {
 
     fn init_header(&self) {
         if let Some(header) = self.header() {
-            header.nr.store(self.shape.slots, Relaxed);
+            header.nr.store(self.shape.slots(), Relaxed);
             header.magic.store(RAIO_RING_MAGIC, Relaxed);
             header
                 .compat_features
@@ -360,7 +360,7 @@ impl Context {
     /// Sleeps until `wanted` events are there, the context is dead, `deadline` or a signal.
     pub(crate) fn wait(&self, wanted: usize, deadline: Deadline) -> Woken {
         // No ring has more than that.
-        let wanted = wanted.min(self.shape.slots as usize - 1);
+        let wanted = wanted.min(self.shape.capacity() as usize);
         self.events.wait(wanted, deadline, || {
             self.unread() as usize >= wanted || self.is_dead()
         })
@@ -391,7 +391,7 @@ impl Context {
                 let tail = self.tail.lock();
                 // Within a lap, the same `head` says that nobody else consumed these.
                 let since = tail.published.wrapping_sub(published);
-                if since < self.shape.slots - unread
+                if since < self.shape.slots().saturating_sub(unread)
                     && header.head.cmpxchg(seen, head, Full).is_ok()
                 {
                     return Ok(nr as usize);

@@ -14,17 +14,17 @@ pub(crate) struct Credits {
     taken: u32,
     /// Credits that came back with consumed events.
     consumed: u32,
-    /// Most credits out at once: one less than the ring's slots.
+    /// Most credits out at once.
     limit: u32,
 }
 
 impl Credits {
-    /// The credits of a ring of `slots`.
-    pub(crate) fn new(slots: u32) -> Self {
+    /// The credits of a ring that holds `limit` events.
+    pub(crate) fn new(limit: u32) -> Self {
         Credits {
             taken: 0,
             consumed: 0,
-            limit: slots.saturating_sub(1),
+            limit,
         }
     }
 
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn no_more_than_the_ring_holds() {
-        let mut c = Credits::new(8);
+        let mut c = Credits::new(7);
         assert_eq!(c.take(5), 5);
         assert_eq!(c.take(5), 2);
         assert_eq!(c.take(1), 0);
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn unused_credits_come_back() {
-        let mut c = Credits::new(8);
+        let mut c = Credits::new(7);
         assert_eq!(c.take(7), 7);
         c.give_back(3);
         assert_eq!(c.taken(), 4);
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn consumed_events_come_back_once() {
-        let mut c = Credits::new(8);
+        let mut c = Credits::new(7);
         assert_eq!(c.take(7), 7);
         c.settle(7, 4);
         c.settle(7, 4);
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_false_head_gives_no_more_than_was_published() {
-        let mut c = Credits::new(8);
+        let mut c = Credits::new(7);
         assert_eq!(c.take(7), 7);
         c.settle(2, 0);
         assert_eq!(c.take(9), 2);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn counts_wrap() {
-        let mut c = Credits::new(8);
+        let mut c = Credits::new(7);
         c.taken = u32::MAX - 2;
         c.consumed = u32::MAX - 2;
         assert_eq!(c.take(7), 7);
@@ -112,6 +112,5 @@ mod tests {
     #[test]
     fn a_ring_without_room() {
         assert_eq!(Credits::new(0).take(1), 0);
-        assert_eq!(Credits::new(1).take(1), 0);
     }
 }

@@ -15,6 +15,7 @@ use crate::sys::uapi::{
     io_event,
     raio_ring, //
 };
+use core::num::NonZeroU32;
 use kernel::{
     page::PAGE_SIZE,
     prelude::*, //
@@ -35,7 +36,7 @@ pub(crate) struct Shape {
     /// Number of pages.
     pub(crate) pages: usize,
     /// Number of slots.
-    pub(crate) slots: u32,
+    slots: NonZeroU32,
 }
 
 impl Shape {
@@ -50,8 +51,18 @@ impl Shape {
         let slots = (pages * PAGE_SIZE - HEADER) / EVENT;
         Ok(Shape {
             pages,
-            slots: u32::try_from(slots)?,
+            slots: u32::try_from(slots)?.try_into()?,
         })
+    }
+
+    /// Number of slots.
+    pub(crate) fn slots(self) -> u32 {
+        self.slots.get()
+    }
+
+    /// The most events that the ring can hold: one slot is always empty.
+    pub(crate) fn capacity(self) -> u32 {
+        self.slots().saturating_sub(1)
     }
 
     /// The slot that `index`, which may come from the program, means.
@@ -61,9 +72,9 @@ impl Shape {
 
     /// The slot `n` slots after `index`, both less than the number of slots.
     pub(crate) fn advance(self, index: u32, n: u32) -> u32 {
-        let to_end = self.slots - index;
+        let to_end = self.slots().saturating_sub(index);
         if n < to_end {
-            index + n
+            index.saturating_add(n)
         } else {
             n - to_end
         }
@@ -74,14 +85,15 @@ impl Shape {
         if head <= tail {
             tail - head
         } else {
-            self.slots - head + tail
+            self.slots().saturating_sub(head).saturating_add(tail)
         }
     }
 
     /// The number of events from slot `index` on that lie side by side in one page, at most `n`.
     pub(crate) fn run(self, index: u32, n: u32) -> u32 {
         let in_page = (PAGE_SIZE - self.offset(index) % PAGE_SIZE) / EVENT;
-        n.min(self.slots - index).min(in_page as u32)
+        n.min(self.slots().saturating_sub(index))
+            .min(in_page as u32)
     }
 
     /// Where slot `index` lies, in bytes from the start of the ring.
@@ -95,34 +107,19 @@ impl Shape {
 mod tests {
     use super::*;
 
-    fn shape(slots: u32) -> Shape {
-        Shape { pages: 1, slots }
+    fn shape(pages: usize, slots: u32) -> Shape {
+        Shape {
+            pages,
+            slots: NonZeroU32::new(slots).unwrap_or(NonZeroU32::MIN),
+        }
     }
 
     #[test]
     fn the_shape_depends_on_nr_events_alone() {
-        assert_eq!(
-            Shape::new(1),
-            Ok(Shape {
-                pages: 1,
-                slots: 127
-            })
-        );
-        assert_eq!(
-            Shape::new(125),
-            Ok(Shape {
-                pages: 1,
-                slots: 127
-            })
-        );
-        assert_eq!(
-            Shape::new(126),
-            Ok(Shape {
-                pages: 2,
-                slots: 255
-            })
-        );
-        assert_eq!(Shape::new(65536).map(|s| s.slots >= 65538), Ok(true));
+        assert_eq!(Shape::new(1), Ok(shape(1, 127)));
+        assert_eq!(Shape::new(125), Ok(shape(1, 127)));
+        assert_eq!(Shape::new(126), Ok(shape(2, 255)));
+        assert_eq!(Shape::new(65536).map(|s| s.slots() >= 65538), Ok(true));
     }
 
     #[test]
@@ -130,7 +127,7 @@ mod tests {
         for n in [
             1, 2, 100, 125, 126, 127, 128, 253, 254, 255, 1000, MAX_EVENTS,
         ] {
-            assert!(Shape::new(n).is_ok_and(|s| s.slots > n));
+            assert!(Shape::new(n).is_ok_and(|s| s.slots() > n));
         }
     }
 
@@ -143,7 +140,7 @@ mod tests {
 
     #[test]
     fn indices_are_reduced_and_wrap() {
-        let s = shape(127);
+        let s = shape(1, 127);
         assert_eq!(s.reduce(127), 0);
         assert!(s.reduce(u32::MAX) < 127);
         assert_eq!(s.advance(0, 0), 0);
@@ -154,7 +151,7 @@ mod tests {
 
     #[test]
     fn unread_events_are_counted_around_the_end() {
-        let s = shape(127);
+        let s = shape(1, 127);
         assert_eq!(s.unread(5, 5), 0);
         assert_eq!(s.unread(5, 7), 2);
         assert_eq!(s.unread(126, 0), 1);
@@ -163,10 +160,7 @@ mod tests {
 
     #[test]
     fn a_run_ends_at_the_page_and_at_the_ring() {
-        let s = Shape {
-            pages: 2,
-            slots: 255,
-        };
+        let s = shape(2, 255);
         assert_eq!(s.run(0, 200), 127);
         assert_eq!(s.run(126, 200), 1);
         assert_eq!(s.run(127, 200), 128);
@@ -176,7 +170,7 @@ mod tests {
 
     #[test]
     fn slots_lie_behind_the_header() {
-        let s = shape(127);
+        let s = shape(1, 127);
         assert_eq!(s.offset(0), 32);
         assert_eq!(s.offset(126), PAGE_SIZE - 32);
     }

@@ -76,7 +76,7 @@ impl Batch<'_> {
 ///
 /// The errors are io_submit(2)'s, and are returned only if no request was taken. Process context.
 pub(crate) fn submit(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> {
-    let nr = nr.min(context.shape().slots as usize);
+    let nr = nr.min(context.shape().slots() as usize);
     if nr > PLUG_THRESHOLD {
         blkdev::with_plug(|| submit_all(context, nr, iocbs))
     } else {

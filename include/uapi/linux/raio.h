@@ -24,6 +24,12 @@
 #define RAIO_RING_COMPAT_FEATURES	1
 #define RAIO_RING_INCOMPAT_FEATURES	0
 
+/*
+ * A program may consume events by moving head: read tail (acquire), read the
+ * events from head on, store the new head (release).  One thread at a time may
+ * do so.  If others are in RAIO_IOC_GETEVENTS meanwhile, head is moved by
+ * compare-exchange.  Indices are modulo nr.
+ */
 struct raio_ring {
 	__u32	id;		/* low 32 bits of the context's id */
 	__u32	nr;		/* number of slots */
