@@ -53,7 +53,7 @@ static void expect_still_good(aio_context_t ctx)
 TEST_RAIO(scribbled, WHY)
 {
 	aio_context_t bad = new_context(EVENTS), good = new_context(EVENTS);
-	unsigned long i, count = stress_count(20000);
+	unsigned long i, count = stress_count(4000);
 	int fd = new_file(1);
 	struct iocb iocb, *list[64];
 	pthread_t thread;

@@ -78,6 +78,9 @@ use kernel::{
     }, //
 };
 
+/// How often getevents tries to be the one who consumes.
+const REAP_TRIES: usize = 16;
+
 /// What submitters share.
 struct Submit {
     credits: Credits,
@@ -370,14 +373,14 @@ impl Context {
     ///
     /// The program may consume events meanwhile, by a compare-exchange of `head`.
     ///
-    /// EFAULT if they can't all be written there: then none is consumed. EINTR if a signal comes
-    /// and the program keeps changing `head`. Process context, sleeps.
+    /// EFAULT if they can't all be written there: then none is consumed. If the program changes
+    /// `head` all the time, none either, and EINTR if a signal is pending. Process context, sleeps.
     pub(crate) fn reap(&self, nr: usize, to: usize) -> Result<usize> {
         let _reap = self.reap.lock();
         let Some(header) = self.header() else {
             return Ok(0);
         };
-        loop {
+        for _ in 0..REAP_TRIES {
             let seen = header.head.load(Acquire);
             let first = self.shape.reduce(seen);
             let (slot, published) = self.tail();
@@ -401,6 +404,7 @@ impl Context {
                 return Err(EINTR);
             }
         }
+        Ok(0)
     }
 
     /// Copies `nr` events from slot `first` on to the array at `to`, and returns the slot after
