@@ -3,6 +3,9 @@
 //! Safe abstractions over what raio needs of the kernel and the kernel crate does not have.
 //!
 //! One file for each C header, no policy. All `unsafe` of the module is below this file.
+//!
+//! Two things come from outside: `crate::state`, pure and tested, which is part of the proofs of
+//! [`request`], and `crate::context::Context`, the type of what is mapped by [`mapping`].
 
 #[allow(
     clippy::all,

@@ -75,9 +75,8 @@ pub(crate) trait Client: Send + Sync + Sized + 'static {
 /// A request, as it lies in memory.
 ///
 /// `word` says who may touch what: `kiocb`, `iter`, `file`, `prepared` and `private` belong to the
-/// owner, and
-/// during the issue call to the file's code; `work` to the work queue while the phase is Queued;
-/// `next` to the list that the request is on.
+/// owner, and `kiocb` and `iter` to the file's code during the issue call; `work` to the work queue
+/// while the phase is Queued; `next` to the list that the request is on.
 pub(super) struct Slot<C: Client> {
     pub(super) kiocb: Opaque<bindings::kiocb>,
     pub(super) iter: Opaque<bindings::iov_iter>,
