@@ -107,28 +107,35 @@ TEST(in_flight)
 	EXPECT_EQ(-EINVAL, be_cancel(ctx, &iocb, &result));
 }
 
-/* The key of a request that is over does not name the next one in its place. */
-TEST_RAIO(old_key, "all of its keys are the same")
+/* The keys of requests that are over do not name the next one in their place. */
+TEST_RAIO(old_keys, "all of its keys are the same")
 {
 	uint8_t *buf = aligned_buffer(DIRECT_ALIGN);
 	aio_context_t ctx = new_context(1);
-	struct io_event event;
 	struct nullb nullb;
-	uint32_t old, key;
+	uint32_t old[200], key;
+	struct io_event event;
 	struct iocb iocb;
+	unsigned int i;
+
+	/* more of them than a context of this size has places for requests */
+	prep(&iocb, IOCB_CMD_NOOP, -1, NULL, 0, 0);
+	for (i = 0; i < ARRAY_SIZE(old); i++) {
+		ASSERT_EQ(1, submit_one(ctx, &iocb));
+		ASSERT_EQ(1, events_wait(ctx, &event, 1));
+		old[i] = iocb.aio_key;
+	}
 
 	nullb_create(&nullb, &(struct nullb_options){
-		.size_mb = 1, .completion_nsec = 1000000000UL });
+		.size_mb = 1, .completion_nsec = 2000000000UL });
 	prep(&iocb, IOCB_CMD_PREAD, nullb_open(&nullb, false), buf, DIRECT_ALIGN, 0);
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
-	old = iocb.aio_key;
-	ASSERT_EQ(1, events_wait(ctx, &event, 1));
-
-	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	key = iocb.aio_key;
-	EXPECT_NE(old, key);
-	iocb.aio_key = old;
-	EXPECT_EQ(-EINVAL, be_cancel(ctx, &iocb, &result));
+	for (i = 0; i < ARRAY_SIZE(old); i++) {
+		EXPECT_NE(old[i], key);
+		iocb.aio_key = old[i];
+		EXPECT_EQ(-EINVAL, be_cancel(ctx, &iocb, &result));
+	}
 	iocb.aio_key = key;
 	EXPECT_EQ(-EAGAIN, be_cancel(ctx, &iocb, &result));
 	EXPECT_EQ(1, events_wait(ctx, &event, 1));
