@@ -91,8 +91,3 @@ void raio_helper_revert_creds(const struct cred *old)
 {
 	revert_creds(old);
 }
-
-void raio_helper_put_cred(const struct cred *cred)
-{
-	put_cred(cred);
-}

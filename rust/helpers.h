@@ -61,6 +61,5 @@ void raio_helper_synchronize_rcu_tasks(void);
 const struct cred *raio_helper_get_current_cred(void);
 const struct cred *raio_helper_override_creds(const struct cred *cred);
 void raio_helper_revert_creds(const struct cred *old);
-void raio_helper_put_cred(const struct cred *cred);
 
 #endif /* _RAIO_HELPERS_H */

@@ -4,7 +4,6 @@
  * write any more.
  */
 #define _GNU_SOURCE
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,28 +64,18 @@ TEST(exec_buffered)
 	run_exec(medium_file);
 }
 
-static void *write_in_thread(void *arg)
-{
-	(void)arg;
-	medium_write(&medium, ready[1], 0);
-	return NULL;
-}
-
 /* One thread executes while others submit and wait. */
 TEST(exec_with_threads)
 {
 	unsigned long before = be_nr();
-	pthread_t thread;
 	char byte;
 	pid_t pid;
-	int i;
 
 	medium_nullb(&medium);
 	ASSERT_EQ(0, pipe(ready));
 	pid = test_fork();
 	if (pid == 0) {
-		for (i = 0; i < 3; i++)
-			ASSERT_EQ(0, pthread_create(&thread, NULL, write_in_thread, NULL));
+		medium_write_in_threads(&medium, ready[1], 3);
 		ASSERT_EQ(1, read(ready[0], &byte, 1));
 		exec_helper(before);
 	}

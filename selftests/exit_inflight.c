@@ -16,133 +16,91 @@
 static struct medium medium;
 static int ready[2];
 
-static void wait_ready(void)
+/* The child is killed when it writes, or ends by itself; then all is at rest. */
+static void run(void (*make)(struct medium *), void (*child)(void), bool killed, int status)
 {
+	unsigned long before = be_nr();
 	char byte;
-
-	close(ready[1]);
-	ASSERT_EQ(1, read(ready[0], &byte, 1));
-}
-
-static void run_killed(void (*make)(struct medium *))
-{
-	unsigned long before = be_nr();
-	pid_t pid;
-
-	make(&medium);
-	ASSERT_EQ(0, pipe(ready));
-	pid = test_fork();
-	if (pid == 0)
-		medium_write(&medium, ready[1], 0);
-	wait_ready();
-	kill(pid, SIGKILL);
-	EXPECT_EQ(128 + SIGKILL, test_wait(pid));
-	EXPECT_EQ(before, be_nr());
-	medium_expect_rest(&medium);
-}
-
-TEST(killed)
-{
-	run_killed(medium_nullb);
-}
-
-TEST(killed_buffered)
-{
-	run_killed(medium_file);
-}
-
-static void run_exits(void (*make)(struct medium *))
-{
-	unsigned long before = be_nr();
 	pid_t pid;
 
 	make(&medium);
 	ASSERT_EQ(0, pipe(ready));
 	pid = test_fork();
 	if (pid == 0) {
-		medium_write(&medium, ready[1], 5);
+		child();
 		_exit(0);
 	}
-	EXPECT_EQ(0, test_wait(pid));
+	close(ready[1]);
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	if (killed)
+		kill(pid, SIGKILL);
+	EXPECT_EQ(status, test_wait(pid));
 	EXPECT_EQ(before, be_nr());
 	medium_expect_rest(&medium);
 }
 
+static void write_on(void)
+{
+	medium_write(&medium, ready[1], 0);
+}
+
+static void write_and_return(void)
+{
+	medium_write(&medium, ready[1], 5);
+}
+
+static void write_and_crash(void)
+{
+	medium_write(&medium, ready[1], 5);
+	abort();
+}
+
+static void write_in_threads(void)
+{
+	medium_write_in_threads(&medium, ready[1], 3);
+	pause();
+}
+
+static void leave_it_to_a_thread(void)
+{
+	medium_write_in_threads(&medium, ready[1], 1);
+	pthread_exit(NULL);
+}
+
+TEST(killed)
+{
+	run(medium_nullb, write_on, true, 128 + SIGKILL);
+}
+
+TEST(killed_buffered)
+{
+	run(medium_file, write_on, true, 128 + SIGKILL);
+}
+
 TEST(exits)
 {
-	run_exits(medium_nullb);
+	run(medium_nullb, write_and_return, false, 0);
 }
 
 TEST(exits_buffered)
 {
-	run_exits(medium_file);
-}
-
-static void *write_in_thread(void *arg)
-{
-	(void)arg;
-	medium_write(&medium, ready[1], 0);
-	return NULL;
+	run(medium_file, write_and_return, false, 0);
 }
 
 /* The thread that submits is killed with all others, in whatever it is doing. */
 TEST(killed_with_threads)
 {
-	unsigned long before = be_nr();
-	pthread_t thread;
-	pid_t pid;
-	int i;
-
-	medium_nullb(&medium);
-	ASSERT_EQ(0, pipe(ready));
-	pid = test_fork();
-	if (pid == 0) {
-		for (i = 0; i < 3; i++)
-			ASSERT_EQ(0, pthread_create(&thread, NULL, write_in_thread, NULL));
-		pause();
-	}
-	wait_ready();
-	kill(pid, SIGKILL);
-	EXPECT_EQ(128 + SIGKILL, test_wait(pid));
-	EXPECT_EQ(before, be_nr());
-	medium_expect_rest(&medium);
+	run(medium_nullb, write_in_threads, true, 128 + SIGKILL);
 }
 
-/* The first thread ends on its own and is a zombie while the others work. */
+/* The first thread ends on its own and is a zombie while the other works. */
 TEST(leader_ends_first)
 {
-	unsigned long before = be_nr();
-	pthread_t thread;
-	pid_t pid;
-
-	medium_nullb(&medium);
-	ASSERT_EQ(0, pipe(ready));
-	pid = test_fork();
-	if (pid == 0) {
-		ASSERT_EQ(0, pthread_create(&thread, NULL, write_in_thread, NULL));
-		pthread_exit(NULL);
-	}
-	wait_ready();
-	kill(pid, SIGKILL);
-	EXPECT_EQ(128 + SIGKILL, test_wait(pid));
-	EXPECT_EQ(before, be_nr());
-	medium_expect_rest(&medium);
+	run(medium_nullb, leave_it_to_a_thread, true, 128 + SIGKILL);
 }
 
 /* A crash is an exit too, with a core dump in between. */
 TEST(crashes)
 {
-	unsigned long before = be_nr();
-	pid_t pid;
-
-	medium_nullb(&medium);
-	ASSERT_EQ(0, pipe(ready));
-	pid = test_fork();
-	if (pid == 0) {
-		medium_write(&medium, ready[1], 5);
-		abort();
-	}
-	EXPECT_EQ(128 + SIGABRT, test_wait(pid));
-	EXPECT_EQ(before, be_nr());
-	medium_expect_rest(&medium);
+	run(medium_nullb, write_and_crash, false, 128 + SIGABRT);
 }

@@ -15,15 +15,6 @@
 
 #define WHY "it has no fd"
 
-static void expect_works(aio_context_t ctx)
-{
-	static char buf[1];
-	struct iocb iocb;
-
-	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
-	EXPECT_EQ(1, run_one(ctx, &iocb));
-}
-
 TEST_RAIO(closed_and_opened_again, WHY)
 {
 	aio_context_t ctx = new_context(8);

@@ -10,18 +10,6 @@
 
 #define READY 3
 
-static aio_context_t ready_context(unsigned int events)
-{
-	aio_context_t ctx = new_context(8);
-	static char buf[1];
-	struct iocb iocb;
-
-	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
-	while (events--)
-		ASSERT_EQ(1, submit_one(ctx, &iocb));
-	return ctx;
-}
-
 static const struct {
 	long min_nr, nr;
 	int expected;		/* with 3 events there */
@@ -58,7 +46,7 @@ TEST(counts)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		aio_context_t ready = ready_context(READY), empty = ready_context(0);
+		aio_context_t ready = context_with_events(READY), empty = context_with_events(0);
 		bool ok = true;
 
 		ok &= EXPECT_EQ(rows[i].expected,
@@ -68,7 +56,7 @@ TEST(counts)
 		/* where there is enough nobody waits, whatever the timeout */
 		if (rows[i].min_nr <= READY) {
 			be_destroy(ready);
-			ready = ready_context(READY);
+			ready = context_with_events(READY);
 			ok &= EXPECT_EQ(rows[i].expected, be_getevents(ready, rows[i].min_nr,
 								       rows[i].nr, events, NULL));
 		}
@@ -82,7 +70,7 @@ TEST(counts)
 /* min_nr 0 never waits. */
 TEST(min_nr_0)
 {
-	aio_context_t ctx = ready_context(0);
+	aio_context_t ctx = context_with_events(0);
 	struct io_event event;
 
 	EXPECT_EQ(0, be_getevents(ctx, 0, 0, &event, NULL));
@@ -93,7 +81,7 @@ TEST(min_nr_0)
 
 TEST(bad_context)
 {
-	aio_context_t ctx = ready_context(0);
+	aio_context_t ctx = context_with_events(0);
 	void *page = guarded_buffer(getpagesize());
 	struct __kernel_timespec zero = { 0 };
 	struct io_event event;
@@ -112,7 +100,7 @@ TEST(bad_timeout_is_seen_first)
 {
 	struct __kernel_timespec *half = guarded_buffer(8);
 	struct __kernel_timespec *bad = (void *)((char *)half + 8);
-	aio_context_t ctx = ready_context(1);
+	aio_context_t ctx = context_with_events(1);
 	struct io_event event;
 
 	EXPECT_EQ(-EFAULT, be_getevents(ctx, 1, 1, &event, bad));

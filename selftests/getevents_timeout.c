@@ -9,18 +9,6 @@
 
 #define MSEC 1000000L
 
-static aio_context_t context_with_events(unsigned int events)
-{
-	aio_context_t ctx = new_context(8);
-	static char buf[1];
-	struct iocb iocb;
-
-	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
-	while (events--)
-		ASSERT_EQ(1, submit_one(ctx, &iocb));
-	return ctx;
-}
-
 TEST(zero)
 {
 	struct __kernel_timespec zero = { 0 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,6 +61,29 @@ void medium_write(const struct medium *medium, int ready_fd, unsigned int rounds
 			list[i] = (struct iocb *)(uintptr_t)events[i].obj;
 		}
 	}
+}
+
+struct writer {
+	const struct medium *medium;
+	int ready_fd;
+};
+
+static void *write_in_thread(void *arg)
+{
+	struct writer *writer = arg;
+
+	medium_write(writer->medium, writer->ready_fd, 0);
+	return NULL;
+}
+
+void medium_write_in_threads(const struct medium *medium, int ready_fd, unsigned int threads)
+{
+	static struct writer writer;
+	pthread_t thread;
+
+	writer = (struct writer){ .medium = medium, .ready_fd = ready_fd };
+	while (threads--)
+		ASSERT_EQ(0, pthread_create(&thread, NULL, write_in_thread, &writer));
 }
 
 void medium_expect_rest(const struct medium *medium)

@@ -26,6 +26,8 @@ void medium_file(struct medium *medium);
 
 /* Writes it; after some rounds a byte goes to ready_fd.  For ever if rounds is 0. */
 void medium_write(const struct medium *medium, int ready_fd, unsigned int rounds);
+/* The same for ever, in that many threads. */
+void medium_write_in_threads(const struct medium *medium, int ready_fd, unsigned int threads);
 /* Nothing is in flight now, and the content stays as it is. */
 void medium_expect_rest(const struct medium *medium);
 

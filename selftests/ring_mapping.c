@@ -26,15 +26,6 @@ static aio_context_t new_ring(char **ring, size_t *size)
 	return ctx;
 }
 
-static void expect_works(aio_context_t ctx)
-{
-	static char buf[1];
-	struct iocb iocb;
-
-	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
-	EXPECT_EQ(1, run_one(ctx, &iocb));
-}
-
 TEST_RAIO(partial_munmap, WHY)
 {
 	char *ring;

@@ -147,6 +147,27 @@ int64_t run_one(aio_context_t ctx, struct iocb *iocb)
 	return event.res;
 }
 
+void expect_works(aio_context_t ctx)
+{
+	static char buf[1];
+	struct iocb iocb;
+
+	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
+	EXPECT_EQ(1, run_one(ctx, &iocb));
+}
+
+aio_context_t context_with_events(unsigned int events)
+{
+	aio_context_t ctx = new_context(8);
+	static char buf[1];
+	struct iocb iocb;
+
+	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
+	while (events--)
+		ASSERT_EQ(1, submit_one(ctx, &iocb));
+	return ctx;
+}
+
 int events_now(aio_context_t ctx, struct io_event *events, long nr)
 {
 	struct __kernel_timespec zero = { 0 };

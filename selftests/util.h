@@ -33,6 +33,10 @@ void prep(struct iocb *iocb, unsigned int opcode, int fd, void *buf, size_t size
 /* One request: its event, or the error of its submit. */
 int submit_one(aio_context_t ctx, struct iocb *iocb);
 int64_t run_one(aio_context_t ctx, struct iocb *iocb);
+/* A read of one byte has its event, and the right one. */
+void expect_works(aio_context_t ctx);
+/* A context for 8 requests in whose ring that many events are. */
+aio_context_t context_with_events(unsigned int events);
 /* Takes what is there now, without waiting. */
 int events_now(aio_context_t ctx, struct io_event *events, long nr);
 /* Waits for exactly that many. */
