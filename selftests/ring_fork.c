@@ -12,15 +12,6 @@
 
 #include "harness.h"
 
-static void expect_works(aio_context_t ctx)
-{
-	static char buf[1];
-	struct iocb iocb;
-
-	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
-	EXPECT_EQ(1, run_one(ctx, &iocb));
-}
-
 TEST(child_has_no_ring)
 {
 	aio_context_t ctx = new_context(8);
