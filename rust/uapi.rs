@@ -59,7 +59,7 @@ plain! {
     raio_cancel: 32
     raio_destroy: 16
     raio_getevents: 64
-    raio_info: 56
+    raio_info: 72
     raio_ring: 32
     raio_setup: 16
     raio_submit: 32

@@ -17,7 +17,7 @@
 
 /* The version of this API; a new minor adds, a new major breaks. */
 #define RAIO_API_MAJOR		1
-#define RAIO_API_MINOR		0
+#define RAIO_API_MINOR		1
 
 /* The header of the ring, at the address that is the context's id. */
 #define RAIO_RING_MAGIC			0xa10a10a1U
@@ -53,17 +53,33 @@ struct raio_info {
 	__u32	reserved;
 	__aligned_u64	nr;		/* out: fs.raio-nr */
 	__aligned_u64	max_nr;		/* out: fs.raio-max-nr */
+	__aligned_u64	user_nr;	/* out: what the caller's user has of raio-nr */
+	__aligned_u64	max_user_nr;	/* out: fs.raio-max-user-nr */
 };
 
 /* raio_info.features: O_DIRECT requests are in flight when RAIO_IOC_SUBMIT returns. */
 #define RAIO_FEATURE_DIRECT		(1U << 0)
+/* What can't go on is armed and retried; RAIO_IOC_SUBMIT does not wait for it. */
+#define RAIO_FEATURE_RETRY		(1U << 1)
+/* What may block runs in threads of the process, raio_setup(RAIO_SETUP_NO_THREADS). */
+#define RAIO_FEATURE_THREADS		(1U << 2)
+/* Buffered reads of files that offer it hold no thread while the device works. */
+#define RAIO_FEATURE_PAGE_WAIT		(1U << 3)
 
 /* RAIO_IOC_SETUP */
 struct raio_setup {
 	__u32	nr_events;
-	__u32	flags;
+	__u32	flags;		/* RAIO_SETUP_* */
 	__aligned_u64	ctx_id;		/* in: 0, out: the context's id */
 };
+
+/*
+ * raio_setup.flags: a cancelled request has its event in the ring, and
+ * RAIO_IOC_CANCEL fails with EINPROGRESS, as in native aio.
+ */
+#define RAIO_SETUP_CANCEL_EVENT		(1U << 0)
+/* raio_setup.flags: no threads; what may block does so in RAIO_IOC_SUBMIT. */
+#define RAIO_SETUP_NO_THREADS		(1U << 1)
 
 /* RAIO_IOC_DESTROY */
 struct raio_destroy {
@@ -79,7 +95,10 @@ struct raio_submit {
 	__aligned_u64	flags;
 };
 
-/* RAIO_IOC_CANCEL */
+/*
+ * RAIO_IOC_CANCEL; 0 if the request was cancelled: its event is in result, and
+ * not in the ring.  EAGAIN if it runs: its event will come.
+ */
 struct raio_cancel {
 	__aligned_u64	ctx_id;
 	__aligned_u64	iocb;		/* struct iocb * */
@@ -100,8 +119,27 @@ struct raio_getevents {
 	__s64	nr __attribute__((aligned(8)));
 	__aligned_u64	events;		/* struct io_event * */
 	__aligned_u64	timeout;	/* struct __kernel_timespec *, relative, or 0 */
-	__aligned_u64	sigmask;	/* must be 0: not served yet */
-	__aligned_u64	sigsetsize;	/* must be 0: not served yet */
+	__aligned_u64	sigmask;	/* sigset_t * as in io_pgetevents(2), or 0 */
+	__aligned_u64	sigsetsize;	/* its size in bytes, 8; 0 without */
+	__aligned_u64	flags;
+};
+
+/*
+ * RAIO_IOC_ENTER: RAIO_IOC_SUBMIT and then RAIO_IOC_GETEVENTS.  The result of the
+ * ioctl is the number of events.  If no request was taken of nr > 0, it fails
+ * with submit's error and does not wait.
+ */
+struct raio_enter {
+	__aligned_u64	ctx_id;
+	__s64	nr __attribute__((aligned(8)));	/* requests; may be 0 */
+	__aligned_u64	iocbpp;		/* struct iocb **, in the program's own pointer size */
+	__s64	submitted __attribute__((aligned(8)));	/* in: 0, out: the number of requests taken */
+	__s64	min_events __attribute__((aligned(8)));
+	__s64	nr_events __attribute__((aligned(8)));
+	__aligned_u64	events;		/* struct io_event * */
+	__aligned_u64	timeout;	/* struct __kernel_timespec *, relative, or 0 */
+	__aligned_u64	sigmask;	/* sigset_t * as in io_pgetevents(2), or 0 */
+	__aligned_u64	sigsetsize;	/* its size in bytes, 8; 0 without */
 	__aligned_u64	flags;
 };
 
@@ -112,5 +150,6 @@ struct raio_getevents {
 #define RAIO_IOC_SUBMIT		_IOW(RAIO_IOC_MAGIC, 0x03, struct raio_submit)
 #define RAIO_IOC_CANCEL		_IOW(RAIO_IOC_MAGIC, 0x04, struct raio_cancel)
 #define RAIO_IOC_GETEVENTS	_IOW(RAIO_IOC_MAGIC, 0x05, struct raio_getevents)
+#define RAIO_IOC_ENTER		_IOWR(RAIO_IOC_MAGIC, 0x06, struct raio_enter)
 
 #endif /* _UAPI_LINUX_RAIO_H */
