@@ -21,6 +21,12 @@ pub(crate) fn current() -> ARef<Credential> {
     }
 }
 
+/// Whether `cred` are the subjective credentials of the current task.
+pub(crate) fn is_current(cred: &Credential) -> bool {
+    // SAFETY: Reads a pointer of the current task.
+    unsafe { core::ptr::eq(bindings::raio_helper_current_cred(), cred.as_ptr()) }
+}
+
 /// Calls `f` with `cred` as the subjective credentials of the current task.
 ///
 /// Process context.

@@ -7,10 +7,15 @@
 
 use super::{
     bindings,
+    pagemap::{
+        self,
+        PageRun, //
+    },
     request::{
         self,
         Client,
         Owned,
+        Run,
         Slot, //
     }, //
 };
@@ -50,12 +55,117 @@ impl Direction {
     }
 }
 
-/// What an issue call came to.
-pub(crate) enum Issued<C: Client> {
-    /// It is over with this result, an errno if negative.
-    Over(Owned<C>, isize),
-    /// A driver has it, and completes it.
+/// How a try may wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    /// As the file does.
+    Block,
+    /// IOCB_NOWAIT: not at all.
+    Nowait,
+    /// IOCB_NOWAIT and IOCB_NOIO: nor does it start a read of the device.
+    Cached,
+    /// IOCB_WAITQ: for the device's queue, but not for pages.
+    PageWait,
+    /// As the file does, which does not wait; but not for a frozen file system.
+    Inline,
+}
+
+/// What a try came to.
+pub(crate) enum Tried<C: Client> {
+    /// The call returned this, an errno if negative.
+    Returned(Run<C>, isize),
+    /// A driver had it, and completed it with this.
+    Completed(Owned<C>, isize),
+    /// A driver has it, and completes it later.
     InFlight,
+    /// It is queued on a page.
+    Page(PageRun<C>),
+    /// The file system is frozen.
+    Frozen(Run<C>),
+}
+
+/// A transfer, and how far it is.
+#[derive(Default)]
+pub(crate) struct Transfer {
+    /// What it was prepared for, if it was.
+    direction: Option<Direction>,
+    /// IOCB_* without those of a single try.
+    flags: c_int,
+    pos: i64,
+    /// In bytes.
+    len: usize,
+    done: usize,
+    /// The buffers; `iov_iter` is plain data that points at them.
+    iter: bindings::iov_iter,
+    segments: Segments,
+}
+
+/// Segments of a vectored transfer: few are in place, more are allocated.
+struct Segments {
+    few: [bindings::iovec; FEW],
+    allocated: *mut bindings::iovec,
+}
+
+/// Segments that need no allocation.
+const FEW: usize = 4;
+
+impl Default for Segments {
+    fn default() -> Self {
+        Segments {
+            few: pin_init::zeroed(),
+            allocated: core::ptr::null_mut(),
+        }
+    }
+}
+
+impl Drop for Segments {
+    fn drop(&mut self) {
+        // SAFETY: `import_iovec()` allocated it, or it is NULL.
+        unsafe { bindings::kfree(self.allocated.cast()) };
+    }
+}
+
+impl Transfer {
+    /// Which way data goes, if it was prepared.
+    pub(crate) fn direction(&self) -> Option<Direction> {
+        self.direction
+    }
+
+    /// Bytes that were moved.
+    pub(crate) fn done(&self) -> usize {
+        self.done
+    }
+
+    /// Notes that `n` bytes more were moved.
+    pub(crate) fn advance(&mut self, n: usize) {
+        self.done = self.done.saturating_add(n).min(self.len);
+    }
+
+    /// Bytes that are left.
+    pub(crate) fn left(&self) -> usize {
+        self.len.saturating_sub(self.done)
+    }
+
+    /// Where in the file the rest is.
+    pub(crate) fn pos(&self) -> i64 {
+        self.pos.saturating_add_unsigned(self.done as u64)
+    }
+
+    /// Whether the program said that it must not wait.
+    pub(crate) fn is_nowait(&self) -> bool {
+        self.flags & bindings::IOCB_NOWAIT != 0
+    }
+
+    /// Whether it goes past the page cache.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.flags & bindings::IOCB_DIRECT != 0
+    }
+
+    /// Whether the rest can't be written as one with what was written: an append, since others
+    /// may have appended, or an atomic write.
+    pub(crate) fn is_indivisible(&self) -> bool {
+        self.flags & (bindings::IOCB_APPEND | bindings::IOCB_ATOMIC) != 0
+    }
 }
 
 /// The file behind `fd` of the current task. EBADF if there is none.
@@ -67,7 +177,7 @@ pub(crate) fn fget(fd: u32) -> Result<ARef<File>> {
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 
-fn operations(file: &File) -> &bindings::file_operations {
+pub(super) fn operations(file: &File) -> &bindings::file_operations {
     // SAFETY: A file that is open has operations. A hang-up may replace them by another table,
     // but all of them live for as long as the file holds their module.
     unsafe { &*(&raw const (*file.as_ptr()).f_op).read_volatile() }
@@ -91,6 +201,112 @@ fn has_iter(file: &File, direction: Direction) -> bool {
     }
 }
 
+/// What of a file tells which way its requests go. Flags are as of now: the caller remembers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Facts {
+    /// What it is.
+    pub(crate) class: Class,
+    /// IOCB_NOWAIT is honoured (FMODE_NOWAIT).
+    pub(crate) nowait: bool,
+    /// O_NONBLOCK is set.
+    pub(crate) nonblock: bool,
+    /// Buffered reads can wait for pages without a task (FOP_BUFFER_RASYNC).
+    pub(crate) page_wait: bool,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Class {
+    /// A pipe or FIFO.
+    Pipe,
+    /// A TCP or UDP socket.
+    Inet,
+    /// Another socket.
+    Socket,
+    /// An eventfd or timerfd.
+    Counter,
+    /// A regular file of tmpfs that has no page in swap.
+    Memory,
+    /// A regular file whose data is in the page cache.
+    Regular,
+    /// Another regular file, as those of procfs and sysfs.
+    Pseudo,
+    /// A block device.
+    Block,
+    /// All else.
+    Other,
+}
+
+/// The facts about `file`. Any context.
+pub(crate) fn facts(file: &File) -> Facts {
+    // SAFETY: The file is valid, with its inode; fcntl(2) and splice(2) may change its words.
+    let (f_mode, f_flags, i_mode) = unsafe {
+        let file = file.as_ptr();
+        (
+            (&raw const (*file).f_mode).read_volatile(),
+            (&raw const (*file).f_flags).read_volatile(),
+            u32::from((*(*file).f_inode).i_mode),
+        )
+    };
+    // SAFETY: The file is valid.
+    let is =
+        |what: unsafe extern "C" fn(*const bindings::file) -> bool| unsafe { what(file.as_ptr()) };
+    let class = match i_mode & bindings::S_IFMT {
+        bindings::S_IFIFO => Class::Pipe,
+        bindings::S_IFSOCK if is(bindings::raio_helper_is_tcp_or_udp) => Class::Inet,
+        bindings::S_IFSOCK => Class::Socket,
+        bindings::S_IFREG if is(bindings::raio_helper_is_in_memory) => Class::Memory,
+        bindings::S_IFREG if is(bindings::raio_helper_has_page_cache) => Class::Regular,
+        bindings::S_IFREG => Class::Pseudo,
+        bindings::S_IFBLK => Class::Block,
+        0 if is_counter(file) => Class::Counter,
+        _ => Class::Other,
+    };
+    Facts {
+        class,
+        nowait: f_mode & bindings::FMODE_NOWAIT != 0,
+        nonblock: f_flags & bindings::O_NONBLOCK != 0,
+        page_wait: operations(file).fop_flags & bindings::FOP_BUFFER_RASYNC != 0,
+    }
+}
+
+/// Whether it is an eventfd or timerfd, which have no type that a module could compare.
+fn is_counter(file: &File) -> bool {
+    // SAFETY: The file is valid, and the name of an anonymous file does not change.
+    let (magic, name) = unsafe {
+        (
+            bindings::raio_helper_super_magic(file.as_ptr()),
+            CStr::from_char_ptr(bindings::raio_helper_dentry_name(file.as_ptr())),
+        )
+    };
+    magic == bindings::ANON_INODE_FS_MAGIC as c_ulong
+        && (name == c"[eventfd]" || name == c"[timerfd]")
+}
+
+/// The number of the file, or of its inode, that tells it from all others while it is open.
+pub(crate) fn identity(file: &File, inode: bool) -> usize {
+    if inode {
+        // SAFETY: The file is valid.
+        unsafe { (*file.as_ptr()).f_inode }.addr()
+    } else {
+        file.as_ptr().addr()
+    }
+}
+
+/// Whether it is a file of FUSE, whose `poll` asks the server and waits for the answer.
+pub(crate) fn is_fuse(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe {
+        bindings::raio_helper_super_magic(file.as_ptr()) == bindings::FUSE_SUPER_MAGIC as c_ulong
+    }
+}
+
+/// The size of the file's data, or device. Any context.
+pub(crate) fn size(file: &File) -> i64 {
+    // SAFETY: The file is valid, with its mapping.
+    unsafe { bindings::raio_helper_mapping_size(file.as_ptr()) }
+}
+
 /// Whether `file` has fsync. Any context.
 pub(crate) fn has_fsync(file: &File) -> bool {
     operations(file).fsync.is_some()
@@ -104,35 +320,54 @@ pub(crate) fn fsync(file: &File, datasync: bool) -> Result {
     })
 }
 
+/// The buffers that a program names.
+#[derive(Clone, Copy)]
+pub(crate) struct Buffers {
+    /// The address of the buffer, or of the array of `struct iovec`.
+    pub(crate) address: u64,
+    /// Its size in bytes, or the number of segments.
+    pub(crate) len: usize,
+    /// Whether it is an array.
+    pub(crate) vectored: bool,
+}
+
 impl<C: Client> Owned<C> {
-    /// Prepares a transfer of `direction` at `pos` with the flags RWF_*, of the `len` bytes at
-    /// `buf` in the address space of the current task.
+    /// Prepares a transfer of `direction` at `pos` with the flags RWF_* and, if not `None`, the
+    /// I/O priority `ioprio`, to or from `buffers` in the address space of the current task.
     ///
-    /// Errors are those of the submission: EBADF, EINVAL, EOPNOTSUPP, EFAULT, and what
-    /// `rw_verify_area()` says. The order of checks is native aio's. Process context, may sleep.
+    /// Errors are those of the submission: EBADF, EINVAL, EOPNOTSUPP, EPERM, EFAULT, ENOMEM, and
+    /// what `rw_verify_area()` says. The order of checks is native aio's. Process context, may
+    /// sleep.
     pub(crate) fn prep_rw(
         &mut self,
         direction: Direction,
         pos: i64,
         rw_flags: i32,
-        buf: u64,
-        len: usize,
+        ioprio: Option<u16>,
+        buffers: Buffers,
     ) -> Result {
         let file = self.file().ok_or(EBADF)?.as_ptr();
         let kiocb = self.slot().kiocb.get();
-        // SAFETY: We own the request.
-        unsafe { *self.slot().prepared.get() = None };
+        *self.transfer_mut() = Transfer::default();
+        let ioprio = match ioprio {
+            Some(ioprio) => {
+                check_ioprio(ioprio)?;
+                ioprio
+            }
+            // SAFETY: May be called in any task.
+            None => unsafe { bindings::raio_helper_get_current_ioprio() },
+        };
         // SAFETY: We own the request, so kiocb and iterator are ours, and `file` is a reference
         // that the request holds for longer than any peer holds the kiocb. The remaining fields
         // of the kiocb are of no meaning without their flags. fcntl(2) may change the file's
         // flags meanwhile.
-        unsafe {
+        let flags = unsafe {
             *kiocb = bindings::kiocb {
                 ki_filp: file,
                 ki_pos: pos,
                 ki_complete: Some(request::ki_complete::<C>),
                 ki_flags: (&raw const (*file).f_iocb_flags).read_volatile() as c_int,
-                ki_ioprio: bindings::raio_helper_get_current_ioprio(),
+                ki_ioprio: ioprio,
                 ..pin_init::zeroed()
             };
             to_result(bindings::raio_helper_kiocb_set_rw_flags(
@@ -141,8 +376,8 @@ impl<C: Client> Owned<C> {
                 direction.rw(),
             ))?;
             // Nobody polls for it.
-            (*kiocb).ki_flags &= !bindings::IOCB_HIPRI;
-        }
+            (*kiocb).ki_flags & !bindings::IOCB_HIPRI
+        };
 
         let file = self.file().ok_or(EBADF)?;
         if !is_open_for(file, direction) {
@@ -152,101 +387,190 @@ impl<C: Client> Owned<C> {
             return Err(EINVAL);
         }
 
-        let iter = self.slot().iter.get();
-        // SAFETY: As above. `import_ubuf()` checks the address, and may shorten the length.
-        unsafe {
+        let transfer = self.transfer_mut();
+        transfer.pos = pos;
+        transfer.flags = flags;
+        import(transfer, direction, buffers)?;
+        let len = transfer.len;
+        let mut at = pos;
+        let file = self.file().ok_or(EBADF)?;
+        // SAFETY: The file is valid.
+        to_result(unsafe {
+            bindings::rw_verify_area(direction.rw(), file.as_ptr(), &raw mut at, len)
+        })?;
+        self.transfer_mut().direction = Some(direction);
+        Ok(())
+    }
+}
+
+/// The checks of `ioprio_check_cap()`, which is not exported.
+fn check_ioprio(ioprio: u16) -> Result {
+    let (class, level) = (
+        u32::from(ioprio) >> bindings::IOPRIO_CLASS_SHIFT,
+        u32::from(ioprio) & bindings::IOPRIO_LEVEL_MASK,
+    );
+    let capable = |cap: u32| {
+        // SAFETY: May be called in any task.
+        unsafe { bindings::capable(cap as c_int) }
+    };
+    match class {
+        bindings::IOPRIO_CLASS_NONE if level == 0 => Ok(()),
+        bindings::IOPRIO_CLASS_RT
+            if capable(bindings::CAP_SYS_ADMIN) || capable(bindings::CAP_SYS_NICE) =>
+        {
+            Ok(())
+        }
+        bindings::IOPRIO_CLASS_RT => Err(EPERM),
+        bindings::IOPRIO_CLASS_BE | bindings::IOPRIO_CLASS_IDLE => Ok(()),
+        _ => Err(EINVAL),
+    }
+}
+
+/// Imports `buffers` for a transfer that is not used by anybody yet.
+fn import(transfer: &mut Transfer, direction: Direction, buffers: Buffers) -> Result {
+    let Buffers {
+        address,
+        len,
+        vectored,
+    } = buffers;
+    let iter = &raw mut transfer.iter;
+    // SAFETY: `iter` is valid for writes. The imports check the addresses, and may shorten the
+    // length. What they allocate, `Segments` frees; what is in place stays there: a slot does
+    // not move, and its transfer is replaced only when the request is at home or prepared anew.
+    unsafe {
+        if vectored {
+            let mut segments = transfer.segments.few.as_mut_ptr();
+            let result = bindings::import_iovec(
+                direction.rw(),
+                address as *const bindings::iovec,
+                c_uint::try_from(len).map_err(|_| EINVAL)?,
+                FEW as c_uint,
+                &raw mut segments,
+                iter,
+            );
+            // NULL says that they are in place.
+            transfer.segments.allocated = segments;
+            kernel::error::to_result(result.min(0) as c_int)?;
+        } else {
             to_result(bindings::import_ubuf(
                 direction.rw(),
-                buf as *mut c_void,
+                address as *mut c_void,
                 len,
                 iter,
             ))?;
-            let len = (*iter).__bindgen_anon_1.__bindgen_anon_1.as_ref().count;
-            to_result(bindings::rw_verify_area(
-                direction.rw(),
-                file.as_ptr(),
-                &raw const (*kiocb).ki_pos,
-                len,
-            ))?;
-            *self.slot().prepared.get() = Some(direction);
         }
-        Ok(())
+        transfer.len = (*iter).__bindgen_anon_1.__bindgen_anon_1.as_ref().count;
     }
+    Ok(())
+}
 
-    /// Calls the file's `read_iter` or `write_iter` for a request that [`Self::prep_rw`] prepared;
-    /// EINVAL is the result if it did not.
+impl<C: Client> Run<C> {
+    /// Calls the file's `read_iter` or `write_iter` for what is left of a transfer that
+    /// [`Owned::prep_rw`] prepared; EINVAL is the result if it did not.
     ///
-    /// Process context, in the address space that the buffer is in. Sleeps as the file does.
-    pub(crate) fn issue_rw(self) -> Issued<C> {
+    /// Process context, in the address space that the buffers are in. Sleeps as `mode` says.
+    pub(crate) fn call(mut self, mode: Mode) -> Tried<C> {
         let invalid = EINVAL.to_errno() as isize;
-        // SAFETY: We own the request.
-        let prepared = unsafe { (*self.slot().prepared.get()).take() };
-        let (Some(direction), Some(file)) = (prepared, self.file()) else {
-            return Issued::Over(self, invalid);
+        let slot = self.slot();
+        slot.entries.disarm();
+        let (kiocb, iter) = (slot.kiocb.get(), slot.iter.get());
+        let (direction, call) = match (self.transfer().direction, self.file()) {
+            (Some(direction), Some(file)) => (
+                direction,
+                match direction {
+                    Direction::Read => operations(file).read_iter,
+                    Direction::Write => operations(file).write_iter,
+                },
+            ),
+            _ => return Tried::Returned(self, invalid),
         };
-        let Some(call) = (match direction {
-            Direction::Read => operations(file).read_iter,
-            Direction::Write => operations(file).write_iter,
-        }) else {
-            return Issued::Over(self, invalid);
+        let Some(call) = call else {
+            return Tried::Returned(self, invalid);
         };
+        let transfer = self.transfer_mut();
+        let flags = transfer.flags
+            | match mode {
+                Mode::Block | Mode::Inline => 0,
+                Mode::Nowait => bindings::IOCB_NOWAIT,
+                Mode::Cached => bindings::IOCB_NOWAIT | bindings::IOCB_NOIO,
+                Mode::PageWait => bindings::IOCB_WAITQ,
+            };
+        // SAFETY: No driver has the request and we have the run, so kiocb and iterator are ours.
+        // Every try starts from what was prepared, and what is done of it.
+        unsafe {
+            (*kiocb).ki_flags = flags;
+            (*kiocb).ki_pos = transfer.pos();
+            (*kiocb).private = core::ptr::null_mut();
+            core::ptr::copy_nonoverlapping(&raw const transfer.iter, iter, 1);
+            if transfer.done > 0 {
+                bindings::iov_iter_advance(iter, transfer.done);
+            }
+        }
+        // SAFETY: As above; `prep_rw` initialised the kiocb for the file that the request has.
+        let thawed = direction == Direction::Read || unsafe { start_write(self.slot(), mode) };
+        if !thawed {
+            return Tried::Frozen(self);
+        }
+        if mode == Mode::PageWait {
+            // SAFETY: Whoever ends a run with the entry queued comes back when it is off again.
+            unsafe { pagemap::prepare(self.slot()) };
+        }
 
-        let slot_ptr = match self.pass_on(Step::Issue) {
-            Ok(slot) => slot,
-            Err(request) => return Issued::Over(request, invalid),
-        };
+        let slot_ptr = self.into_slot();
+        // SAFETY: `prep_rw` initialised kiocb and iterator, for the file that the request still
+        // has and for this direction. `call` is an operation of that file. Both live until both
+        // owners have let go of the request.
+        let result = unsafe { call(kiocb, iter) };
         // SAFETY: The run has the request until its step below, so the slot is valid.
         let slot = unsafe { slot_ptr.as_ref() };
-        // SAFETY: `prep_rw` initialised kiocb and iterator, for the file that the request still
-        // has and for this direction, or `prepared` would not say so. `call` is an operation of
-        // that file. Both live until both owners have let go of the request.
-        let result = unsafe {
-            if direction == Direction::Write {
-                start_write(slot);
-            }
-            call(slot.kiocb.get(), slot.iter.get())
-        };
 
-        if result == -(bindings::EIOCBQUEUED as isize) {
-            match slot.step(Step::Leave) {
-                Some(Then::Own) => {
-                    // SAFETY: The step just said so.
-                    let request = unsafe { Owned::from_slot(slot_ptr) };
-                    let result = request.slot().result();
-                    Issued::Over(request, result)
-                }
-                _ => Issued::InFlight,
-            }
-        } else {
+        if result != -(bindings::EIOCBQUEUED as isize) {
             // A driver that called `ki_complete` as well is broken, and still lets go of the
             // request only once more.
             kernel::warn_on!(slot.peer_done());
-            // SAFETY: The run still has the request.
-            unsafe { end_write(slot) };
-            match slot.step(Step::Finish) {
+            // SAFETY: The run still has the request, and there is no peer.
+            return unsafe {
+                end_write(slot);
+                Tried::Returned(Run::from_slot(slot_ptr), result)
+            };
+        }
+        if mode == Mode::PageWait {
+            // SAFETY: The run still has it: a page's waker only kicks it.
+            return Tried::Page(unsafe { PageRun::new(Run::from_slot(slot_ptr)) });
+        }
+        match slot.step(Step::Leave) {
+            Some(Then::Own) => {
                 // SAFETY: The step just said so.
-                Some(Then::Own) => Issued::Over(unsafe { Owned::from_slot(slot_ptr) }, result),
-                _ => Issued::InFlight,
+                let request = unsafe { Owned::from_slot(slot_ptr) };
+                let result = request.slot().result();
+                Tried::Completed(request, result)
             }
+            _ => Tried::InFlight,
         }
     }
 }
 
-/// Marks a write, and takes the file system's freeze protection if it is one to a regular file.
+/// Marks a write, and takes the file system's freeze protection if it is one to a regular file;
+/// false if it is frozen and `mode` says not to wait.
 ///
 /// # Safety
 ///
-/// The caller owns the request, whose kiocb is initialised for a file that the request has.
-unsafe fn start_write<C: Client>(slot: &Slot<C>) {
+/// The caller has the run of the request, whose kiocb is initialised for a file that it has.
+unsafe fn start_write<C: Client>(slot: &Slot<C>, mode: Mode) -> bool {
     let kiocb = slot.kiocb.get();
     // SAFETY: By the requirement.
     unsafe {
         if bindings::raio_helper_is_reg((*kiocb).ki_filp) {
-            bindings::raio_helper_kiocb_start_write(kiocb);
+            if mode == Mode::Block {
+                bindings::raio_helper_kiocb_start_write(kiocb);
+            } else if !bindings::raio_helper_kiocb_start_write_trylock(kiocb) {
+                return false;
+            }
             slot.protected.store(true, Relaxed);
         }
         (*kiocb).ki_flags |= bindings::IOCB_WRITE;
     }
+    true
 }
 
 /// Gives back the protection that [`start_write`] took, once. Any context.

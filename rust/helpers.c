@@ -2,9 +2,16 @@
 /* Inline functions and macros of the kernel, as functions.  Nothing else. */
 
 #include <linux/cred.h>
+#include <linux/eventfd.h>
+#include <linux/memcontrol.h>
+#include <linux/net.h>
 #include <linux/pagemap.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
+#include <linux/task_work.h>
+#include <net/sock.h>
 #include "helpers.h"
 
 int raio_helper_kiocb_set_rw_flags(struct kiocb *kiocb, __kernel_rwf_t flags, int rw)
@@ -17,6 +24,17 @@ void raio_helper_kiocb_start_write(struct kiocb *kiocb)
 	kiocb_start_write(kiocb);
 }
 
+bool raio_helper_kiocb_start_write_trylock(struct kiocb *kiocb)
+{
+	struct super_block *sb = file_inode(kiocb->ki_filp)->i_sb;
+
+	if (!sb_start_write_trylock(sb))
+		return false;
+	/* as kiocb_start_write(): somebody else may end it */
+	__sb_writers_release(sb, SB_FREEZE_WRITE);
+	return true;
+}
+
 void raio_helper_kiocb_end_write(struct kiocb *kiocb)
 {
 	kiocb_end_write(kiocb);
@@ -25,6 +43,75 @@ void raio_helper_kiocb_end_write(struct kiocb *kiocb)
 bool raio_helper_is_reg(const struct file *file)
 {
 	return S_ISREG(file_inode(file)->i_mode);
+}
+
+bool raio_helper_is_tcp_or_udp(const struct file *file)
+{
+	const struct socket *sock = sock_from_file((struct file *)file);
+	const struct sock *sk = sock ? sock->sk : NULL;
+
+	if (!sk || (sk->sk_family != AF_INET && sk->sk_family != AF_INET6))
+		return false;
+	return sk->sk_protocol == IPPROTO_TCP || sk->sk_protocol == IPPROTO_UDP;
+}
+
+bool raio_helper_is_in_memory(const struct file *file)
+{
+	return shmem_mapping(file->f_mapping) && !READ_ONCE(SHMEM_I(file_inode(file))->swapped);
+}
+
+bool raio_helper_has_page_cache(const struct file *file)
+{
+	const struct address_space_operations *ops = file->f_mapping->a_ops;
+
+	return ops && (ops->read_folio || shmem_mapping(file->f_mapping));
+}
+
+const char *raio_helper_dentry_name(const struct file *file)
+{
+	return file->f_path.dentry->d_name.name;
+}
+
+unsigned long raio_helper_super_magic(const struct file *file)
+{
+	return file_inode(file)->i_sb->s_magic;
+}
+
+s64 raio_helper_mapping_size(const struct file *file)
+{
+	return i_size_read(file->f_mapping->host);
+}
+
+u32 raio_helper_demangle_poll(u16 mask)
+{
+	return (__force u32)demangle_poll(mask);
+}
+
+u16 raio_helper_mangle_poll(u32 mask)
+{
+	return mangle_poll((__force __poll_t)mask);
+}
+
+void raio_helper_init_list_head(struct list_head *list)
+{
+	INIT_LIST_HEAD(list);
+}
+
+void raio_helper_list_del_init(struct list_head *entry)
+{
+	list_del_init(entry);
+}
+
+void raio_helper_remove_wait_entry(struct wait_queue_head *head, struct wait_queue_entry *entry)
+{
+	spin_lock_irq(&head->lock);
+	list_del_init(&entry->entry);
+	spin_unlock_irq(&head->lock);
+}
+
+bool raio_helper_wake_page_match(struct wait_page_queue *queue, struct wait_page_key *key)
+{
+	return wake_page_match(queue, key);
 }
 
 u16 raio_helper_get_current_ioprio(void)
@@ -67,14 +154,59 @@ bool raio_helper_wq_has_sleeper(struct wait_queue_head *head)
 	return wq_has_sleeper(head);
 }
 
-void raio_helper_init_work(struct work_struct *work, work_func_t func)
+struct workqueue_struct *raio_helper_alloc_workqueue(const char *name)
 {
-	INIT_WORK(work, func);
+	return alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM, WQ_UNBOUND_MAX_ACTIVE, name);
+}
+
+bool raio_helper_fatal_signal_pending(void)
+{
+	return fatal_signal_pending(current);
+}
+
+bool raio_helper_task_work_pending(void)
+{
+	return task_work_pending(current);
+}
+
+/* As set_notify_signal(), which needs wake_up_state(), and that is not exported. */
+void raio_helper_notify_signal(struct task_struct *task)
+{
+	if (!test_and_set_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL))
+		wake_up_process(task);
+}
+
+void raio_helper_set_running(void)
+{
+	__set_current_state(TASK_RUNNING);
+}
+
+bool raio_helper_has_vhost_tasks(void)
+{
+	return IS_ENABLED(CONFIG_VHOST_TASK);
+}
+
+/* Charges what a kernel thread allocates to the memory cgroup of that address space. */
+void *raio_helper_charge_to_mm(struct mm_struct *mm)
+{
+	return set_active_memcg(get_mem_cgroup_from_mm(mm));
+}
+
+void raio_helper_charge_as_before(void *old)
+{
+	struct mem_cgroup *memcg = set_active_memcg(old);
+
+	mem_cgroup_put(memcg);
 }
 
 void raio_helper_synchronize_rcu_tasks(void)
 {
 	synchronize_rcu_tasks();
+}
+
+const struct cred *raio_helper_current_cred(void)
+{
+	return current_cred();
 }
 
 const struct cred *raio_helper_get_current_cred(void)

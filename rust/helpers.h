@@ -12,8 +12,12 @@
 #include <linux/fs.h>
 #include <linux/ioprio.h>
 #include <linux/mm.h>
+#include <linux/magic.h>
 #include <linux/mman.h>
+#include <linux/pagemap.h>
+#include <linux/poll.h>
 #include <linux/sched.h>
+#include <linux/sched/vhost_task.h>
 #include <linux/sysctl.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -21,6 +25,22 @@
 
 static const int RAIO_CONST_IOCB_HIPRI = (__force int)IOCB_HIPRI;
 static const int RAIO_CONST_IOCB_WRITE = (__force int)IOCB_WRITE;
+static const int RAIO_CONST_IOCB_NOWAIT = (__force int)IOCB_NOWAIT;
+static const int RAIO_CONST_IOCB_NOIO = (__force int)IOCB_NOIO;
+static const int RAIO_CONST_IOCB_WAITQ = (__force int)IOCB_WAITQ;
+static const int RAIO_CONST_IOCB_DIRECT = (__force int)IOCB_DIRECT;
+static const int RAIO_CONST_IOCB_APPEND = (__force int)IOCB_APPEND;
+static const int RAIO_CONST_IOCB_ATOMIC = (__force int)IOCB_ATOMIC;
+static const unsigned int RAIO_CONST_FMODE_NOWAIT = (__force unsigned int)FMODE_NOWAIT;
+static const unsigned int RAIO_CONST_FOP_BUFFER_RASYNC =
+	(__force unsigned int)FOP_BUFFER_RASYNC;
+static const unsigned int RAIO_CONST_EPOLLIN = (__force unsigned int)EPOLLIN;
+static const unsigned int RAIO_CONST_EPOLLOUT = (__force unsigned int)EPOLLOUT;
+static const unsigned int RAIO_CONST_EPOLLERR = (__force unsigned int)EPOLLERR;
+static const unsigned int RAIO_CONST_EPOLLHUP = (__force unsigned int)EPOLLHUP;
+static const unsigned int RAIO_CONST_EPOLLRDNORM = (__force unsigned int)EPOLLRDNORM;
+static const unsigned int RAIO_CONST_EPOLLWRNORM = (__force unsigned int)EPOLLWRNORM;
+static const unsigned int RAIO_CONST_POLLFREE = (__force unsigned int)POLLFREE;
 static const unsigned int RAIO_CONST_FMODE_READ = (__force unsigned int)FMODE_READ;
 static const unsigned int RAIO_CONST_FMODE_WRITE = (__force unsigned int)FMODE_WRITE;
 static const unsigned int RAIO_CONST_RING_GFP =
@@ -33,8 +53,23 @@ static const unsigned int RAIO_CONST_VM_FAULT_SIGBUS = (__force unsigned int)VM_
 /* linux/fs.h */
 int raio_helper_kiocb_set_rw_flags(struct kiocb *kiocb, __kernel_rwf_t flags, int rw);
 void raio_helper_kiocb_start_write(struct kiocb *kiocb);
+bool raio_helper_kiocb_start_write_trylock(struct kiocb *kiocb);
 void raio_helper_kiocb_end_write(struct kiocb *kiocb);
 bool raio_helper_is_reg(const struct file *file);
+bool raio_helper_is_tcp_or_udp(const struct file *file);
+bool raio_helper_is_in_memory(const struct file *file);
+bool raio_helper_has_page_cache(const struct file *file);
+const char *raio_helper_dentry_name(const struct file *file);
+unsigned long raio_helper_super_magic(const struct file *file);
+s64 raio_helper_mapping_size(const struct file *file);
+
+/* linux/poll.h, linux/list.h, linux/pagemap.h */
+u32 raio_helper_demangle_poll(u16 mask);
+u16 raio_helper_mangle_poll(u32 mask);
+void raio_helper_init_list_head(struct list_head *list);
+void raio_helper_list_del_init(struct list_head *entry);
+void raio_helper_remove_wait_entry(struct wait_queue_head *head, struct wait_queue_entry *entry);
+bool raio_helper_wake_page_match(struct wait_page_queue *queue, struct wait_page_key *key);
 
 /* linux/ioprio.h */
 u16 raio_helper_get_current_ioprio(void);
@@ -52,12 +87,24 @@ u64 raio_helper_timer_slack(void);
 bool raio_helper_wq_has_sleeper(struct wait_queue_head *head);
 
 /* linux/workqueue.h */
-void raio_helper_init_work(struct work_struct *work, work_func_t func);
+struct workqueue_struct *raio_helper_alloc_workqueue(const char *name);
+
+/* linux/sched/signal.h, linux/task_work.h */
+bool raio_helper_fatal_signal_pending(void);
+bool raio_helper_task_work_pending(void);
+void raio_helper_notify_signal(struct task_struct *task);
+void raio_helper_set_running(void);
+bool raio_helper_has_vhost_tasks(void);
+
+/* linux/memcontrol.h */
+void *raio_helper_charge_to_mm(struct mm_struct *mm);
+void raio_helper_charge_as_before(void *old);
 
 /* linux/rcupdate.h */
 void raio_helper_synchronize_rcu_tasks(void);
 
 /* linux/cred.h */
+const struct cred *raio_helper_current_cred(void);
 const struct cred *raio_helper_get_current_cred(void);
 const struct cred *raio_helper_override_creds(const struct cred *cred);
 void raio_helper_revert_creds(const struct cred *old);

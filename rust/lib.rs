@@ -26,12 +26,17 @@ mod bindings {
 
 pub(crate) mod blkdev;
 pub(crate) mod cred;
+pub(crate) mod eventfd;
 pub(crate) mod fs;
+pub(crate) mod kthread;
 pub(crate) mod mapping;
 pub(crate) mod mm;
+pub(crate) mod pagemap;
+pub(crate) mod poll;
 pub(crate) mod rcupdate;
 pub(crate) mod request;
 pub(crate) mod sysctl;
 pub(crate) mod uapi;
+pub(crate) mod vhost_task;
 pub(crate) mod wait;
 pub(crate) mod workqueue;

@@ -178,6 +178,11 @@ impl PinnedCharge {
         }
         Ok(PinnedCharge { mm, pages })
     }
+
+    /// The address space.
+    pub(crate) fn mm(&self) -> &Mm {
+        &self.mm
+    }
 }
 
 impl Drop for PinnedCharge {

@@ -4,21 +4,24 @@
 //!
 //! A [`Pool`] belongs to one object, its [`Client`], and holds requests in chunks that are
 //! allocated on first need and kept until the pool goes: there is no allocation for each request.
-//! A request that is out of the pool has one owner, an [`Owned`], or is on a work queue, or has
-//! the two owners that `crate::state` tells of. The state's word is the authority: an [`Owned`]
-//! comes into being only from a step that said [`Then::Own`], or that starts a run from a queue.
+//! A request that is out of the pool has one owner, an [`Owned`], or runs, which is a [`Run`], or
+//! nobody has it: it is on a list, armed, or in flight. The state's word is the authority, see
+//! `crate::state`: an [`Owned`] comes into being only from a step that said [`Then::Own`], and a
+//! [`Run`] only from the step that begins a run.
 //!
 //! While a request is out, its client is alive: the pool holds a reference to it from the first
 //! chunk on, until [`Pool::close`] has got every request back.
 //!
-//! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h) (`struct kiocb`),
-//! [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h) (`struct work_struct`)
+//! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h) (`struct kiocb`)
 
 use super::{
     bindings,
-    fs::Direction, //
+    fs::Transfer,
+    pagemap::PageEntry,
+    poll::Entries, //
 };
 use crate::state::{
+    Phase,
     Step,
     Then,
     Word, //
@@ -44,10 +47,10 @@ use kernel::{
             Atomic, //
         },
         Arc,
+        ArcBorrow,
         SetOnce, //
     },
-    types::Opaque,
-    workqueue::Queue, //
+    types::Opaque, //
 };
 
 /// Requests of a chunk.
@@ -65,26 +68,30 @@ pub(crate) trait Client: Send + Sync + Sized + 'static {
     /// The pool of this client.
     fn pool(&self) -> &Pool<Self>;
 
-    /// The request is over with `result`. Called once for each that was in flight; any context.
+    /// A driver had the request, and is done with it, with `result`. Any context.
     fn complete(request: Owned<Self>, result: isize);
 
-    /// Runs a request that was put on a work queue. Process context, a worker.
-    fn run(request: Owned<Self>);
+    /// A wait entry of a request was woken. Any context, under the lock of a wait queue: it must
+    /// not wake anybody who might take that lock.
+    ///
+    /// The request is to be put on a list if [`Kick::make`] says so.
+    fn kick(kick: Kick<'_, Self>);
 }
 
 /// A request, as it lies in memory.
 ///
-/// `word` says who may touch what: `kiocb`, `iter`, `file`, `prepared` and `private` belong to the
-/// owner, and `kiocb` and `iter` to the file's code during the issue call; `work` to the work queue
-/// while the phase is Queued; `next` to the list that the request is on.
+/// `word` says who may touch what: `kiocb`, `iter`, `transfer`, `file`, `private`, `entries` and
+/// `page` belong to the [`Owned`] or the [`Run`]; but `kiocb` and `iter` to the file's code during
+/// the issue call and to the driver from there on, what lies in queued wait entries to the lock of
+/// their queue; and `next` to the list of free requests.
 pub(super) struct Slot<C: Client> {
     pub(super) kiocb: Opaque<bindings::kiocb>,
     pub(super) iter: Opaque<bindings::iov_iter>,
-    work: Opaque<bindings::work_struct>,
+    pub(super) transfer: UnsafeCell<Transfer>,
     file: UnsafeCell<Option<ARef<File>>>,
     private: UnsafeCell<C::Private>,
-    /// What `Owned::prep_rw` prepared it for, if it did.
-    pub(super) prepared: UnsafeCell<Option<Direction>>,
+    pub(super) entries: Entries<C>,
+    pub(super) page: PageEntry<C>,
     /// Whether a write has the file system's freeze protection.
     pub(super) protected: Atomic<bool>,
     word: Atomic<u32>,
@@ -106,10 +113,11 @@ impl<C: Client> Slot<C> {
         Slot {
             kiocb: Opaque::zeroed(),
             iter: Opaque::zeroed(),
-            work: Opaque::zeroed(),
+            transfer: UnsafeCell::new(Transfer::default()),
             file: UnsafeCell::new(None),
             private: UnsafeCell::new(C::Private::default()),
-            prepared: UnsafeCell::new(None),
+            entries: Entries::new(),
+            page: PageEntry::new(),
             protected: Atomic::new(false),
             word: Atomic::new(Word::FREE.0),
             result: Atomic::new(0),
@@ -122,8 +130,16 @@ impl<C: Client> Slot<C> {
 
     /// Does `step` if it is allowed.
     pub(super) fn step(&self, step: Step) -> Option<Then> {
-        let mut old = self.word.load(Relaxed);
+        self.step_if(step, |_| true)
+    }
+
+    /// Does `step` if it is allowed, and `may` says so of the word that it starts from.
+    fn step_if(&self, step: Step, may: impl Fn(Word) -> bool) -> Option<Then> {
+        let mut old = self.word.load(Acquire);
         loop {
+            if !may(Word(old)) {
+                return None;
+            }
             let (new, then) = Word(old).step(step)?;
             match self.word.cmpxchg(old, new.0, Full) {
                 Ok(_) => return Some(then),
@@ -134,6 +150,15 @@ impl<C: Client> Slot<C> {
 
     fn word(&self) -> Word {
         Word(self.word.load(Relaxed))
+    }
+
+    /// # Safety
+    ///
+    /// The request is out, and stays so during the call.
+    unsafe fn client_arc(&self) -> Arc<C> {
+        // SAFETY: `client` is what `Arc::into_raw` gave, and the pool holds a reference of its own
+        // while a request is out.
+        unsafe { ArcBorrow::from_raw(self.client.as_ptr()) }.into()
     }
 
     /// Whether the driver has called `ki_complete` during the issue call.
@@ -230,11 +255,8 @@ impl<C: Client> Pool<C> {
         free.head = slot.next.load(Relaxed);
         match slot.step(Step::Take)? {
             // INVARIANT: The step made it ours.
-            Then::Own => Some(Owned {
-                slot: NonNull::from(slot),
-                _client: PhantomData,
-            }),
-            Then::Nothing => None,
+            Then::Own => Some(Owned(NonNull::from(slot), PhantomData)),
+            _ => None,
         }
     }
 
@@ -257,11 +279,6 @@ impl<C: Client> Pool<C> {
         }
         if let Some(last) = chunk.last() {
             last.next.store(NONE, Relaxed);
-        }
-        for slot in &chunk {
-            // SAFETY: `work` is valid for writes, and is in its final place: the chunk's memory
-            // does not move any more.
-            unsafe { bindings::raio_helper_init_work(slot.work.get(), Some(work::<C>)) };
         }
         if self
             .client
@@ -313,17 +330,52 @@ impl<C: Client> Pool<C> {
         true
     }
 
-    /// Whether request `index` is in flight in the generation that `generation` and `mask` name,
-    /// and `matches` says yes. Any context.
-    pub(crate) fn is_in_flight(
+    /// What everybody may see of request `index`.
+    pub(crate) fn shared(&self, index: u32) -> Option<&C::Shared> {
+        self.slot(index).map(|slot| &slot.shared)
+    }
+
+    /// Begins a run of request `index` if it is on a list. Any context.
+    ///
+    /// The caller takes it off the list.
+    pub(crate) fn run(&self, index: u32) -> Option<Run<C>> {
+        let slot = self.slot(index)?;
+        slot.step_if(Step::Issue, |word| word.phase() == Phase::Queued)?;
+        // INVARIANT: Nobody had it, and the step began the run.
+        Some(Run(NonNull::from(slot)))
+    }
+
+    /// Cancels request `index` if its event is still to come, in the generation that `generation`
+    /// and `mask` name, and `matches` says yes. Any context.
+    ///
+    /// The caller takes it off the list that it may be on; the lock of the lists is held.
+    pub(crate) fn cancel(
         &self,
         index: u32,
         generation: u32,
         mask: u32,
-        matches: impl FnOnce(&C::Shared) -> bool,
-    ) -> bool {
-        self.slot(index)
-            .is_some_and(|slot| slot.word().is_in_flight(generation, mask) && matches(&slot.shared))
+        matches: impl Fn(&C::Shared) -> bool,
+    ) -> Cancel<C> {
+        let Some(slot) = self.slot(index) else {
+            return Cancel::Unknown;
+        };
+        // What `matches` sees is this request's: else the word's generation is another one, and
+        // the step fails.
+        let then = slot.step_if(Step::Cancel, |word| {
+            word.is_in_flight(generation, mask) && matches(&slot.shared)
+        });
+        match then {
+            // SAFETY: The step just said so.
+            Some(Then::Own) => Cancel::Own(unsafe { Owned::from_slot(NonNull::from(slot)) }),
+            Some(Then::Ended) => Cancel::Ended,
+            Some(_) => Cancel::Busy,
+            None => Cancel::Unknown,
+        }
+    }
+
+    /// The number of requests that have memory: their indices are less.
+    pub(crate) fn grown(&self) -> usize {
+        self.grown.load(Acquire) * CHUNK
     }
 
     /// The number of indices that this pool can give to requests.
@@ -332,47 +384,103 @@ impl<C: Client> Pool<C> {
     }
 }
 
+/// What became of an attempt to cancel.
+pub(crate) enum Cancel<C: Client> {
+    /// There is no such request.
+    Unknown,
+    /// It can't be cancelled now; its event will come.
+    Busy,
+    /// It is cancelled, and the caller's to complete.
+    Own(Owned<C>),
+    /// It is cancelled: the caller has to deliver its event, but does not have the request.
+    Ended,
+}
+
 /// A request that has one owner, this one.
 ///
 /// # Invariants
 ///
-/// `slot` is out of its pool, its word's phase is Prep, Done or, in a worker, Queued, and there is
-/// no other `Owned` of it; so its client is alive and its memory valid.
-pub(crate) struct Owned<C: Client> {
-    slot: NonNull<Slot<C>>,
-    _client: PhantomData<C>,
-}
+/// `slot` is out of its pool, its word's phase is Prep or Done, and there is no other `Owned` or
+/// `Run` of it; so its client is alive and its memory valid.
+pub(crate) struct Owned<C: Client>(NonNull<Slot<C>>, PhantomData<C>);
 
 // SAFETY: Whatever is in the slot is `Send`, and not bound to a task.
 unsafe impl<C: Client> Send for Owned<C> {}
 
-impl<C: Client> Owned<C> {
-    /// Makes the step that passes the request on, and lets go of it; or keeps it, if the step is
-    /// refused.
-    ///
-    /// The slot may be used as the new phase allows.
-    pub(super) fn pass_on(self, step: Step) -> Result<NonNull<Slot<C>>, Self> {
-        match self.slot().step(step) {
-            Some(_) => Ok(ManuallyDrop::new(self).slot),
-            None => Err(self),
+/// A request inside a run, this one.
+///
+/// # Invariants
+///
+/// `slot` is out of its pool, its word's phase is Running, and there is no `Owned` and no other
+/// `Run` of it; so its client is alive and its memory valid. No driver has it.
+#[must_use = "a run must be ended"]
+pub(crate) struct Run<C: Client>(NonNull<Slot<C>>);
+
+// SAFETY: As for `Owned`.
+unsafe impl<C: Client> Send for Run<C> {}
+
+/// How a run ended that left the request to wait entries.
+pub(crate) enum Armed<C: Client> {
+    /// It is armed; it may belong to somebody else by now.
+    Left,
+    /// It was kicked meanwhile: the run goes on.
+    Again(Run<C>),
+    /// It was cancelled meanwhile.
+    Cancelled(Run<C>),
+}
+
+macro_rules! accessors {
+    () => {
+        pub(super) fn slot(&self) -> &Slot<C> {
+            // SAFETY: By the invariants it is valid, and what is not `Sync` in it is ours.
+            unsafe { self.0.as_ref() }
         }
-    }
+
+        /// What everybody may see.
+        pub(crate) fn shared(&self) -> &C::Shared {
+            &self.slot().shared
+        }
+
+        /// What the owner keeps.
+        pub(crate) fn private(&mut self) -> &mut C::Private {
+            // SAFETY: By the invariants nobody else has access, and `self` is borrowed mutably.
+            unsafe { &mut *self.slot().private.get() }
+        }
+
+        /// The request's number in its pool.
+        pub(crate) fn index(&self) -> u32 {
+            self.slot().index
+        }
+
+        /// The file that the request is for.
+        pub(crate) fn file(&self) -> Option<&File> {
+            // SAFETY: By the invariants only the owner writes it, with `self` borrowed mutably.
+            unsafe { (*self.slot().file.get()).as_deref() }
+        }
+
+        /// What was prepared, and how much of it is done.
+        pub(crate) fn transfer(&self) -> &Transfer {
+            // SAFETY: As above.
+            unsafe { &*self.slot().transfer.get() }
+        }
+
+        /// As [`Self::transfer`], to note progress.
+        pub(crate) fn transfer_mut(&mut self) -> &mut Transfer {
+            // SAFETY: As in `private`.
+            unsafe { &mut *self.slot().transfer.get() }
+        }
+    };
+}
+
+impl<C: Client> Owned<C> {
+    accessors!();
 
     /// # Safety
     ///
-    /// A step on this slot just said [`Then::Own`], or a work queue that had it just gave it to
-    /// its worker; and nothing was made of it yet.
+    /// A step on this slot just said [`Then::Own`], and nothing was made of it yet.
     pub(super) unsafe fn from_slot(slot: NonNull<Slot<C>>) -> Self {
         // INVARIANT: By the requirement.
-        Owned {
-            slot,
-            _client: PhantomData,
-        }
-    }
-
-    pub(super) fn slot(&self) -> &Slot<C> {
-        // SAFETY: By the invariants it is valid, and what is not `Sync` in it is ours.
-        unsafe { self.slot.as_ref() }
+        Owned(slot, PhantomData)
     }
 
     /// The object that the request belongs to.
@@ -381,20 +489,10 @@ impl<C: Client> Owned<C> {
         unsafe { self.slot().client.as_ref() }
     }
 
-    /// What everybody may see.
-    pub(crate) fn shared(&self) -> &C::Shared {
-        &self.slot().shared
-    }
-
-    /// What the owner keeps.
-    pub(crate) fn private(&mut self) -> &mut C::Private {
-        // SAFETY: By the invariants nobody else has access, and `self` is borrowed mutably.
-        unsafe { &mut *self.slot().private.get() }
-    }
-
-    /// The request's number in its pool.
-    pub(crate) fn index(&self) -> u32 {
-        self.slot().index
+    /// A reference to the object that the request belongs to.
+    pub(crate) fn client_arc(&self) -> Arc<C> {
+        // SAFETY: The request is out.
+        unsafe { self.slot().client_arc() }
     }
 
     /// How often the request was used, see [`Word::generation`].
@@ -402,36 +500,108 @@ impl<C: Client> Owned<C> {
         self.slot().word().generation()
     }
 
-    /// The file that the request is for.
-    pub(crate) fn file(&self) -> Option<&File> {
-        // SAFETY: By the invariants only the owner writes it, with `self` borrowed mutably.
-        unsafe { (*self.slot().file.get()).as_deref() }
+    /// Whether its event was delivered already.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.slot().word().is_ended()
     }
 
     /// Says which file the request is for; `None` gives back the reference. Any context.
     pub(crate) fn set_file(&mut self, file: Option<ARef<File>>) {
+        // The wait queues are the file's.
+        self.slot().entries.disarm();
+        // It was for the file that goes.
+        *self.transfer_mut() = Transfer::default();
         // SAFETY: As in `private`.
-        unsafe {
-            // It was for the file that goes.
-            *self.slot().prepared.get() = None;
-            *self.slot().file.get() = file;
+        unsafe { *self.slot().file.get() = file };
+    }
+
+    /// Says that the request is on a list; the caller puts it there, and holds the lock of the
+    /// lists. Any context.
+    ///
+    /// Refused if it was cancelled.
+    pub(crate) fn queue(self) -> Result<(), Self> {
+        match self.slot().step(Step::Queue) {
+            Some(_) => {
+                core::mem::forget(self);
+                Ok(())
+            }
+            None => Err(self),
         }
     }
 
-    /// Puts the request on `queue`; a worker calls [`Client::run`] with it. Any context.
-    pub(crate) fn queue(self, queue: &'static Queue) -> Result<(), Self> {
-        let slot = self.pass_on(Step::Queue)?;
-        // SAFETY: The request is out, so the slot is valid. Its work is not on a queue: the
-        // phase was not Queued. `Queue` is transparent over `workqueue_struct`.
+    /// Begins a run. Any context.
+    pub(crate) fn run(self) -> Run<C> {
+        // From Prep and Done this is allowed always, see the invariants.
+        self.slot().step(Step::Issue);
+        // INVARIANT: The step began the run.
+        Run(ManuallyDrop::new(self).0)
+    }
+}
+
+impl<C: Client> Run<C> {
+    accessors!();
+
+    /// Gives up the slot to whoever the next step makes its owner.
+    pub(super) fn into_slot(self) -> NonNull<Slot<C>> {
+        ManuallyDrop::new(self).0
+    }
+
+    /// Ends the run. Any context.
+    pub(crate) fn finish(self) -> Owned<C> {
+        let slot = self.into_slot();
+        // SAFETY: By the invariants of `Run`, which was just given up.
         unsafe {
-            let work = slot.as_ref().work.get();
-            bindings::queue_work_on(
-                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
-                core::ptr::from_ref(queue).cast_mut().cast(),
-                work,
-            );
+            slot.as_ref().step(Step::Finish);
+            // INVARIANT: From Running this is allowed always.
+            Owned::from_slot(slot)
         }
-        Ok(())
+    }
+
+    /// Whether its event was delivered already.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.slot().word().is_ended()
+    }
+
+    /// Whether somebody wanted to cancel it during the run.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.slot().word().is_cancelled()
+    }
+
+    /// Leaves the request to the wait entries that are queued. Any context.
+    pub(crate) fn arm(self) -> Armed<C> {
+        self.leave_to_entries(Step::Arm)
+    }
+
+    pub(super) fn leave_to_entries(self, step: Step) -> Armed<C> {
+        let slot = self.into_slot();
+        // SAFETY: By the invariants of `Run`. The step is the last access if it leaves it.
+        match unsafe { slot.as_ref() }.step(step) {
+            Some(Then::Nothing) => Armed::Left,
+            // INVARIANT: It is still the run's.
+            Some(Then::Cancelled) => Armed::Cancelled(Run(slot)),
+            _ => Armed::Again(Run(slot)),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The run has the request, and no driver has it any more.
+    pub(super) unsafe fn from_slot(slot: NonNull<Slot<C>>) -> Self {
+        // INVARIANT: By the requirement.
+        Run(slot)
+    }
+}
+
+impl<C: Client> Drop for Run<C> {
+    /// Nobody forgets a run; if somebody does, there is an event all the same.
+    fn drop(&mut self) {
+        kernel::warn_on!(true);
+        // SAFETY: By the invariants, and `self` is not used any more.
+        let request = unsafe {
+            self.0.as_ref().step(Step::Finish);
+            Owned::from_slot(self.0)
+        };
+        C::complete(request, EIO.to_errno() as isize);
     }
 }
 
@@ -454,17 +624,55 @@ impl<C: Client> Drop for Owned<C> {
     }
 }
 
-/// The worker's side of [`Owned::queue`].
+/// That a wait entry of a request was woken.
 ///
-/// # Safety
+/// # Invariants
 ///
-/// `work` is that of a request in phase Queued.
-unsafe extern "C" fn work<C: Client>(work: *mut bindings::work_struct) {
-    // SAFETY: By the requirement, `work` lies in the `Opaque` of a slot.
-    let slot = unsafe { container_of!(Opaque::cast_from(work).cast_mut(), Slot<C>, work) };
-    // SAFETY: The queue had the request since `Owned::queue`, and gives it to this call alone.
-    let request = unsafe { Owned::from_slot(NonNull::new_unchecked(slot)) };
-    C::run(request);
+/// The request is valid until [`Self::make`], or, if it is the entry of a file's wait queue, for
+/// as long as the lock of that queue is held; and the entry of a page is off its queue.
+pub(crate) struct Kick<'a, C: Client>(&'a Slot<C>);
+
+impl<'a, C: Client> Kick<'a, C> {
+    /// # Safety
+    ///
+    /// As the invariants say.
+    pub(super) unsafe fn new(slot: &'a Slot<C>) -> Self {
+        // INVARIANT: By the requirement.
+        Kick(slot)
+    }
+
+    /// The object that the request belongs to.
+    pub(crate) fn client(&self) -> &'a C {
+        // SAFETY: The request is out, see the invariants. Who holds up the request from being run
+        // or freed does so for the client as well.
+        unsafe { self.0.client.as_ref() }
+    }
+
+    /// The request's number in its pool.
+    pub(crate) fn index(&self) -> u32 {
+        self.0.index
+    }
+
+    /// A reference to it.
+    pub(crate) fn client_arc(&self) -> Arc<C> {
+        // SAFETY: As above.
+        unsafe { self.0.client_arc() }
+    }
+
+    /// Whether a kick would change anything.
+    pub(crate) fn is_due(&self) -> bool {
+        matches!(
+            self.0.word().phase(),
+            Phase::Armed | Phase::PageArmed | Phase::Running
+        )
+    }
+
+    /// Makes the kick; the caller holds the lock of the lists, without which nobody runs it.
+    ///
+    /// If it says yes, the request must be put on a list.
+    pub(crate) fn make(&self) -> bool {
+        self.0.step(Step::Kick) == Some(Then::Queue)
+    }
 }
 
 /// `ki_complete` of all requests.
@@ -493,7 +701,7 @@ pub(super) unsafe extern "C" fn ki_complete<C: Client>(
             // SAFETY: The step just said so.
             C::complete(unsafe { Owned::from_slot(slot) }, result);
         }
-        Some(Then::Nothing) => {}
+        Some(_) => {}
         // A driver that completes twice, or what it did not take. The event is there already.
         None => {
             kernel::warn_on!(true);

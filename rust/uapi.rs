@@ -18,6 +18,7 @@ pub(crate) use bindings::{
     iocb,
     raio_cancel,
     raio_destroy,
+    raio_enter,
     raio_getevents,
     raio_info,
     raio_ring,
@@ -27,17 +28,25 @@ pub(crate) use bindings::{
     IOCB_CMD_FDSYNC,
     IOCB_CMD_FSYNC,
     IOCB_CMD_NOOP,
+    IOCB_CMD_POLL,
     IOCB_CMD_PREAD,
+    IOCB_CMD_PREADV,
     IOCB_CMD_PWRITE,
+    IOCB_CMD_PWRITEV,
     IOCB_FLAG_IOPRIO,
     IOCB_FLAG_RESFD,
     RAIO_API_MAJOR,
     RAIO_API_MINOR,
     RAIO_FEATURE_DIRECT,
+    RAIO_FEATURE_PAGE_WAIT,
+    RAIO_FEATURE_RETRY,
+    RAIO_FEATURE_THREADS,
     RAIO_IOC_MAGIC,
     RAIO_RING_COMPAT_FEATURES,
     RAIO_RING_INCOMPAT_FEATURES,
-    RAIO_RING_MAGIC, //
+    RAIO_RING_MAGIC,
+    RAIO_SETUP_CANCEL_EVENT,
+    RAIO_SETUP_NO_THREADS, //
 };
 
 macro_rules! plain {
@@ -58,6 +67,7 @@ plain! {
     iocb: 64
     raio_cancel: 32
     raio_destroy: 16
+    raio_enter: 88
     raio_getevents: 64
     raio_info: 72
     raio_ring: 32

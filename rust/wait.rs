@@ -30,10 +30,14 @@ pub(crate) enum Deadline {
 impl Deadline {
     /// The time `ns` nanoseconds from now.
     pub(crate) fn after(ns: i64) -> Self {
-        // SAFETY: May be called in any context.
-        let now = unsafe { bindings::ktime_get() };
-        Deadline::At(now.saturating_add(ns))
+        Deadline::At(now().saturating_add(ns))
     }
+}
+
+/// The time of CLOCK_MONOTONIC, in ns. Any context.
+pub(crate) fn now() -> i64 {
+    // SAFETY: May be called in any context.
+    unsafe { bindings::ktime_get() }
 }
 
 /// Why a wait ended.

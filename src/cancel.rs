@@ -2,19 +2,97 @@
 
 //! io_cancel.
 
-use crate::context::Context;
-use kernel::prelude::*;
+use crate::{
+    context::Context,
+    request::{
+        result_of,
+        Request,
+        Shared, //
+    },
+    retry,
+    sys::{
+        request::Cancel,
+        uapi::{
+            io_event,
+            RAIO_SETUP_CANCEL_EVENT, //
+        }, //
+    }, //
+};
+use core::cell::Cell;
+use kernel::{
+    prelude::*,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
+};
 
-/// Looks for the request that was submitted by the iocb at `address`, whose key is `key`.
+/// Cancels the request that was submitted by the iocb at `address`, whose key is `key`; its event
+/// goes to `result`.
 ///
-/// EAGAIN if it is in flight: it can't be cancelled yet, and its event will come. EINVAL if there is no
-/// such request. Process context.
-pub(crate) fn cancel(context: &Context, address: u64, key: u32) -> Result {
+/// EAGAIN if it runs or a driver has it: its event will come. EINVAL if there is no such request,
+/// or it is over. EFAULT if `result` can't be written: the event is in the ring then. In a
+/// context with RAIO_SETUP_CANCEL_EVENT it is there always, and EINPROGRESS says so. Process
+/// context.
+pub(crate) fn cancel(context: &Context, address: u64, key: u32, result: u64) -> Result {
     let named = context.keys().read(key);
-    let found = context
-        .pool()
-        .is_in_flight(named.index, named.generation, named.mask, |shared| {
-            shared.is_of(address)
-        });
-    Err(if found { EAGAIN } else { EINVAL })
+    // Of a request that waits for a page, others may see the end before we are back.
+    let event = Cell::new(None);
+    let matches = |shared: &Shared| {
+        event.set(Some(shared.cancelled_event()));
+        shared.is_of(address)
+    };
+    let cancel = retry::cancel_one(context, named.index, named.generation, named.mask, matches);
+    match cancel {
+        Cancel::Unknown => Err(EINVAL),
+        Cancel::Busy => Err(EAGAIN),
+        Cancel::Own(request) => {
+            context.counters().cancelled();
+            deliver_own(context, request, result)
+        }
+        Cancel::Ended => {
+            context.counters().cancelled();
+            deliver(context, event.take().ok_or(EINVAL)?, result)
+        }
+    }
+}
+
+fn in_ring(context: &Context) -> bool {
+    context.flags() & RAIO_SETUP_CANCEL_EVENT != 0
+}
+
+fn deliver_own(context: &Context, request: Request, result: u64) -> Result {
+    let res = result_of(request.transfer().done(), ECANCELED);
+    let event = request.shared().event(res);
+    if in_ring(context) {
+        request.complete(res);
+        Err(EINPROGRESS)
+    } else if let Err(e) = write(&event, result) {
+        request.complete(res);
+        Err(e)
+    } else {
+        request.without_event();
+        Ok(())
+    }
+}
+
+/// As above for a request that is not ours, but its event is.
+fn deliver(context: &Context, event: io_event, result: u64) -> Result {
+    if in_ring(context) {
+        context.publish(event);
+        Err(EINPROGRESS)
+    } else if let Err(e) = write(&event, result) {
+        context.publish(event);
+        Err(e)
+    } else {
+        context.give_back_credit();
+        Ok(())
+    }
+}
+
+fn write(event: &io_event, to: u64) -> Result {
+    let to = UserPtr::from_addr(usize::try_from(to)?);
+    UserSlice::new(to, size_of::<io_event>())
+        .writer()
+        .write(event)
 }

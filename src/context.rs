@@ -13,11 +13,13 @@
 //!
 //! 1. `Context::reap` (mutex): the kernel's consumer of events. Copies to the program under it.
 //! 2. `Context::submit` (mutex): credits and free requests. No user memory under it.
-//! 3. `Context::tail` (spinlock, irq): the producer of events.
-//! 4. the wait queue's own.
+//! 3. `Context::queues` (spinlock, irq): the lists of requests, who runs them, the threads. It may
+//!    be taken under the lock of a file's or a page's wait queue: no such lock is taken inside.
+//! 4. `Context::tail` (spinlock, irq): the producer of events.
+//! 5. the lock of the wait queue `Context::events`, and those of the scheduler and work queues.
 //!
 //! mmap_lock may be held when [`Context::moved`] is called, which takes none of them, and is never
-//! taken inside 2 to 4. Nothing is issued under a lock.
+//! taken inside 2 to 5. Nothing is issued, armed or signalled under a lock.
 //!
 //! Barriers with the program, which may read and write the ring as it likes:
 //!
@@ -25,12 +27,18 @@
 //! - `head` (acquire), then a slot is filled again: the program has read it.
 
 use crate::{
+    counters::Counters,
     credit::Credits,
     key::Keys,
     limit::Share,
     request::Ticket,
+    retry::{
+        self,
+        Queues, //
+    },
     ring::Shape,
     sys::{
+        cred,
         mapping,
         mm::{
             Header,
@@ -46,8 +54,10 @@ use crate::{
             raio_ring,
             RAIO_RING_COMPAT_FEATURES,
             RAIO_RING_INCOMPAT_FEATURES,
-            RAIO_RING_MAGIC, //
+            RAIO_RING_MAGIC,
+            RAIO_SETUP_NO_THREADS, //
         },
+        vhost_task,
         wait::{
             self,
             new_wait_queue,
@@ -58,11 +68,18 @@ use crate::{
     }, //
 };
 use kernel::{
+    cred::Credential,
     current,
+    impl_has_delayed_work,
+    impl_has_work,
+    mm::Mm,
+    new_delayed_work,
     new_mutex,
     new_spinlock_irq,
+    new_work,
     prelude::*,
     sync::{
+        aref::ARef,
         atomic::{
             ordering::{
                 Acquire,
@@ -75,6 +92,10 @@ use kernel::{
         Arc,
         Mutex,
         SpinLockIrq, //
+    },
+    workqueue::{
+        DelayedWork,
+        Work, //
     }, //
 };
 
@@ -127,8 +148,34 @@ pub(crate) struct Context {
 
     #[pin]
     reap: Mutex<()>,
+
+    #[pin]
+    queues: SpinLockIrq<Queues>,
+    counters: Counters,
+    /// RAIO_SETUP_*.
+    flags: u32,
+    /// Those of who set it up.
+    cred: ARef<Credential>,
+    /// Retries, see [`retry`].
+    #[pin]
+    retries: DelayedWork<Context, 0>,
+    /// The end of idle threads, and of all, see [`threads`](crate::threads).
+    #[pin]
+    idle: DelayedWork<Context, 1>,
+    #[pin]
+    stop: Work<Context, 2>,
     // After the pages that are charged.
-    _pinned: PinnedCharge,
+    pinned: PinnedCharge,
+}
+
+impl_has_delayed_work! {
+    impl HasDelayedWork<Context, 0> for Context { self.retries }
+}
+impl_has_delayed_work! {
+    impl HasDelayedWork<Context, 1> for Context { self.idle }
+}
+impl_has_work! {
+    impl HasWork<Context, 2> for Context { self.stop }
 }
 
 impl Context {
@@ -136,7 +183,7 @@ impl Context {
     ///
     /// EINVAL if that is none or too many, EAGAIN beyond `fs.raio-max-nr`, ENOMEM beyond
     /// RLIMIT_MEMLOCK or without memory. Process context.
-    pub(crate) fn setup(nr_events: u32) -> Result<(Arc<Context>, usize)> {
+    pub(crate) fn setup(nr_events: u32, flags: u32) -> Result<(Arc<Context>, usize)> {
         let shape = Shape::new(nr_events)?;
         let share = Some(Share::take(nr_events)?);
         let pinned = PinnedCharge::new(shape.pages)?;
@@ -144,6 +191,8 @@ impl Context {
         let pool = Pool::new(shape.slots())?;
         let pages = SharedPages::new(shape.pages)?;
         let keys = Keys::new(pool.capacity());
+        let queues = Queues::new(shape.slots())?;
+        let cred = cred::current();
 
         let context = Arc::pin_init(
             pin_init!(Context {
@@ -163,7 +212,14 @@ impl Context {
                 shown_published: Atomic::new(0),
                 events <- new_wait_queue!("Context::events"),
                 reap <- new_mutex!((), "Context::reap"),
-                _pinned: pinned,
+                queues <- new_spinlock_irq!(queues, "Context::queues"),
+                counters: Counters::new(),
+                flags,
+                cred,
+                retries <- new_delayed_work!("Context::retries"),
+                idle <- new_delayed_work!("Context::idle"),
+                stop <- new_work!("Context::stop"),
+                pinned,
             }),
             GFP_KERNEL_ACCOUNT,
         )?;
@@ -219,21 +275,26 @@ impl Context {
                 return Err(EINVAL);
             }
             submit.dead = true;
-            self.dead.store(true, Release);
+            // Who arms a request looks here after that: either he sees it, or `cancel_all` sees
+            // the request armed.
+            self.dead.xchg(true, Full);
         }
-        self.events.wake(usize::MAX);
+        self.queues.lock().closing = true;
+        self.wake_waiters();
         Ok(())
     }
 
-    /// Waits until a dead context has nothing in flight, and gives back what it has.
-    fn drain(&self) {
-        loop {
-            self.events.wait_uninterruptible(|| self.outstanding() == 0);
-            // The events are there; the last requests come home in a moment. They can't tell:
-            // with the last one home the context may be gone.
-            if self.pool.close(&mut self.submit.lock().free) {
-                break;
-            }
+    /// Cancels what a dead context has, waits until nothing is in flight, and gives back what it
+    /// has.
+    fn drain(self: &Arc<Self>) {
+        retry::cancel_all(self);
+        self.interrupt_threads();
+        self.events.wait_uninterruptible(|| self.outstanding() == 0);
+        self.stop_threads();
+        self.events.wait_uninterruptible(|| self.has_no_threads());
+        // The events are there; the last requests come home in a moment. They can't tell: with
+        // the last one home the context may be gone.
+        while !self.pool.close(&mut self.submit.lock().free) {
             wait::pause();
         }
         let share = self.submit.lock().share.take();
@@ -266,6 +327,44 @@ impl Context {
 
     pub(crate) fn pool(&self) -> &Pool<Context> {
         &self.pool
+    }
+
+    pub(crate) fn queues(&self) -> &SpinLockIrq<Queues> {
+        &self.queues
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// RAIO_SETUP_*.
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags
+    }
+
+    /// The credentials of who set it up.
+    pub(crate) fn cred(&self) -> &Credential {
+        &self.cred
+    }
+
+    /// The address space that it belongs to.
+    pub(crate) fn mm(&self) -> &Mm {
+        self.pinned.mm()
+    }
+
+    /// Whether threads of the process may run its requests.
+    pub(crate) fn may_have_threads(&self) -> bool {
+        self.flags & RAIO_SETUP_NO_THREADS == 0 && vhost_task::supported()
+    }
+
+    /// Wakes all who sleep in getevents, or wait for the end. Any context.
+    pub(crate) fn wake_waiters(&self) {
+        self.events.wake(usize::MAX);
+    }
+
+    /// Wakes who waits for the end. Any context.
+    pub(crate) fn wake_drain(&self) {
+        self.events.wake(0);
     }
 
     fn header(&self) -> Option<Header<'_>> {
@@ -360,13 +459,17 @@ impl Context {
             .unread(self.head(), self.shown_slot.load(Acquire))
     }
 
-    /// Sleeps until `wanted` events are there, the context is dead, `deadline` or a signal.
-    pub(crate) fn wait(&self, wanted: usize, deadline: Deadline) -> Woken {
+    /// Sleeps until `wanted` events are there, there is something to run, the context is dead,
+    /// `deadline` or a signal.
+    pub(crate) fn wait(self: &Arc<Self>, wanted: usize, deadline: Deadline) -> Woken {
         // No ring has more than that.
         let wanted = wanted.min(self.shape.capacity() as usize);
-        self.events.wait(wanted, deadline, || {
-            self.unread() as usize >= wanted || self.is_dead()
-        })
+        retry::begin_wait(self);
+        let woken = self.events.wait(wanted, deadline, || {
+            self.unread() as usize >= wanted || self.is_dead() || retry::has_work_for_waiter(self)
+        });
+        retry::end_wait(self);
+        woken
     }
 
     /// Consumes up to `nr` events, copied to the array at `to`, and returns their number.

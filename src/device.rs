@@ -16,7 +16,10 @@ use crate::{
         self,
         Iocbs, //
     },
-    sys::uapi::*, //
+    sys::{
+        uapi::*,
+        vhost_task, //
+    }, //
 };
 use kernel::{
     fs::File,
@@ -47,6 +50,9 @@ const DESTROY: u32 = _IOW::<raio_destroy>(RAIO_IOC_MAGIC, 0x02);
 const SUBMIT: u32 = _IOW::<raio_submit>(RAIO_IOC_MAGIC, 0x03);
 const CANCEL: u32 = _IOW::<raio_cancel>(RAIO_IOC_MAGIC, 0x04);
 const GETEVENTS: u32 = _IOW::<raio_getevents>(RAIO_IOC_MAGIC, 0x05);
+
+/// The flags that RAIO_IOC_SETUP takes.
+const SETUP_FLAGS: u32 = RAIO_SETUP_CANCEL_EVENT | RAIO_SETUP_NO_THREADS;
 
 /// An open `/dev/raio`. Contexts belong to address spaces, not to it: it has nothing of its own.
 pub(crate) struct Raio;
@@ -123,7 +129,8 @@ fn info(arg: Argument) -> Result<isize> {
         major: RAIO_API_MAJOR as u16,
         minor: RAIO_API_MINOR as u16,
         opcodes: op::SERVED,
-        features: u64::from(RAIO_FEATURE_DIRECT),
+        features: features(),
+        setup_flags: u64::from(SETUP_FLAGS),
         max_events: ring::MAX_EVENTS,
         nr: nr as u64,
         max_nr: max_nr as u64,
@@ -132,10 +139,19 @@ fn info(arg: Argument) -> Result<isize> {
     Ok(0)
 }
 
+fn features() -> u64 {
+    let threads = if vhost_task::supported() {
+        RAIO_FEATURE_THREADS | RAIO_FEATURE_PAGE_WAIT
+    } else {
+        0
+    };
+    u64::from(RAIO_FEATURE_DIRECT | RAIO_FEATURE_RETRY | threads)
+}
+
 fn setup(arg: Argument) -> Result<isize> {
     let mut setup: raio_setup = arg.read()?;
-    refuse_unless(setup.ctx_id == 0 && setup.flags == 0)?;
-    let (context, id) = Context::setup(setup.nr_events)?;
+    refuse_unless(setup.ctx_id == 0 && setup.flags & !SETUP_FLAGS == 0)?;
+    let (context, id) = Context::setup(setup.nr_events, setup.flags)?;
     setup.ctx_id = id as u64;
     if let Err(e) = arg.write(&setup) {
         // Another thread may have unmapped it already.
@@ -168,7 +184,7 @@ fn cancel(cancel: raio_cancel) -> Result<isize> {
     let key = UserSlice::new(UserPtr::from_addr(key), size_of::<u32>());
     let key = key.reader().read()?;
     let context = Context::lookup(cancel.ctx_id)?;
-    cancel::cancel(&context, cancel.iocb, key)?;
+    cancel::cancel(&context, cancel.iocb, key, cancel.result)?;
     Ok(0)
 }
 

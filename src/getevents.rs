@@ -4,6 +4,7 @@
 
 use crate::{
     context::Context,
+    retry,
     sys::{
         uapi::raio_timespec,
         wait::{
@@ -14,7 +15,8 @@ use crate::{
 };
 use kernel::{
     current,
-    prelude::*, //
+    prelude::*,
+    sync::Arc, //
 };
 
 /// How long a call may wait.
@@ -52,7 +54,7 @@ impl Timeout {
 /// EINVAL if `min_nr` or `nr` is out of range, or the context ended with none; EFAULT if `events`
 /// can't be written; EINTR for a signal with none. Process context, sleeps.
 pub(crate) fn getevents(
-    context: &Context,
+    context: &Arc<Context>,
     min_nr: i64,
     nr: i64,
     events: u64,
@@ -69,6 +71,7 @@ pub(crate) fn getevents(
     let mut got = 0;
     let mut may_wait = timeout != Timeout::Zero;
     loop {
+        retry::run_own(context);
         let to = (events as usize).wrapping_add(got * size_of::<crate::sys::uapi::io_event>());
         let result = context.reap(nr - got, to);
         got += result.unwrap_or(0);

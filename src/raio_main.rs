@@ -3,9 +3,9 @@
 //! raio: asynchronous I/O behind `/dev/raio`.
 //!
 //! Data flows one way: [`device`] decodes an ioctl, [`mapping`](sys::mapping) finds the
-//! [`context`], [`submit`] takes a [`credit`] and a request, [`op`] prepares and issues it, and it
-//! completes at once or later, in any context, by [`request`], which writes an event to the
-//! [`ring`] and wakes [`getevents`].
+//! [`context`], [`submit`] takes a [`credit`] and a request, [`op`] prepares and runs it, [`retry`]
+//! runs again what could not go on, and it completes at once or later, in any context, by
+//! [`request`], which writes an event to the [`ring`] and wakes [`getevents`].
 
 #![deny(unsafe_code)]
 
@@ -19,19 +19,24 @@ use kernel::{
 
 mod cancel;
 mod context;
+mod counters;
 mod credit;
 mod device;
 mod getevents;
 mod key;
 mod limit;
+mod lists;
 mod op;
 mod request;
+mod retry;
 mod ring;
 mod state;
 mod submit;
 #[allow(unsafe_code)]
 #[path = "../rust/lib.rs"]
 mod sys;
+mod threads;
+mod way;
 
 module! {
     type: Raio,
@@ -46,6 +51,7 @@ struct Raio {
     #[pin]
     _device: MiscDeviceRegistration<device::Raio>,
     _sysctls: sys::sysctl::Sysctls,
+    _queue: sys::workqueue::WorkQueue,
     // The last to go.
     _text: sys::rcupdate::TextInUse,
 }
@@ -54,6 +60,7 @@ impl kernel::InPlaceModule for Raio {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             _text: sys::rcupdate::TextInUse,
+            _queue: sys::workqueue::WorkQueue::new(c"raio")?,
             _sysctls: limit::sysctls()?,
             // From here on programs come in.
             _device <- MiscDeviceRegistration::register(MiscDeviceOptions { name: c"raio" }),

@@ -4,21 +4,27 @@
 
 use crate::{
     context::Context,
-    op::{
-        self,
-        Op, //
+    lists::{
+        Links,
+        List, //
     },
+    op::Op,
+    retry,
     sys::{
+        eventfd::EventFd,
         request::{
             Client,
+            Kick,
             Owned,
-            Pool, //
+            Pool,
+            Run, //
         },
         uapi::{
             io_event,
             iocb, //
         }, //
-    }, //
+    },
+    way::Way, //
 };
 use kernel::{
     cred::Credential,
@@ -35,12 +41,21 @@ use kernel::{
 /// A request of a context.
 pub(crate) type Request = Owned<Context>;
 
-/// What io_cancel may look at.
+/// A request that is being run.
+pub(crate) type Running = Run<Context>;
+
+/// What everybody may look at.
 pub(crate) struct Shared {
     /// `aio_data`.
     data: Atomic<u64>,
     /// The address of the iocb.
     obj: Atomic<u64>,
+    /// Guarded by the lock of the lists.
+    pub(crate) links: Links,
+    /// The list that a kick puts it on.
+    kicked_to: Atomic<u32>,
+    /// The bytes that were moved when it was armed on a page.
+    moved: Atomic<usize>,
 }
 
 impl Default for Shared {
@@ -48,6 +63,9 @@ impl Default for Shared {
         Shared {
             data: Atomic::new(0),
             obj: Atomic::new(0),
+            links: Links::default(),
+            kicked_to: Atomic::new(0),
+            moved: Atomic::new(0),
         }
     }
 }
@@ -57,15 +75,51 @@ impl Shared {
     pub(crate) fn is_of(&self, address: u64) -> bool {
         self.obj.load(Relaxed) == address
     }
+
+    /// Its event, if its result is `result`.
+    pub(crate) fn event(&self, result: isize) -> io_event {
+        io_event {
+            data: self.data.load(Relaxed),
+            obj: self.obj.load(Relaxed),
+            res: event_result(result) as i64,
+            res2: 0,
+        }
+    }
+
+    /// The event of a request that is cancelled while it waits for a page.
+    pub(crate) fn cancelled_event(&self) -> io_event {
+        self.event(result_of(self.moved.load(Relaxed), ECANCELED))
+    }
+
+    /// Says where a kick puts the request, and what was moved until then. Before it is armed.
+    pub(crate) fn set_kicked_to(&self, list: List, moved: usize) {
+        self.kicked_to.store(list as u32, Relaxed);
+        self.moved.store(moved, Relaxed);
+    }
+
+    /// Where a kick puts the request.
+    pub(crate) fn kicked_to(&self) -> List {
+        List::from_number(self.kicked_to.load(Relaxed))
+    }
 }
 
-/// What a request that is run later needs.
+/// What a request's owner keeps with it.
 #[derive(Default)]
 pub(crate) struct Private {
-    /// The operation, if it is on a work queue.
-    pub(crate) queued: Option<Op>,
-    /// The credentials at submission, if the operation needs them.
+    pub(crate) op: Op,
+    pub(crate) way: Way,
+    /// The list that it was taken from, if it was on one.
+    pub(crate) from: Option<List>,
+    /// Its group, or 0.
+    pub(crate) key: usize,
+    /// Whether it has joined its group.
+    pub(crate) joined: bool,
+    /// Whether it has a claim to a thread of the process.
+    pub(crate) claim: bool,
+    /// The credentials at submission, if it is run by others.
     pub(crate) cred: Option<ARef<Credential>>,
+    /// The eventfd that counts its event.
+    pub(crate) eventfd: Option<EventFd>,
 }
 
 /// A request that was not issued yet, with its credit. Dropped, it gives back both.
@@ -90,9 +144,8 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if let Some(mut request) = self.0.take() {
-            request.end_private();
-            request.client().give_back_credit();
+        if let Some(request) = self.0.take() {
+            request.without_event();
         }
     }
 }
@@ -105,34 +158,62 @@ impl Request {
         self.client().keys().make(self.index(), self.generation())
     }
 
-    /// Gives back what the request holds for its operation.
-    fn end_private(&mut self) {
+    /// Gives back what the request holds for its operation, but its eventfd.
+    fn end_private(&mut self) -> Option<EventFd> {
+        if self.private().joined || self.private().claim {
+            retry::leave(self);
+        }
+        let eventfd = self.private().eventfd.take();
         *self.private() = Private::default();
         self.set_file(None);
+        eventfd
     }
 
     /// Publishes the event of the request, and brings it home. Any context.
     pub(crate) fn complete(mut self, result: isize) {
-        let event = io_event {
-            data: self.shared().data.load(Relaxed),
-            obj: self.shared().obj.load(Relaxed),
-            res: event_result(result) as i64,
-            res2: 0,
-        };
+        let event = self.shared().event(result);
+        let ended = self.is_ended();
         // Before the event: who sees it may expect the file to be let go of. (A last reference
         // that is dropped in an interrupt goes a moment later.)
-        self.end_private();
+        let eventfd = self.end_private();
+        if ended {
+            return;
+        }
         self.client().publish(event);
+        if let Some(eventfd) = eventfd {
+            eventfd.signal();
+        }
+    }
+
+    /// Brings the request home with its credit: it has no event in the ring. Process context.
+    pub(crate) fn without_event(mut self) {
+        self.end_private();
+        self.client().give_back_credit();
+    }
+}
+
+/// What a request comes to that has moved `done` bytes when `error` ended it.
+pub(crate) fn result_of(done: usize, error: Error) -> isize {
+    if done > 0 {
+        done as isize
+    } else {
+        error.to_errno() as isize
     }
 }
 
 /// The result as programs see it: there is no system call that could be restarted.
 fn event_result(result: isize) -> isize {
-    // ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
-    match result {
-        -512 | -513 | -514 | -516 => EINTR.to_errno() as isize,
-        _ => result,
+    if is_restart(result) {
+        EINTR.to_errno() as isize
+    } else {
+        result
     }
+}
+
+/// Whether it says to restart a system call: ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND,
+/// ERESTART_RESTARTBLOCK.
+pub(crate) fn is_restart(result: isize) -> bool {
+    matches!(result, -512 | -513 | -514 | -516)
 }
 
 impl Client for Context {
@@ -144,11 +225,11 @@ impl Client for Context {
     }
 
     fn complete(request: Request, result: isize) {
-        request.complete(result);
+        retry::driver_done(request, result);
     }
 
-    fn run(request: Request) {
-        op::run(request);
+    fn kick(kick: Kick<'_, Self>) {
+        retry::kick(kick);
     }
 }
 
@@ -165,5 +246,11 @@ mod tests {
         for result in [0, 1, 512, 4096, isize::MAX, -4, -11, -515] {
             assert_eq!(event_result(result), result);
         }
+    }
+
+    #[test]
+    fn what_was_moved_is_never_hidden() {
+        assert_eq!(result_of(0, ECANCELED), -125);
+        assert_eq!(result_of(7, EIO), 7);
     }
 }

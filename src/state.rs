@@ -2,29 +2,43 @@
 
 //! The states of a request, as one pure transition function.
 //!
-//! A request that is issued has two owners:
+//! A request that runs has up to two owners:
 //!
-//! - the *run*: the task inside the file's `read_iter`, `write_iter` or `fsync`;
-//! - the *peer*: the driver that owes a `ki_complete`.
+//! - the *run*: the task inside the file's `read_iter`, `write_iter`, `poll` or `fsync`;
+//! - the *peer*: a queued wait entry, or the driver that owes a `ki_complete`.
 //!
-//! Either may finish first: a driver may complete the request from an interrupt before the issue
-//! call has returned to the run, and file systems look at the kiocb after that. So whoever is
-//! last, and nobody else, gets the request back to complete it. One atomic [`Word`] decides it.
+//! Either may finish first: a wake may come before the run has armed, a driver may complete from
+//! an interrupt before the issue call has returned, and file systems look at the kiocb after
+//! that. One atomic [`Word`] decides who has the request.
 //!
-//! | from                | what                        | to       | then                    |
-//! |---------------------|-----------------------------|----------|-------------------------|
-//! | Free                | [`Step::Take`]              | Prep     |                         |
-//! | Prep                | [`Step::Queue`]             | Queued   | a worker will run it    |
-//! | Prep, Queued        | [`Step::Issue`]             | Running  | both own it             |
-//! | Running             | [`Step::Finish`]            | Done     | the run has it          |
-//! | Running             | [`Step::Leave`]             | InFlight | the peer has it         |
-//! | Running, peer done  | [`Step::Leave`]             | Done     | the run has it          |
-//! | Running             | [`Step::Complete`]          | Running, peer done |               |
-//! | InFlight            | [`Step::Complete`]          | Done     | the peer has it         |
-//! | Prep, Queued, Done  | [`Step::Free`]              | Free     |                         |
+//! | from                 | what                 | to                  | then                      |
+//! |----------------------|----------------------|---------------------|---------------------------|
+//! | Free                 | [`Step::Take`]       | Prep                | a new generation          |
+//! | Prep, Done           | [`Step::Queue`]      | Queued              | it is on a list           |
+//! | Done, cancelled      | [`Step::Queue`]      | refused             | ECANCELED is its result   |
+//! | Prep, Queued, Done   | [`Step::Issue`]      | Running             | the run has it            |
+//! | Running              | [`Step::Finish`]     | Done                | the run has it            |
+//! | Running              | [`Step::Arm`]        | Armed               | the waker has it          |
+//! | Running, cancelled   | [`Step::Arm`]        | Running             | [`Then::Cancelled`]       |
+//! | Running, kicked      | [`Step::Arm`]        | Running             | [`Then::Again`]           |
+//! | Running              | [`Step::Wait`]       | PageArmed           | the page's waker has it   |
+//! | Running, kicked      | [`Step::Wait`]       | Running             | [`Then::Again`]           |
+//! | Armed, PageArmed     | [`Step::Kick`]       | Queued              | the waker puts it on a list |
+//! | Running              | [`Step::Kick`]       | Running, kicked     |                           |
+//! | Running              | [`Step::Leave`]      | InFlight            | the driver has it         |
+//! | Running, peer done   | [`Step::Leave`]      | Done                | the run has it            |
+//! | Running              | [`Step::Complete`]   | Running, peer done  |                           |
+//! | InFlight             | [`Step::Complete`]   | Done                | the driver has it         |
+//! | Armed, Queued        | [`Step::Cancel`]     | Done                | the canceller has it      |
+//! | PageArmed            | [`Step::Cancel`]     | PageArmed, ended    | the canceller has its event |
+//! | Running, InFlight    | [`Step::Cancel`]     | the same, cancelled | [`Then::Busy`]            |
+//! | Prep, Done           | [`Step::Free`]       | Free                |                           |
 //!
-//! Anything else is refused and changes nothing. A driver that returns a result and calls
-//! `ki_complete` all the same has let go of the request twice: the run has it then.
+//! Anything else is refused and changes nothing. Steps into and out of Queued are made under the
+//! lock of the lists, so that a request is Queued if and only if it is on one.
+//!
+//! A page's wait entry can't be taken back. So a request that is cancelled while it waits for a
+//! page has its event at once, but stays out until the page wakes it; it is *ended* then.
 
 /// Where a request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,14 +48,18 @@ pub(crate) enum Phase {
     Free = 0,
     /// Its owner fills it in, or has not issued it yet.
     Prep = 1,
-    /// On a work queue.
+    /// On a list, for somebody who runs it.
     Queued = 2,
-    /// Inside the issue call.
+    /// A run has it.
     Running = 3,
+    /// On wait queues of its file.
+    Armed = 4,
+    /// On the wait queue of a page.
+    PageArmed = 5,
     /// The issue call has returned; a driver owes the completion.
-    InFlight = 4,
-    /// Both owners are gone; the last one completes it.
-    Done = 5,
+    InFlight = 6,
+    /// It has one owner, who completes it, or queues it again.
+    Done = 7,
 }
 
 /// What happens to a request.
@@ -49,16 +67,24 @@ pub(crate) enum Phase {
 pub(crate) enum Step {
     /// The pool hands it out. A new generation begins.
     Take,
-    /// It is put on a work queue.
+    /// It is put on a list.
     Queue,
-    /// The issue call begins.
+    /// A run begins.
     Issue,
-    /// The issue call returned a result: there is no peer.
+    /// The run has a result: there is no peer.
     Finish,
-    /// The issue call returned -EIOCBQUEUED.
+    /// The run leaves it to the wait queues of its file.
+    Arm,
+    /// The run leaves it to the wait queue of a page.
+    Wait,
+    /// A wait entry was woken.
+    Kick,
+    /// The run leaves it to a driver.
     Leave,
     /// The driver called `ki_complete`.
     Complete,
+    /// Somebody cancels it.
+    Cancel,
     /// It goes back to the pool.
     Free,
 }
@@ -70,19 +96,35 @@ pub(crate) enum Then {
     Nothing,
     /// The request is its own, alone.
     Own,
+    /// Put it on a list.
+    Queue,
+    /// Go on with the run: it was kicked meanwhile.
+    Again,
+    /// End the run: it was cancelled meanwhile.
+    Cancelled,
+    /// Deliver its event; the request itself is not its own.
+    Ended,
+    /// Nothing can be done now: its event will come.
+    Busy,
 }
 
 /// Phase, flags and generation of a request.
 ///
-/// Bits 0 to 2 are the phase, bit 3 is [`Word::PEER_DONE`], and bits 8 to 31 are the generation,
-/// which wraps.
+/// Bits 0 to 2 are the phase, bits 3 to 6 flags, and bits 8 to 31 are the generation, which wraps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Word(pub(crate) u32);
 
 impl Word {
     const PHASE: u32 = 0x7;
+    /// A wait entry was woken during the run.
+    const KICKED: u32 = 1 << 3;
     /// The driver has called `ki_complete`, the issue call has not returned.
-    const PEER_DONE: u32 = 1 << 3;
+    const PEER_DONE: u32 = 1 << 4;
+    /// It was to be cancelled when it could not be.
+    const CANCELLED: u32 = 1 << 5;
+    /// Its event was delivered.
+    const ENDED: u32 = 1 << 6;
+    const FLAGS: u32 = Self::KICKED | Self::PEER_DONE | Self::CANCELLED | Self::ENDED;
     const GENERATION_SHIFT: u32 = 8;
     /// Number of bits of a generation.
     pub(crate) const GENERATION_BITS: u32 = 32 - Self::GENERATION_SHIFT;
@@ -95,8 +137,10 @@ impl Word {
             1 => Phase::Prep,
             2 => Phase::Queued,
             3 => Phase::Running,
-            4 => Phase::InFlight,
-            5 => Phase::Done,
+            4 => Phase::Armed,
+            5 => Phase::PageArmed,
+            6 => Phase::InFlight,
+            7 => Phase::Done,
             _ => Phase::Free,
         }
     }
@@ -112,41 +156,74 @@ impl Word {
         self.0 & Self::PEER_DONE != 0
     }
 
+    /// Whether somebody wanted to cancel it when it could not be.
+    pub(crate) fn is_cancelled(self) -> bool {
+        self.0 & Self::CANCELLED != 0
+    }
+
+    /// Whether its event was delivered, by who cancelled it.
+    pub(crate) fn is_ended(self) -> bool {
+        self.0 & Self::ENDED != 0
+    }
+
     /// Whether this is a request whose event is still to come, in the `generation` that a key
     /// names, whose bits in `mask` it has.
     pub(crate) fn is_in_flight(self, generation: u32, mask: u32) -> bool {
-        matches!(
-            self.phase(),
-            Phase::Queued | Phase::Running | Phase::InFlight
-        ) && (generation ^ self.generation()) & mask == 0
+        let out = !matches!(self.phase(), Phase::Free | Phase::Prep | Phase::Done);
+        out && !self.is_ended() && (generation ^ self.generation()) & mask == 0
     }
 
     fn to(self, phase: Phase) -> Word {
         Word(self.0 & !Self::PHASE | phase as u32)
     }
 
+    fn set(self, flags: u32) -> Word {
+        Word(self.0 | flags)
+    }
+
+    fn clear(self, flags: u32) -> Word {
+        Word(self.0 & !flags)
+    }
+
+    fn has(self, flag: u32) -> bool {
+        self.0 & flag != 0
+    }
+
     /// The transition: the new word and what to do, or `None` if the step is not allowed.
     pub(crate) fn step(self, step: Step) -> Option<(Word, Then)> {
         use Phase::*;
 
-        Some(match (self.phase(), step) {
-            (Free, Step::Take) => {
-                let generation = self.generation().wrapping_add(1);
-                let word = Word(generation << Self::GENERATION_SHIFT);
-                (word.to(Prep), Then::Own)
+        Some(match (step, self.phase()) {
+            (Step::Take, Free) => {
+                let next = Word(self.0.wrapping_add(1 << Self::GENERATION_SHIFT));
+                (next.clear(Self::FLAGS).to(Prep), Then::Own)
             }
-            (Prep, Step::Queue) => (self.to(Queued), Then::Nothing),
-            (Prep | Queued, Step::Issue) => (self.to(Running), Then::Nothing),
-            (Running, Step::Finish) => (self.to(Done), Then::Own),
-            (Running, Step::Leave) if self.peer_done() => (self.to(Done), Then::Own),
-            (Running, Step::Leave) => (self.to(InFlight), Then::Nothing),
-            (Running, Step::Complete) if !self.peer_done() => {
-                (Word(self.0 | Self::PEER_DONE), Then::Nothing)
+            (Step::Queue, Prep) => (self.to(Queued), Then::Nothing),
+            (Step::Queue, Done) if !self.is_cancelled() => (self.to(Queued), Then::Nothing),
+            (Step::Issue, Prep | Queued | Done) => (
+                self.clear(Self::KICKED | Self::PEER_DONE).to(Running),
+                Then::Nothing,
+            ),
+            (Step::Finish, Running) => (self.to(Done), Then::Own),
+            (Step::Arm, Running) if self.is_cancelled() => (self, Then::Cancelled),
+            (Step::Arm | Step::Wait, Running) if self.has(Self::KICKED) => {
+                (self.clear(Self::KICKED), Then::Again)
             }
-            (InFlight, Step::Complete) => (self.to(Done), Then::Own),
-            (Prep | Queued | Done, Step::Free) => {
-                (Word(self.0 & !Self::PEER_DONE).to(Free), Then::Nothing)
+            (Step::Arm, Running) => (self.to(Armed), Then::Nothing),
+            (Step::Wait, Running) => (self.to(PageArmed), Then::Nothing),
+            (Step::Kick, Armed | PageArmed) => (self.to(Queued), Then::Queue),
+            (Step::Kick, Running) => (self.set(Self::KICKED), Then::Nothing),
+            (Step::Leave, Running) if self.peer_done() => (self.to(Done), Then::Own),
+            (Step::Leave, Running) => (self.to(InFlight), Then::Nothing),
+            (Step::Complete, Running) if !self.peer_done() => {
+                (self.set(Self::PEER_DONE), Then::Nothing)
             }
+            (Step::Complete, InFlight) => (self.to(Done), Then::Own),
+            (Step::Cancel, _) if self.is_ended() => return None,
+            (Step::Cancel, Armed | Queued) => (self.to(Done), Then::Own),
+            (Step::Cancel, PageArmed) => (self.set(Self::ENDED), Then::Ended),
+            (Step::Cancel, Running | InFlight) => (self.set(Self::CANCELLED), Then::Busy),
+            (Step::Free, Prep | Done) => (self.to(Phase::Free), Then::Nothing),
             _ => return None,
         })
     }
@@ -156,16 +233,13 @@ impl Word {
 #[kernel::macros::kunit_tests(raio_state)]
 mod tests {
     use super::*;
+    use Step::*;
 
-    const PHASES: [Phase; 6] = [
-        Phase::Free,
-        Phase::Prep,
-        Phase::Queued,
-        Phase::Running,
-        Phase::InFlight,
-        Phase::Done,
+    const STEPS: [Step; 11] = [
+        Take, Queue, Issue, Finish, Arm, Wait, Kick, Leave, Complete, Cancel, Free,
     ];
 
+    /// What a request that was never used comes to.
     fn run(steps: &[Step]) -> Option<(Word, Then)> {
         let mut at = (Word::FREE, Then::Nothing);
         for &step in steps {
@@ -179,93 +253,95 @@ mod tests {
     }
 
     #[test]
-    fn phases_are_kept_in_the_word() {
-        for phase in PHASES {
-            assert_eq!(Word::FREE.to(phase).phase(), phase);
+    fn the_table() {
+        use Phase as P;
+        let cases: &[(&[Step], P, Then)] = &[
+            (&[Take], P::Prep, Then::Own),
+            (&[Take, Queue], P::Queued, Then::Nothing),
+            (&[Take, Issue], P::Running, Then::Nothing),
+            (&[Take, Queue, Issue], P::Running, Then::Nothing),
+            (&[Take, Issue, Finish], P::Done, Then::Own),
+            (&[Take, Issue, Finish, Issue], P::Running, Then::Nothing),
+            (&[Take, Issue, Finish, Queue], P::Queued, Then::Nothing),
+            (&[Take, Issue, Arm], P::Armed, Then::Nothing),
+            (&[Take, Issue, Cancel], P::Running, Then::Busy),
+            (&[Take, Issue, Cancel, Arm], P::Running, Then::Cancelled),
+            (&[Take, Issue, Kick], P::Running, Then::Nothing),
+            (&[Take, Issue, Kick, Arm], P::Running, Then::Again),
+            (&[Take, Issue, Kick, Arm, Arm], P::Armed, Then::Nothing),
+            (&[Take, Issue, Wait], P::PageArmed, Then::Nothing),
+            (&[Take, Issue, Kick, Wait], P::Running, Then::Again),
+            (&[Take, Issue, Arm, Kick], P::Queued, Then::Queue),
+            (&[Take, Issue, Wait, Kick], P::Queued, Then::Queue),
+            (&[Take, Issue, Leave], P::InFlight, Then::Nothing),
+            (&[Take, Issue, Leave, Complete], P::Done, Then::Own),
+            (&[Take, Issue, Complete], P::Running, Then::Nothing),
+            (&[Take, Issue, Complete, Leave], P::Done, Then::Own),
+            (&[Take, Issue, Complete, Finish], P::Done, Then::Own),
+            (&[Take, Issue, Arm, Cancel], P::Done, Then::Own),
+            (&[Take, Queue, Cancel], P::Done, Then::Own),
+            (&[Take, Issue, Wait, Cancel], P::PageArmed, Then::Ended),
+            (&[Take, Issue, Wait, Cancel, Kick], P::Queued, Then::Queue),
+            (&[Take, Issue, Leave, Cancel], P::InFlight, Then::Busy),
+            (&[Take, Issue, Leave, Cancel, Complete], P::Done, Then::Own),
+            (&[Take, Free], P::Free, Then::Nothing),
+            (&[Take, Issue, Finish, Free], P::Free, Then::Nothing),
+        ];
+        for (steps, phase, then) in cases {
+            assert_eq!(ends(steps), Some((*phase, *then)));
         }
     }
 
     #[test]
-    fn a_result_at_once_is_the_runs() {
-        use Step::*;
-        assert_eq!(ends(&[Take, Issue, Finish]), Some((Phase::Done, Then::Own)));
-        assert_eq!(
-            ends(&[Take, Queue, Issue, Finish]),
-            Some((Phase::Done, Then::Own))
-        );
-    }
-
-    #[test]
-    fn the_last_owner_gets_it() {
-        use Step::*;
-        assert_eq!(
-            ends(&[Take, Issue, Leave]),
-            Some((Phase::InFlight, Then::Nothing))
-        );
-        assert_eq!(
-            ends(&[Take, Issue, Leave, Complete]),
-            Some((Phase::Done, Then::Own))
-        );
-        assert_eq!(
-            ends(&[Take, Issue, Complete]),
-            Some((Phase::Running, Then::Nothing))
-        );
-        assert_eq!(
-            ends(&[Take, Issue, Complete, Leave]),
-            Some((Phase::Done, Then::Own))
-        );
-    }
-
-    #[test]
-    fn a_driver_completes_once() {
-        use Step::*;
-        assert_eq!(run(&[Take, Issue, Complete, Complete]), None);
-        assert_eq!(run(&[Take, Issue, Leave, Complete, Complete]), None);
-        assert_eq!(run(&[Take, Issue, Finish, Complete]), None);
-        assert_eq!(run(&[Take, Complete]), None);
-        assert_eq!(run(&[Complete]), None);
-    }
-
-    #[test]
-    fn only_one_run_at_a_time() {
-        use Step::*;
-        assert_eq!(run(&[Take, Issue, Issue]), None);
-        assert_eq!(run(&[Take, Issue, Leave, Issue]), None);
-        assert_eq!(run(&[Take, Queue, Queue]), None);
-        assert_eq!(run(&[Take, Take]), None);
-    }
-
-    #[test]
-    fn it_is_not_freed_while_it_has_owners() {
-        use Step::*;
-        assert_eq!(run(&[Take, Issue, Free]), None);
-        assert_eq!(run(&[Take, Issue, Leave, Free]), None);
-        assert_eq!(run(&[Take, Issue, Complete, Free]), None);
-        assert_eq!(ends(&[Take, Free]), Some((Phase::Free, Then::Nothing)));
-        assert_eq!(
-            ends(&[Take, Issue, Finish, Free]),
-            Some((Phase::Free, Then::Nothing))
-        );
-    }
-
-    #[test]
-    fn a_result_and_a_completion_are_one_end() {
-        use Step::*;
-        assert_eq!(
-            ends(&[Take, Issue, Complete, Finish]),
-            Some((Phase::Done, Then::Own))
-        );
+    fn what_is_refused() {
+        let cases: &[&[Step]] = &[
+            // Complete once, and what was taken only.
+            &[Take, Complete],
+            &[Complete],
+            &[Take, Issue, Complete, Complete],
+            &[Take, Issue, Leave, Complete, Complete],
+            &[Take, Issue, Finish, Complete],
+            // One run at a time.
+            &[Take, Issue, Issue],
+            &[Take, Issue, Leave, Issue],
+            &[Take, Issue, Arm, Issue],
+            &[Take, Queue, Queue],
+            &[Take, Take],
+            // Not freed while it has owners.
+            &[Take, Issue, Free],
+            &[Take, Issue, Arm, Free],
+            &[Take, Issue, Wait, Free],
+            &[Take, Issue, Leave, Free],
+            &[Take, Queue, Free],
+            // Kicked once for each arming.
+            &[Take, Issue, Arm, Kick, Kick],
+            &[Take, Kick],
+            &[Take, Issue, Finish, Kick],
+            // Cancelled once, and while its event is to come.
+            &[Take, Cancel],
+            &[Take, Issue, Finish, Cancel],
+            &[Take, Issue, Arm, Cancel, Cancel],
+            &[Take, Issue, Wait, Cancel, Cancel],
+            &[Take, Issue, Wait, Cancel, Kick, Cancel],
+            // Not run again after it was cancelled.
+            &[Take, Issue, Cancel, Finish, Queue],
+        ];
+        for steps in cases {
+            let (last, before) = steps.split_last().map_or((&Free, *steps), |s| s);
+            assert!(run(before).is_some_and(|at| at.0.step(*last).is_none()));
+        }
     }
 
     #[test]
     fn in_flight_is_a_matter_of_phase_and_generation() {
-        use Step::*;
         let word = |steps| run(steps).map_or(Word::FREE, |at| at.0);
         for steps in [
             &[Take, Queue][..],
             &[Take, Issue],
             &[Take, Issue, Leave],
             &[Take, Issue, Complete],
+            &[Take, Issue, Arm],
+            &[Take, Issue, Wait],
         ] {
             assert!(word(steps).is_in_flight(1, u32::MAX));
             assert!(!word(steps).is_in_flight(2, u32::MAX));
@@ -277,6 +353,7 @@ mod tests {
             &[Take],
             &[Take, Issue, Finish],
             &[Take, Issue, Leave, Complete],
+            &[Take, Issue, Wait, Cancel],
             &[Take, Issue, Finish, Free],
         ] {
             assert!(!word(steps).is_in_flight(1, u32::MAX));
@@ -285,62 +362,60 @@ mod tests {
 
     #[test]
     fn nothing_of_a_request_is_left_for_the_next() {
-        use Step::*;
-        let next = run(&[Take, Issue, Complete, Leave, Free, Take]).map(|at| at.0);
+        let next = run(&[Take, Issue, Kick, Cancel, Complete, Leave, Free, Take]);
         assert_eq!(
-            next.map(|w| (w.generation(), w.peer_done())),
-            Some((2, false))
+            next.map(|at| at.0 .0),
+            Some(2 << Word::GENERATION_SHIFT | Phase::Prep as u32)
         );
     }
 
     #[test]
     fn generations_wrap() {
         let last = Word((1 << Word::GENERATION_BITS) - 1 << Word::GENERATION_SHIFT);
-        let next = last.step(Step::Take).map(|at| at.0);
+        let next = last.step(Take).map(|at| at.0);
         assert_eq!(
             next.map(|w| (w.generation(), w.phase())),
             Some((0, Phase::Prep))
         );
     }
 
-    /// Whatever the order of steps, at most one owner at a time is told that it owns the request,
-    /// and nobody while another is still at it.
+    /// Whatever the order of steps, at most one at a time is told that it owns the request, and
+    /// nobody while another is still at it.
     #[test]
     fn ownership_is_exclusive_in_every_sequence() {
-        use Step::*;
-        // (word, the run holds it, the peer holds it)
+        // Whether the run and the driver hold it.
         fn explore(word: Word, run: bool, peer: bool, depth: u32) {
             if depth == 0 {
                 return;
             }
-            for step in [Take, Queue, Issue, Finish, Leave, Complete, Free] {
-                // What a driver and a caller can't do by contract: complete what they do not
-                // hold, return from a call that they are not in.
+            for step in STEPS {
+                // What nobody does by contract: complete what he does not hold, return from a
+                // call that he is not in, arm what a driver has.
                 let allowed = match step {
                     Complete => peer,
-                    Finish => run,
-                    Leave => run,
+                    Finish | Leave => run,
+                    Arm | Wait => run && !word.peer_done(),
                     _ => true,
                 };
                 let Some((next, then)) = word.step(step).filter(|_| allowed) else {
                     continue;
                 };
-                let (run, peer) = match step {
-                    Issue => (true, true),
-                    Finish => (false, false),
-                    Leave => (false, peer),
-                    Complete => (run, false),
+                let (run, peer) = match (step, then) {
+                    (Issue, _) => (true, true),
+                    (Finish, _) | (Arm | Wait, Then::Nothing) => (false, false),
+                    (Leave, _) => (false, peer),
+                    (Complete, _) => (run, false),
                     _ => (run, peer),
                 };
-                if then == Then::Own {
+                if matches!(then, Then::Own | Then::Queue) {
                     assert!(!run && !peer);
                 }
-                if next.phase() == Phase::Free || next.phase() == Phase::Done {
+                if matches!(next.phase(), Phase::Free | Phase::Done | Phase::Queued) {
                     assert!(!run && !peer);
                 }
                 explore(next, run, peer, depth - 1);
             }
         }
-        explore(Word::FREE, false, false, 9);
+        explore(Word::FREE, false, false, 8);
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     context::Context,
     op,
     request::Ticket,
+    retry,
     sys::{
         blkdev,
         fs,
@@ -77,11 +78,13 @@ impl Batch<'_> {
 /// The errors are io_submit(2)'s, and are returned only if no request was taken. Process context.
 pub(crate) fn submit(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> {
     let nr = nr.min(context.shape().slots() as usize);
-    if nr > PLUG_THRESHOLD {
+    let submitted = if nr > PLUG_THRESHOLD {
         blkdev::with_plug(|| submit_all(context, nr, iocbs))
     } else {
         submit_all(context, nr, iocbs)
-    }
+    };
+    retry::run_own(context);
+    submitted
 }
 
 fn submit_all(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> {
@@ -115,6 +118,7 @@ fn submit_one(batch: &mut Batch<'_>, address: u64, left: usize) -> Result {
     if op::needs_file(&iocb) {
         request.set_file(Some(fs::fget(iocb.aio_fildes)?));
     }
+    op::prep_eventfd(request, &iocb)?;
     let key = request.name(address, &iocb);
     UserSlice::new(
         user.wrapping_byte_add(core::mem::offset_of!(iocb, aio_key)),
@@ -122,10 +126,10 @@ fn submit_one(batch: &mut Batch<'_>, address: u64, left: usize) -> Result {
     )
     .writer()
     .write(&key)?;
-    let op = op::prep(request, &iocb)?;
+    op::prep(request, &iocb)?;
 
-    if let Some(request) = ticket.redeem() {
-        op::issue(request, op);
+    match ticket.redeem() {
+        Some(request) => retry::start(batch.context, request),
+        None => Ok(()),
     }
-    Ok(())
 }

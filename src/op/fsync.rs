@@ -2,19 +2,36 @@
 
 //! FSYNC and FDSYNC.
 //!
-//! They sleep, so a worker runs them, with the submitter's credentials.
+//! They sleep, so a thread of the process runs them, after the writes of the inode that were
+//! taken before.
 
-use super::Op;
-use crate::{
-    request::Request,
-    sys::{
-        cred,
-        fs,
-        uapi::iocb,
-        workqueue, //
-    }, //
+use super::{
+    rw,
+    Op,
+    Punted, //
 };
-use kernel::prelude::*;
+use crate::{
+    context::Context,
+    lists::List,
+    request::{
+        Private,
+        Request,
+        Running, //
+    },
+    retry::Whence,
+    sys::{
+        fs::{
+            self,
+            Direction, //
+        },
+        uapi::iocb, //
+    },
+    way::Way, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// Checks it, with native aio's errors in its order.
 pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result<Op> {
@@ -26,25 +43,34 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result
     {
         return Err(EINVAL);
     }
-    request.private().cred = Some(cred::current());
+    let way = Way::of_fsync();
+    let file = request.file().ok_or(EBADF)?;
+    let key = rw::key(file, way.order, Direction::Write);
+    *request.private() = Private {
+        way,
+        key,
+        eventfd: request.private().eventfd.take(),
+        ..Private::default()
+    };
     Ok(Op::Fsync { datasync })
 }
 
-/// Hands it to a worker.
-pub(super) fn issue(mut request: Request, op: Op) {
-    request.private().queued = Some(op);
-    if let Err(request) = request.queue(workqueue::unbound()) {
-        request.complete(EINVAL.to_errno() as isize);
-    }
-}
-
-/// Runs it. Process context, a worker.
-pub(super) fn run(mut request: Request, datasync: bool) {
-    let cred = request.private().cred.take();
-    let result = match (request.file(), &cred) {
-        (Some(file), Some(cred)) => cred::with(cred, || fs::fsync(file, datasync)),
-        _ => Err(EBADF),
+/// Runs it, or hands it to a thread. See [`super::go`].
+pub(super) fn go(context: &Arc<Context>, run: Running, datasync: bool, whence: Whence) -> Result {
+    let run = if whence == Whence::Thread {
+        run
+    } else {
+        match super::punt(context, run, List::Block, whence)? {
+            Punted::Queued => return Ok(()),
+            // As native aio did before it had a work queue.
+            Punted::Unable(run) => run,
+        }
     };
-    drop(cred);
-    request.complete(result.map_or_else(|e| e.to_errno() as isize, |()| 0));
+    let result = match run.file() {
+        Some(file) => fs::fsync(file, datasync),
+        None => Err(EBADF),
+    };
+    run.finish()
+        .complete(result.map_or_else(|e| e.to_errno() as isize, |()| 0));
+    Ok(())
 }

@@ -2,42 +2,70 @@
 
 //! Operations: one file each.
 //!
-//! An operation is prepared, which may fail with io_submit's errno, and then issued, which does
-//! not fail: whatever happens from then on is the event's.
+//! An operation is prepared, which may fail with io_submit's errno, and then run, which does not
+//! fail: whatever happens from then on is the event's.
 
 mod fsync;
 mod noop;
+mod poll;
 mod rw;
 
 use crate::{
-    request::Request,
+    context::Context,
+    lists::List,
+    request::{
+        Private,
+        Request,
+        Running, //
+    },
+    retry::{
+        self,
+        Whence, //
+    },
     sys::{
+        eventfd::EventFd,
         fs::Direction,
+        poll::{
+            Mask,
+            Polled, //
+        },
+        request::Armed,
         uapi::{
             iocb,
             IOCB_CMD_FDSYNC,
             IOCB_CMD_FSYNC,
             IOCB_CMD_NOOP,
+            IOCB_CMD_POLL,
             IOCB_CMD_PREAD,
+            IOCB_CMD_PREADV,
             IOCB_CMD_PWRITE,
-            IOCB_FLAG_IOPRIO,
+            IOCB_CMD_PWRITEV,
             IOCB_FLAG_RESFD, //
         }, //
     }, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// A prepared operation.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) enum Op {
-    /// PREAD, PWRITE.
+    /// PREAD, PWRITE, PREADV, PWRITEV.
     Rw,
     /// FSYNC; FDSYNC if it is for data alone.
     Fsync {
         /// Whether metadata that is not needed to read the data may be left out.
         datasync: bool,
     },
+    /// POLL.
+    Poll {
+        /// What it waits for.
+        events: Mask,
+    },
     /// NOOP.
+    #[default]
     Noop,
 }
 
@@ -46,47 +74,191 @@ pub(crate) const SERVED: u64 = 1 << IOCB_CMD_PREAD
     | 1 << IOCB_CMD_PWRITE
     | 1 << IOCB_CMD_FSYNC
     | 1 << IOCB_CMD_FDSYNC
-    | 1 << IOCB_CMD_NOOP;
+    | 1 << IOCB_CMD_POLL
+    | 1 << IOCB_CMD_NOOP
+    | 1 << IOCB_CMD_PREADV
+    | 1 << IOCB_CMD_PWRITEV;
 
 /// Whether the operation needs a file.
 pub(crate) fn needs_file(iocb: &iocb) -> bool {
     u32::from(iocb.aio_lio_opcode) != IOCB_CMD_NOOP
 }
 
+/// Gets the eventfd that is to count the event, if there is one. EBADF, EINVAL.
+pub(crate) fn prep_eventfd(request: &mut Request, iocb: &iocb) -> Result {
+    if iocb.aio_flags & IOCB_FLAG_RESFD != 0 {
+        request.private().eventfd = Some(EventFd::get(iocb.aio_resfd)?);
+    }
+    Ok(())
+}
+
 /// Prepares what `iocb` asks for.
 ///
-/// EINVAL for operations and flags that are not served, and the operation's own errors. Process
-/// context, may sleep.
-pub(crate) fn prep(request: &mut Request, iocb: &iocb) -> Result<Op> {
-    if iocb.aio_flags & (IOCB_FLAG_RESFD | IOCB_FLAG_IOPRIO) != 0 {
-        return Err(EINVAL);
-    }
-    match u32::from(iocb.aio_lio_opcode) {
-        IOCB_CMD_PREAD => rw::prep(request, iocb, Direction::Read),
-        IOCB_CMD_PWRITE => rw::prep(request, iocb, Direction::Write),
+/// EINVAL for operations that are not served, and the operation's own errors. Process context,
+/// may sleep.
+pub(crate) fn prep(request: &mut Request, iocb: &iocb) -> Result {
+    let op = match u32::from(iocb.aio_lio_opcode) {
+        IOCB_CMD_PREAD => rw::prep(request, iocb, Direction::Read, false),
+        IOCB_CMD_PWRITE => rw::prep(request, iocb, Direction::Write, false),
+        IOCB_CMD_PREADV => rw::prep(request, iocb, Direction::Read, true),
+        IOCB_CMD_PWRITEV => rw::prep(request, iocb, Direction::Write, true),
         IOCB_CMD_FSYNC => fsync::prep(request, iocb, false),
         IOCB_CMD_FDSYNC => fsync::prep(request, iocb, true),
+        IOCB_CMD_POLL => poll::prep(request, iocb),
         IOCB_CMD_NOOP => Ok(Op::Noop),
         _ => Err(EINVAL),
-    }
+    }?;
+    request.private().op = op;
+    Ok(())
 }
 
-/// Issues a prepared operation: it is over, in flight or queued afterwards.
+/// Runs a prepared operation: it is over, armed, in flight or queued afterwards.
 ///
+/// An error is that of a request that was being submitted, and can't be taken: ERESTARTNOINTR.
 /// Process context, in the submitter's address space.
-pub(crate) fn issue(request: Request, op: Op) {
-    match op {
-        Op::Rw => rw::issue(request),
-        Op::Fsync { .. } => fsync::issue(request, op),
-        Op::Noop => noop::issue(request),
+pub(crate) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Result {
+    match run.private().op {
+        Op::Rw => rw::go(context, run, whence),
+        Op::Fsync { datasync } => fsync::go(context, run, datasync, whence),
+        Op::Poll { events } => poll::go(context, run, events, whence),
+        Op::Noop => noop::go(run),
     }
 }
 
-/// Runs an operation that was put on a work queue. Process context, a worker.
-pub(crate) fn run(mut request: Request) {
-    match request.private().queued.take() {
-        Some(Op::Fsync { datasync }) => fsync::run(request, datasync),
-        // No other operation is queued.
-        _ => request.complete(EINVAL.to_errno() as isize),
+/// Whether a driver refused a request because it would have had to wait. Any context.
+pub(crate) fn is_refused(request: &mut Request, result: isize) -> bool {
+    rw::is_refused(request, result)
+}
+
+/// A driver that had the request is done with it. Any context.
+pub(crate) fn finish_driver(request: Request, result: isize) {
+    rw::finish_driver(request, result);
+}
+
+/// What became of a request that can't go on here.
+enum Punted {
+    /// It is on a list.
+    Queued,
+    /// There can be no thread for it.
+    Unable(Running),
+}
+
+/// Claims a thread for a request that is being submitted, if it does not have that.
+///
+/// ERESTARTNOINTR, or another error if there can be none.
+fn claim(context: &Arc<Context>, private: &mut Private) -> Result {
+    if !private.claim {
+        context.claim_thread()?;
+        private.claim = true;
+    }
+    Ok(())
+}
+
+/// The error of a submission that can be made again, if it is that.
+fn restart(error: Error, done: usize) -> Option<Error> {
+    (error.to_errno() == -513 && done == 0).then_some(error)
+}
+
+/// Puts a request that is running on `list`.
+fn punt(context: &Arc<Context>, mut run: Running, list: List, whence: Whence) -> Result<Punted> {
+    if whence == Whence::Submit {
+        retry::hand_over(context, run.private());
+        if list != List::Ready {
+            if let Err(e) = claim(context, run.private()) {
+                if let Some(e) = restart(e, run.transfer().done()) {
+                    run.finish().without_event();
+                    return Err(e);
+                }
+                return Ok(Punted::Unable(run));
+            }
+        }
+    }
+    context.counters().punted();
+    let request = run.finish();
+    if whence == Whence::Worker {
+        retry::queue_for_thread(context, request);
+    } else {
+        retry::queue_in_order(context, request, list);
+    }
+    Ok(Punted::Queued)
+}
+
+/// Puts a request that is being submitted behind the others of its group.
+pub(crate) fn punt_behind(context: &Arc<Context>, mut request: Request) -> Result {
+    let way = request.private().way;
+    let list = if way.arm { way.retry } else { List::Block };
+    retry::hand_over(context, request.private());
+    if list != List::Ready {
+        if let Err(e) = claim(context, request.private()) {
+            if let Some(e) = restart(e, 0) {
+                request.without_event();
+                return Err(e);
+            }
+            // As native aio: no order is kept, and it waits here.
+            return go(context, request.run(), Whence::Submit);
+        }
+    }
+    retry::queue_in_order(context, request, list);
+    Ok(())
+}
+
+/// How a request waits for its file.
+enum Waiting {
+    /// It is armed, or on a list.
+    Left,
+    /// These events are there, or it was kicked meanwhile (0).
+    Ready(Running, Mask),
+    /// The file has no wait queue, or too many, or there can be no thread for the retry.
+    Unable(Running),
+    /// Somebody cancelled it.
+    Cancelled(Running),
+}
+
+/// Arms a request on its file's wait queues.
+fn arm(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -> Result<Waiting> {
+    let retry = run.private().way.retry;
+    if whence == Whence::Submit {
+        retry::hand_over(context, run.private());
+        if retry != List::Ready {
+            if let Err(e) = claim(context, run.private()) {
+                return match restart(e, run.transfer().done()) {
+                    Some(e) => {
+                        run.finish().without_event();
+                        Err(e)
+                    }
+                    None => Ok(Waiting::Unable(run)),
+                };
+            }
+        }
+    }
+    if !retry::join(context, &mut run) {
+        // Somebody else has submitted for this file just now.
+        retry::queue_in_order(context, run.finish(), retry);
+        return Ok(Waiting::Left);
+    }
+    match run.poll(events) {
+        Polled::Ready(mask) => return Ok(Waiting::Ready(run, mask)),
+        Polled::Unable => return Ok(Waiting::Unable(run)),
+        Polled::Queued => {}
+    }
+    run.shared().set_kicked_to(retry, run.transfer().done());
+    let index = run.index();
+    context.counters().armed();
+    match run.arm() {
+        Armed::Left => {
+            // Who ends the context cancels what is armed, or we see that it is dead.
+            if context.is_dead() {
+                retry::cancel_index(context, index);
+            }
+            Ok(Waiting::Left)
+        }
+        Armed::Again(run) => {
+            context.counters().disarmed();
+            Ok(Waiting::Ready(run, 0))
+        }
+        Armed::Cancelled(run) => {
+            context.counters().disarmed();
+            Ok(Waiting::Cancelled(run))
+        }
     }
 }

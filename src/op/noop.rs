@@ -2,9 +2,11 @@
 
 //! NOOP: nothing but the event.
 
-use crate::request::Request;
+use crate::request::Running;
+use kernel::prelude::*;
 
 /// Completes it.
-pub(super) fn issue(request: Request) {
-    request.complete(0);
+pub(super) fn go(run: Running) -> Result {
+    run.finish().complete(0);
+    Ok(())
 }

@@ -1,36 +1,323 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! PREAD and PWRITE.
+//! PREAD, PWRITE, PREADV, PWRITEV.
 
-use super::Op;
+use super::{
+    Op,
+    Punted, //
+};
 use crate::{
-    request::Request,
+    context::Context,
+    lists::List,
+    request::{
+        is_restart,
+        result_of,
+        Private,
+        Request,
+        Running, //
+    },
+    retry::Whence,
     sys::{
         fs::{
+            self,
+            Buffers,
             Direction,
-            Issued, //
+            Mode,
+            Tried, //
         },
-        uapi::iocb, //
+        poll::{
+            self,
+            Mask, //
+        },
+        request::Armed,
+        uapi::{
+            iocb,
+            IOCB_FLAG_IOPRIO, //
+        },
+        vhost_task, //
+    },
+    way::{
+        First,
+        Order,
+        Way, //
     }, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// How often a file may say that it is ready when it is not, before a thread has to see.
+const FALSE_ALARMS: u32 = 4;
 
 /// Checks a transfer, with native aio's errors in its order.
-pub(super) fn prep(request: &mut Request, iocb: &iocb, direction: Direction) -> Result<Op> {
+pub(super) fn prep(
+    request: &mut Request,
+    iocb: &iocb,
+    direction: Direction,
+    vectored: bool,
+) -> Result<Op> {
+    let ioprio = (iocb.aio_flags & IOCB_FLAG_IOPRIO != 0).then_some(iocb.aio_reqprio as u16);
     request.prep_rw(
         direction,
         iocb.aio_offset,
         iocb.aio_rw_flags,
-        iocb.aio_buf,
-        usize::try_from(iocb.aio_nbytes)?,
+        ioprio,
+        Buffers {
+            address: iocb.aio_buf,
+            len: usize::try_from(iocb.aio_nbytes)?,
+            vectored,
+        },
     )?;
+    let transfer = request.transfer();
+    let (direct, nowait) = (transfer.is_direct(), transfer.is_nowait());
+    let file = request.file().ok_or(EBADF)?;
+    let way = Way::of_transfer(
+        fs::facts(file),
+        poll::can_poll(file),
+        direction,
+        direct,
+        nowait,
+    );
+    let key = key(file, way.order, direction);
+    *request.private() = Private {
+        way,
+        key,
+        eventfd: request.private().eventfd.take(),
+        ..Private::default()
+    };
     Ok(Op::Rw)
 }
 
-/// Issues it in the submitting task: O_DIRECT is in flight afterwards, all else is over.
-pub(super) fn issue(request: Request) {
-    match request.issue_rw() {
-        Issued::Over(request, result) => request.complete(result),
-        Issued::InFlight => {}
+/// The group of requests among which the order is kept; 0 is none.
+pub(super) fn key(file: &kernel::fs::File, order: Order, direction: Direction) -> usize {
+    // Files and inodes are aligned.
+    match (order, direction) {
+        (Order::Free, _) => 0,
+        (Order::File, Direction::Read) => fs::identity(file, false) | 1,
+        (Order::File, Direction::Write) => fs::identity(file, false) | 2,
+        (Order::Inode, _) => fs::identity(file, true) | 3,
+    }
+}
+
+/// What poll(2) says when a transfer of `direction` can go on.
+fn events_for(direction: Option<Direction>) -> Mask {
+    match direction {
+        Some(Direction::Write) => poll::CAN_WRITE,
+        _ => poll::CAN_READ,
+    }
+}
+
+/// Whether a driver or file system refused a try because it would have had to wait.
+pub(super) fn is_refused(request: &mut Request, result: isize) -> bool {
+    let again = EAGAIN.to_errno() as isize;
+    let unsupported = EOPNOTSUPP.to_errno() as isize;
+    (result == again || result == unsupported)
+        && !request.private().way.again_is_final
+        && request.private().from != Some(List::Block)
+}
+
+/// A driver that had the request is done with it.
+pub(super) fn finish_driver(mut request: Request, result: isize) {
+    let done = advance(request.transfer_mut(), result);
+    match done {
+        Ok(()) => {
+            let done = request.transfer().done();
+            request.complete(done as isize);
+        }
+        Err(e) => request.complete(e),
+    }
+}
+
+/// Notes the result of a try; or says what the request comes to, if it was an error.
+fn advance(transfer: &mut fs::Transfer, result: isize) -> Result<(), isize> {
+    match usize::try_from(result) {
+        Ok(n) => {
+            transfer.advance(n);
+            Ok(())
+        }
+        Err(_) if transfer.done() > 0 => Err(transfer.done() as isize),
+        Err(_) => Err(result),
+    }
+}
+
+/// Whether a try that moved `moved` bytes was the last.
+fn is_over(run: &mut Running, moved: usize) -> bool {
+    let way = run.private().way;
+    let transfer = run.transfer();
+    if transfer.left() == 0 || moved == 0 || !way.whole || way.again_is_final {
+        return true;
+    }
+    if way.arm {
+        return false;
+    }
+    // A file or block device.
+    match transfer.direction() {
+        Some(Direction::Read) => run
+            .file()
+            .is_none_or(|file| transfer.pos() >= fs::size(file)),
+        _ => transfer.is_indivisible(),
+    }
+}
+
+fn end(run: Running, result: isize) -> Result {
+    run.finish().complete(result);
+    Ok(())
+}
+
+fn end_with(run: Running, error: Error) -> Result {
+    let done = run.transfer().done();
+    end(run, result_of(done, error))
+}
+
+/// Runs a transfer as far as it goes. See [`super::go`].
+pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Result {
+    let way = run.private().way;
+    let (first, from) = (way.first, run.private().from);
+    let mut mode = match (from, first) {
+        (None, First::Try(mode)) => mode,
+        (None, First::Poll) => Mode::Nowait,
+        (None, First::Punt) => return punt(context, run, List::Block, whence),
+        (Some(List::Page), _) => Mode::PageWait,
+        (Some(List::Block), _) => Mode::Block,
+        (_, First::Try(Mode::Cached)) => Mode::Cached,
+        _ => Mode::Nowait,
+    };
+    // A file that does not know IOCB_NOWAIT is asked first.
+    let mut ask = first == First::Poll;
+    let mut alarms = 0;
+    loop {
+        if ask {
+            ask = false;
+            match arm(context, run, whence)? {
+                None => return Ok(()),
+                Some(next) => run = next,
+            }
+            if whence != Whence::Thread {
+                return punt(context, run, List::Block, whence);
+            }
+            mode = Mode::Block;
+        }
+        let result;
+        (run, result) = match run.call(mode) {
+            Tried::Returned(run, result) => (run, result),
+            Tried::Completed(mut request, result) => {
+                if !is_refused(&mut request, result) {
+                    finish_driver(request, result);
+                    return Ok(());
+                }
+                return punt(context, request.run(), List::Block, whence);
+            }
+            Tried::InFlight => return Ok(()),
+            Tried::Frozen(run) => return punt(context, run, List::Block, whence),
+            Tried::Page(page) => {
+                page.shared()
+                    .set_kicked_to(way.retry, page.transfer().done());
+                context.counters().armed();
+                match page.wait() {
+                    Armed::Left => return Ok(()),
+                    Armed::Again(next) | Armed::Cancelled(next) => run = next,
+                }
+                context.counters().disarmed();
+                mode = Mode::Cached;
+                continue;
+            }
+        };
+
+        let again = result == EAGAIN.to_errno() as isize;
+        let unsupported = result == EOPNOTSUPP.to_errno() as isize;
+        if is_restart(result) || result == EINTR.to_errno() as isize {
+            if whence == Whence::Thread && !vhost_task::is_killed() && !run.is_cancelled() {
+                if !context.is_dead() {
+                    // A stop, or the freezer: it is run again after that.
+                    return punt(context, run, List::Block, whence);
+                }
+            }
+            let error = if whence == Whence::Thread {
+                ECANCELED
+            } else {
+                EINTR
+            };
+            return end_with(run, error);
+        }
+        if !(again || unsupported && matches!(mode, Mode::Nowait | Mode::Cached)) {
+            let moved = match advance(run.transfer_mut(), result) {
+                Ok(()) => usize::try_from(result).unwrap_or(0),
+                Err(result) => return end(run, result),
+            };
+            if is_over(&mut run, moved) {
+                let done = run.transfer().done() as isize;
+                return end(run, done);
+            }
+            if mode == Mode::Block || mode == Mode::PageWait {
+                continue;
+            }
+        } else if way.again_is_final || matches!(mode, Mode::Block | Mode::Inline) {
+            return end_with(run, if again { EAGAIN } else { EOPNOTSUPP });
+        }
+
+        if unsupported {
+            return punt(context, run, List::Block, whence);
+        } else if way.arm {
+            alarms += 1;
+            if alarms > FALSE_ALARMS {
+                return punt(context, run, List::Block, whence);
+            }
+            match arm(context, run, whence)? {
+                None => return Ok(()),
+                Some(next) => run = next,
+            }
+        } else if way.page_wait && mode == Mode::Cached {
+            if from == Some(List::Page) && whence == Whence::Thread {
+                mode = Mode::PageWait;
+                continue;
+            }
+            return punt(context, run, List::Page, whence);
+        } else {
+            return punt(context, run, List::Block, whence);
+        }
+    }
+}
+
+/// Leaves the request to its file's wait queues; or gives it back, if the file may be ready, or a
+/// thread has to see.
+fn arm(context: &Arc<Context>, run: Running, whence: Whence) -> Result<Option<Running>> {
+    let events = events_for(run.transfer().direction());
+    match super::arm(context, run, events, whence)? {
+        super::Waiting::Left => Ok(None),
+        super::Waiting::Ready(run, _) | super::Waiting::Unable(run) => Ok(Some(run)),
+        super::Waiting::Cancelled(run) => end_with(run, ECANCELED).map(|()| None),
+    }
+}
+
+/// Puts the request on `list`. If it is submitted and there can be no thread, it runs here, as
+/// long as it takes.
+fn punt(context: &Arc<Context>, run: Running, list: List, whence: Whence) -> Result {
+    match super::punt(context, run, list, whence)? {
+        Punted::Queued => Ok(()),
+        Punted::Unable(run) => block(run),
+    }
+}
+
+/// Runs the transfer to its end, in the submitting task, as native aio does.
+fn block(mut run: Running) -> Result {
+    loop {
+        let (next, result) = match run.call(Mode::Block) {
+            Tried::Returned(run, result) => (run, result),
+            Tried::Completed(request, result) => {
+                finish_driver(request, result);
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        run = next;
+        match advance(run.transfer_mut(), result) {
+            Err(result) => return end(run, result),
+            Ok(()) if is_over(&mut run, usize::try_from(result).unwrap_or(0)) => {
+                let done = run.transfer().done() as isize;
+                return end(run, done);
+            }
+            Ok(()) => {}
+        }
     }
 }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Eventfds that count events.
+//!
+//! C header: [`include/linux/eventfd.h`](srctree/include/linux/eventfd.h)
+
+use super::bindings;
+use core::ptr::NonNull;
+use kernel::{
+    error::from_err_ptr,
+    prelude::*, //
+};
+
+/// A reference to an eventfd.
+pub(crate) struct EventFd(NonNull<bindings::eventfd_ctx>);
+
+// SAFETY: It may be signalled and let go of in any task.
+unsafe impl Send for EventFd {}
+
+impl EventFd {
+    /// The eventfd behind `fd` of the current task: EBADF if there is no such file, EINVAL if it
+    /// is something else. Process context.
+    pub(crate) fn get(fd: u32) -> Result<Self> {
+        // SAFETY: May be called in any task.
+        let context = from_err_ptr(unsafe { bindings::eventfd_ctx_fdget(fd as c_int) })?;
+        Ok(EventFd(NonNull::new(context).ok_or(EBADF)?))
+    }
+
+    /// Adds one. Any context, but not under the lock of a wait queue that an epoll set may be on.
+    pub(crate) fn signal(&self) {
+        // SAFETY: We have a reference.
+        unsafe { bindings::eventfd_signal_mask(self.0.as_ptr(), 0) };
+    }
+}
+
+impl Drop for EventFd {
+    fn drop(&mut self) {
+        // SAFETY: The reference is ours.
+        unsafe { bindings::eventfd_ctx_put(self.0.as_ptr()) };
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Waiting for a page of a file without a task: reads with IOCB_WAITQ.
+//!
+//! `filemap_read()` queues the entry on the page's wait queue and returns -EIOCBQUEUED; unlocking
+//! the page wakes it. It can't be taken back, so the request stays out until then.
+//!
+//! C header: [`include/linux/pagemap.h`](srctree/include/linux/pagemap.h)
+
+use super::{
+    bindings,
+    fs::Transfer,
+    request::{
+        Armed,
+        Client,
+        Kick,
+        Run,
+        Slot, //
+    }, //
+};
+use crate::state::Step;
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
+use kernel::{
+    container_of,
+    prelude::*,
+    types::Opaque, //
+};
+
+/// The entry of a request.
+pub(super) struct PageEntry<C: Client> {
+    queue: Opaque<bindings::wait_page_queue>,
+    _client: PhantomData<C>,
+}
+
+impl<C: Client> PageEntry<C> {
+    pub(super) fn new() -> Self {
+        PageEntry {
+            queue: Opaque::zeroed(),
+            _client: PhantomData,
+        }
+    }
+}
+
+/// A request whose page entry was queued: its run may only [`PageRun::wait`].
+#[must_use]
+pub(crate) struct PageRun<C: Client>(Run<C>);
+
+impl<C: Client> PageRun<C> {
+    /// Leaves the request to the page's waker. Any context.
+    pub(crate) fn wait(self) -> Armed<C> {
+        self.0.leave_to_entries(Step::Wait)
+    }
+
+    /// What everybody may see.
+    pub(crate) fn shared(&self) -> &C::Shared {
+        self.0.shared()
+    }
+
+    /// What was prepared, and how much of it is done.
+    pub(crate) fn transfer(&self) -> &Transfer {
+        self.0.transfer()
+    }
+
+    /// # Safety
+    ///
+    /// A read with the entry that [`prepare`] prepared returned -EIOCBQUEUED.
+    pub(super) unsafe fn new(run: Run<C>) -> Self {
+        PageRun(run)
+    }
+}
+
+/// Prepares the entry for a read with IOCB_WAITQ, and says it to the kiocb.
+///
+/// # Safety
+///
+/// The caller has the run of `slot`, whose entry is on no queue.
+pub(super) unsafe fn prepare<C: Client>(slot: &Slot<C>) {
+    let queue = slot.page.queue.get();
+    // SAFETY: By the requirement nobody else uses entry and kiocb.
+    unsafe {
+        let wait = &raw mut (*queue).wait;
+        (*wait).flags = 0;
+        (*wait).private = ptr::from_ref(slot).cast_mut().cast();
+        (*wait).func = Some(wake::<C>);
+        bindings::raio_helper_init_list_head(&raw mut (*wait).entry);
+        (*slot.kiocb.get()).ki_waitq = queue.cast();
+    }
+}
+
+/// # Safety
+///
+/// `wait` is a field of an entry that [`prepare`] prepared, on the wait queue of a page, whose
+/// lock is held; `key` is a `struct wait_page_key`.
+unsafe extern "C" fn wake<C: Client>(
+    wait: *mut bindings::wait_queue_entry,
+    _mode: c_uint,
+    _flags: c_int,
+    key: *mut c_void,
+) -> c_int {
+    // SAFETY: By the requirement, and while the entry is queued, its request is out.
+    unsafe {
+        let queue = container_of!(wait, bindings::wait_page_queue, wait);
+        // The queue is a hashed one: other pages wake it too. Notes a match in the key.
+        if !bindings::raio_helper_wake_page_match(queue, key.cast()) {
+            return 0;
+        }
+        let slot = &*(*wait).private.cast::<Slot<C>>();
+        bindings::raio_helper_list_del_init(&raw mut (*wait).entry);
+        // The request can't be run, freed or reused before the kick is made.
+        C::kick(Kick::new(slot));
+    }
+    1
+}

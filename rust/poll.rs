@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Waiting for a file without a task: entries on the wait queues that its `poll` names.
+//!
+//! C header: [`include/linux/poll.h`](srctree/include/linux/poll.h)
+
+use super::{
+    bindings,
+    fs::operations,
+    request::{
+        Client,
+        Kick,
+        Run,
+        Slot, //
+    }, //
+};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    ptr, //
+};
+use kernel::{
+    container_of,
+    fs::File,
+    prelude::*,
+    sync::{
+        atomic::{
+            ordering::{
+                Acquire,
+                Relaxed,
+                Release, //
+            },
+            Atomic, //
+        },
+        rcu, //
+    },
+    types::Opaque, //
+};
+
+/// The most wait queues that a request is armed on: a FIFO or a tty that is open for both
+/// directions has two.
+const QUEUES: usize = 2;
+
+/// Events of poll(2).
+pub(crate) type Mask = u32;
+
+/// What `poll` says of a file that has none.
+pub(crate) const ALWAYS_READY: Mask =
+    bindings::EPOLLIN | bindings::EPOLLOUT | bindings::EPOLLRDNORM | bindings::EPOLLWRNORM;
+
+/// What poll(2) tells whether it was asked for or not.
+pub(crate) const ALWAYS: Mask = bindings::EPOLLERR | bindings::EPOLLHUP;
+/// A read can go on, if only to fail.
+pub(crate) const CAN_READ: Mask = bindings::EPOLLIN | bindings::EPOLLRDNORM | ALWAYS;
+/// A write can.
+pub(crate) const CAN_WRITE: Mask = bindings::EPOLLOUT | bindings::EPOLLWRNORM | ALWAYS;
+
+/// The events that a program means.
+pub(crate) fn from_user(mask: u16) -> Mask {
+    // SAFETY: Pure arithmetic.
+    unsafe { bindings::raio_helper_demangle_poll(mask) }
+}
+
+/// The events as a program sees them.
+pub(crate) fn to_user(mask: Mask) -> u16 {
+    // SAFETY: Pure arithmetic.
+    unsafe { bindings::raio_helper_mangle_poll(mask) }
+}
+
+/// An entry on a wait queue.
+struct Entry {
+    wait: Opaque<bindings::wait_queue_entry>,
+    /// The queue; NULL when the entry is on none, or the queue has gone.
+    head: Atomic<*mut bindings::wait_queue_head>,
+}
+
+/// The entries of a request.
+pub(super) struct Entries<C: Client> {
+    entries: [Entry; QUEUES],
+    /// How many of them were queued since they were last taken off. The run's or the owner's.
+    used: UnsafeCell<usize>,
+    /// What the request waits for. Written before an entry is queued.
+    events: Atomic<u32>,
+    _client: PhantomData<C>,
+}
+
+/// What is passed to `poll`.
+#[repr(C)]
+struct Table<C: Client> {
+    table: bindings::poll_table_struct,
+    slot: *const Slot<C>,
+    too_many: bool,
+}
+
+/// What arming came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Polled {
+    /// These events are there now; no entry is queued.
+    Ready(Mask),
+    /// None is; a wake will kick the request.
+    Queued,
+    /// The file has no wait queue, or too many; no entry is queued.
+    Unable,
+}
+
+/// Whether `file` has a `poll`. Any context.
+pub(crate) fn can_poll(file: &File) -> bool {
+    operations(file).poll.is_some()
+}
+
+impl<C: Client> Entries<C> {
+    pub(super) fn new() -> Self {
+        Entries {
+            entries: [const {
+                Entry {
+                    wait: Opaque::zeroed(),
+                    head: Atomic::new(ptr::null_mut()),
+                }
+            }; QUEUES],
+            used: UnsafeCell::new(0),
+            events: Atomic::new(0),
+            _client: PhantomData,
+        }
+    }
+
+    /// Takes the entries off their queues. When this returns, no wake is at them any more.
+    ///
+    /// The owner or the run may call it; not under the lock of a wait queue or of the lists.
+    pub(super) fn disarm(&self) {
+        // SAFETY: It belongs to the caller.
+        let used = unsafe { &mut *self.used.get() };
+        if *used == 0 {
+            return;
+        }
+        // A queue that goes before its file (POLLFREE) is freed after a grace period.
+        let guard = rcu::read_lock();
+        for entry in self.entries.iter().take(*used) {
+            let head = entry.head.load(Acquire);
+            if head.is_null() {
+                continue;
+            }
+            // SAFETY: The queue is the file's, which the request still has, or it is freed after
+            // a grace period if it went meanwhile. The entry is on it, or was taken off by
+            // `wake` with `list_del_init()`.
+            unsafe { bindings::raio_helper_remove_wait_entry(head, entry.wait.get()) };
+            entry.head.store(ptr::null_mut(), Relaxed);
+        }
+        drop(guard);
+        *used = 0;
+    }
+}
+
+impl<C: Client> Run<C> {
+    /// Asks the file for `events`, and queues wait entries if none of them is there.
+    ///
+    /// Process context. Sleeps only if the file's `poll` does.
+    pub(crate) fn poll(&mut self, events: Mask) -> Polled {
+        let slot = self.slot();
+        slot.entries.disarm();
+        slot.entries.events.store(events, Relaxed);
+        let Some(file) = self.file() else {
+            return Polled::Unable;
+        };
+        let Some(poll) = operations(file).poll else {
+            return match ALWAYS_READY & events {
+                0 => Polled::Unable,
+                ready => Polled::Ready(ready),
+            };
+        };
+        let mut table = Table {
+            table: bindings::poll_table_struct {
+                _qproc: Some(queue::<C>),
+                _key: events,
+            },
+            slot,
+            too_many: false,
+        };
+        // SAFETY: `poll` is an operation of this file, and the table is as `queue` wants it. The
+        // entries are off all queues.
+        let mask = unsafe { poll(file.as_ptr(), &raw mut table.table) } & events;
+        // SAFETY: It is the run's.
+        let none = unsafe { *slot.entries.used.get() } == 0;
+        if mask == 0 && !none && !table.too_many {
+            return Polled::Queued;
+        }
+        slot.entries.disarm();
+        if mask != 0 {
+            Polled::Ready(mask)
+        } else {
+            Polled::Unable
+        }
+    }
+}
+
+/// Called by `poll` for each of the file's wait queues.
+///
+/// # Safety
+///
+/// `table` is the first field of a [`Table`], whose slot is in a run that calls `poll`; `head` is
+/// valid until the file is released, or wakes its entries with POLLFREE before.
+unsafe extern "C" fn queue<C: Client>(
+    _file: *mut bindings::file,
+    head: *mut bindings::wait_queue_head,
+    table: *mut bindings::poll_table_struct,
+) {
+    let table = table.cast::<Table<C>>();
+    // SAFETY: By this function's requirements.
+    let (slot, too_many) = unsafe { (&*(*table).slot, &mut (*table).too_many) };
+    // SAFETY: It is the run's.
+    let used = unsafe { &mut *slot.entries.used.get() };
+    let Some(entry) = slot.entries.entries.get(*used) else {
+        *too_many = true;
+        return;
+    };
+    *used += 1;
+    entry.head.store(head, Relaxed);
+    let wait = entry.wait.get();
+    // SAFETY: The entry is on no queue, so it may be written. It stays where it is, and is taken
+    // off before the slot is used for another file or goes.
+    unsafe {
+        (*wait).flags = 0;
+        (*wait).private = ptr::from_ref(slot).cast_mut().cast();
+        (*wait).func = Some(wake::<C>);
+        bindings::raio_helper_init_list_head(&raw mut (*wait).entry);
+        bindings::add_wait_queue(head, wait);
+    }
+}
+
+/// # Safety
+///
+/// `wait` was queued by [`queue`], and is on a queue whose lock is held.
+unsafe extern "C" fn wake<C: Client>(
+    wait: *mut bindings::wait_queue_entry,
+    _mode: c_uint,
+    _flags: c_int,
+    key: *mut c_void,
+) -> c_int {
+    // SAFETY: `queue` put the slot there, and it takes the entry off, under this lock, before it
+    // becomes something else.
+    let slot = unsafe { &*(*wait).private.cast::<Slot<C>>() };
+    let mask = key.addr() as Mask;
+    if mask != 0 && mask & slot.entries.events.load(Relaxed) == 0 {
+        return 0;
+    }
+    // SAFETY: Nobody runs or frees the request for good without `disarm`, which waits for the
+    // lock that is held.
+    let kick = unsafe { Kick::new(slot) };
+    if kick.is_due() {
+        C::kick(kick);
+    }
+    if mask & bindings::POLLFREE != 0 {
+        // SAFETY: `wait` is the field of an entry.
+        let entry = unsafe { container_of!(Opaque::cast_from(wait).cast_mut(), Entry, wait) };
+        // SAFETY: The lock is held. The store is the last access: from then on `disarm` does not
+        // wait for the lock.
+        unsafe {
+            bindings::raio_helper_list_del_init(&raw mut (*wait).entry);
+            (*entry).head.store(ptr::null_mut(), Release);
+        }
+    }
+    1
+}

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Lists of requests that wait to be run, and the order among requests of one file.
+//!
+//! Both are linked by index through what the requests themselves have, so that nothing is
+//! allocated and a request leaves from the middle at once. One lock guards all of it.
+
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        ordering::Relaxed,
+        Atomic, //
+    }, //
+};
+
+/// No request.
+const NONE: u32 = u32::MAX;
+
+/// A list, which says who may run what is on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub(crate) enum List {
+    /// Anybody: the try does not block, and does not look at the task that makes it.
+    Ready = 0,
+    /// A task of the process: the try does not block.
+    Own = 1,
+    /// A thread of the process: it may wait for the device's queue, but for no page.
+    Page = 2,
+    /// A thread of the process: it may block.
+    Block = 3,
+    /// Nobody yet: another request of the file is before it.
+    Waiting = 4,
+}
+
+impl List {
+    const NUMBER: usize = 5;
+
+    /// The list whose number this is.
+    pub(crate) fn from_number(number: u32) -> Self {
+        match number {
+            0 => List::Ready,
+            1 => List::Own,
+            2 => List::Page,
+            4 => List::Waiting,
+            _ => List::Block,
+        }
+    }
+}
+
+/// What a request has for the lists. Guarded by their lock; atomic for the compiler only.
+pub(crate) struct Links {
+    /// The list that it is on, or [`NONE`].
+    list: Atomic<u32>,
+    prev: Atomic<u32>,
+    next: Atomic<u32>,
+    /// The group that it is of, or 0.
+    key: Atomic<usize>,
+    before: Atomic<u32>,
+    after: Atomic<u32>,
+    /// Of a group's first: its last, and the first of the next group in the bucket.
+    last: Atomic<u32>,
+    chain: Atomic<u32>,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        let none = || Atomic::new(NONE);
+        Links {
+            list: none(),
+            prev: none(),
+            next: none(),
+            key: Atomic::new(0),
+            before: none(),
+            after: none(),
+            last: none(),
+            chain: none(),
+        }
+    }
+}
+
+impl Links {
+    /// Whether it is on a list.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.list.load(Relaxed) != NONE
+    }
+}
+
+/// Where requests are found by their index.
+pub(crate) trait Nodes {
+    /// The links of request `index`.
+    fn links(&self, index: u32) -> Option<&Links>;
+
+    /// One of the links; [`NONE`] of no request.
+    fn get(&self, index: u32, which: fn(&Links) -> &Atomic<u32>) -> u32 {
+        self.links(index)
+            .map_or(NONE, |links| which(links).load(Relaxed))
+    }
+
+    /// Changes one of the links.
+    fn set(&self, index: u32, which: fn(&Links) -> &Atomic<u32>, value: u32) {
+        if let Some(links) = self.links(index) {
+            which(links).store(value, Relaxed);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Ends {
+    first: u32,
+    last: u32,
+    len: u32,
+}
+
+/// The lists.
+pub(crate) struct Lists([Ends; List::NUMBER]);
+
+impl Lists {
+    /// Empty ones.
+    pub(crate) fn new() -> Self {
+        let empty = Ends {
+            first: NONE,
+            last: NONE,
+            len: 0,
+        };
+        Lists([empty; List::NUMBER])
+    }
+
+    /// How many are on `list`.
+    pub(crate) fn len(&self, list: List) -> u32 {
+        self.0.get(list as usize).map_or(0, |ends| ends.len)
+    }
+
+    /// Puts `index`, which is on none, at the end of `list`.
+    pub(crate) fn push(&mut self, nodes: &impl Nodes, index: u32, list: List) {
+        let Some(ends) = self.0.get_mut(list as usize) else {
+            return;
+        };
+        nodes.set(index, |l| &l.list, list as u32);
+        nodes.set(index, |l| &l.prev, ends.last);
+        nodes.set(index, |l| &l.next, NONE);
+        if ends.last == NONE {
+            ends.first = index;
+        } else {
+            nodes.set(ends.last, |l| &l.next, index);
+        }
+        ends.last = index;
+        ends.len = ends.len.saturating_add(1);
+    }
+
+    /// Takes `index` off the list that it is on, if it is on one.
+    pub(crate) fn remove(&mut self, nodes: &impl Nodes, index: u32) {
+        let list = nodes.get(index, |l| &l.list);
+        let Some(ends) = self.0.get_mut(list as usize) else {
+            return;
+        };
+        let (prev, next) = (nodes.get(index, |l| &l.prev), nodes.get(index, |l| &l.next));
+        if prev == NONE {
+            ends.first = next;
+        } else {
+            nodes.set(prev, |l| &l.next, next);
+        }
+        if next == NONE {
+            ends.last = prev;
+        } else {
+            nodes.set(next, |l| &l.prev, prev);
+        }
+        ends.len = ends.len.saturating_sub(1);
+        nodes.set(index, |l| &l.list, NONE);
+    }
+
+    /// Takes the first off `list`.
+    pub(crate) fn pop(&mut self, nodes: &impl Nodes, list: List) -> Option<u32> {
+        let first = self.0.get(list as usize)?.first;
+        if first == NONE {
+            return None;
+        }
+        self.remove(nodes, first);
+        Some(first)
+    }
+}
+
+/// Requests that must run one after the other: those of one key, in the order in which they
+/// joined. Only the first of a group runs or is armed.
+pub(crate) struct Groups(KVec<u32>);
+
+impl Groups {
+    /// For a context of that many requests. ENOMEM. Process context.
+    pub(crate) fn new(requests: u32) -> Result<Self> {
+        let buckets = requests.clamp(16, 1024).next_power_of_two();
+        let mut heads = KVec::with_capacity(buckets as usize, GFP_KERNEL_ACCOUNT)?;
+        for _ in 0..buckets {
+            heads.push(NONE, GFP_KERNEL_ACCOUNT)?;
+        }
+        Ok(Groups(heads))
+    }
+
+    fn bucket(&mut self, key: usize) -> &mut u32 {
+        // As `hash_long()`; the number of buckets is a power of two.
+        let hash = (key as u64).wrapping_mul(0x61c8_8646_80b5_83eb) >> 32;
+        let place = hash as usize & (self.0.len().wrapping_sub(1));
+        // There is at least one bucket, and `place` is less than their number.
+        &mut self.0[place]
+    }
+
+    /// The first of the group `key`.
+    fn first(&mut self, nodes: &impl Nodes, key: usize) -> Option<u32> {
+        let mut at = *self.bucket(key);
+        while let Some(links) = nodes.links(at) {
+            if links.key.load(Relaxed) == key {
+                return Some(at);
+            }
+            at = links.chain.load(Relaxed);
+        }
+        None
+    }
+
+    /// Whether the group `key` has anybody.
+    pub(crate) fn is_busy(&mut self, nodes: &impl Nodes, key: usize) -> bool {
+        self.first(nodes, key).is_some()
+    }
+
+    /// Puts `index`, which is in no group, at the end of the group `key`; whether it is its first.
+    pub(crate) fn join(&mut self, nodes: &impl Nodes, index: u32, key: usize) -> bool {
+        let first = self.first(nodes, key);
+        if let Some(links) = nodes.links(index) {
+            links.key.store(key, Relaxed);
+            links.after.store(NONE, Relaxed);
+            let last = first.map_or(NONE, |first| nodes.get(first, |l| &l.last));
+            links.before.store(last, Relaxed);
+            nodes.set(last, |l| &l.after, index);
+        }
+        match first {
+            Some(first) => nodes.set(first, |l| &l.last, index),
+            None => {
+                nodes.set(index, |l| &l.last, index);
+                self.chain(nodes, index, key);
+            }
+        }
+        first.is_none()
+    }
+
+    /// Whether `index`, which is in a group, is its first.
+    pub(crate) fn is_first(&self, nodes: &impl Nodes, index: u32) -> bool {
+        nodes.get(index, |l| &l.before) == NONE
+    }
+
+    fn chain(&mut self, nodes: &impl Nodes, index: u32, key: usize) {
+        let bucket = self.bucket(key);
+        nodes.set(index, |l| &l.chain, *bucket);
+        *bucket = index;
+    }
+
+    fn unchain(&mut self, nodes: &impl Nodes, index: u32, key: usize) {
+        let rest = nodes.get(index, |l| &l.chain);
+        let bucket = self.bucket(key);
+        if *bucket == index {
+            *bucket = rest;
+            return;
+        }
+        let mut at = *bucket;
+        while at != NONE {
+            let next = nodes.get(at, |l| &l.chain);
+            if next == index {
+                nodes.set(at, |l| &l.chain, rest);
+                return;
+            }
+            at = next;
+        }
+    }
+
+    /// Takes `index` out of its group, and returns who is first now if `index` was it.
+    pub(crate) fn leave(&mut self, nodes: &impl Nodes, index: u32) -> Option<u32> {
+        let links = nodes.links(index)?;
+        let key = links.key.load(Relaxed);
+        if key == 0 {
+            return None;
+        }
+        let (before, after) = (links.before.load(Relaxed), links.after.load(Relaxed));
+        links.key.store(0, Relaxed);
+        nodes.set(after, |l| &l.before, before);
+        if before != NONE {
+            nodes.set(before, |l| &l.after, after);
+            if after == NONE {
+                let first = self.first(nodes, key)?;
+                nodes.set(first, |l| &l.last, before);
+            }
+            return None;
+        }
+        let last = links.last.load(Relaxed);
+        self.unchain(nodes, index, key);
+        if after == NONE {
+            return None;
+        }
+        nodes.set(after, |l| &l.last, last);
+        self.chain(nodes, after, key);
+        Some(after)
+    }
+}
+
+#[cfg(CONFIG_KUNIT = "y")]
+#[kernel::macros::kunit_tests(raio_lists)]
+mod tests {
+    use super::*;
+
+    struct Table(KVec<Links>);
+
+    impl Nodes for Table {
+        fn links(&self, index: u32) -> Option<&Links> {
+            self.0.get(index as usize)
+        }
+    }
+
+    fn table() -> Result<Table> {
+        let mut links = KVec::new();
+        for _ in 0..40 {
+            links.push(Links::default(), GFP_KERNEL)?;
+        }
+        Ok(Table(links))
+    }
+
+    #[test]
+    fn a_list_is_a_fifo_that_can_be_left() -> Result {
+        let (nodes, mut lists) = (table()?, Lists::new());
+        for index in [3, 1, 4, 5, 9] {
+            lists.push(&nodes, index, List::Block);
+        }
+        lists.push(&nodes, 2, List::Ready);
+        lists.remove(&nodes, 3);
+        lists.remove(&nodes, 5);
+        lists.remove(&nodes, 9);
+        lists.remove(&nodes, 9);
+        assert_eq!(lists.len(List::Block), 2);
+        assert_eq!(lists.pop(&nodes, List::Block), Some(1));
+        lists.push(&nodes, 6, List::Block);
+        assert_eq!(lists.pop(&nodes, List::Block), Some(4));
+        assert_eq!(lists.pop(&nodes, List::Block), Some(6));
+        assert_eq!(lists.pop(&nodes, List::Block), None);
+        assert_eq!(lists.pop(&nodes, List::Ready), Some(2));
+        assert!(nodes.0.iter().all(|links| !links.is_listed()));
+        Ok(())
+    }
+
+    #[test]
+    fn a_group_is_left_in_order() -> Result {
+        let (nodes, mut groups) = (table()?, Groups::new(1)?);
+        assert!(groups.join(&nodes, 7, 0x1000));
+        assert!(!groups.join(&nodes, 8, 0x1000));
+        assert!(!groups.join(&nodes, 9, 0x1000));
+        assert!(groups.join(&nodes, 1, 0x2000));
+        assert_eq!(groups.leave(&nodes, 7), Some(8));
+        assert!(!groups.join(&nodes, 7, 0x1000));
+        assert_eq!(groups.leave(&nodes, 8), Some(9));
+        assert_eq!(groups.leave(&nodes, 9), Some(7));
+        assert!(groups.is_busy(&nodes, 0x1000));
+        assert_eq!(groups.leave(&nodes, 7), None);
+        assert!(!groups.is_busy(&nodes, 0x1000));
+        assert!(groups.is_busy(&nodes, 0x2000));
+        Ok(())
+    }
+
+    #[test]
+    fn a_group_can_be_left_from_its_middle_and_end() -> Result {
+        let (nodes, mut groups) = (table()?, Groups::new(1)?);
+        for index in 0..5 {
+            groups.join(&nodes, index, 0x3000);
+        }
+        assert_eq!(groups.leave(&nodes, 2), None);
+        assert_eq!(groups.leave(&nodes, 4), None);
+        assert!(!groups.join(&nodes, 5, 0x3000));
+        assert_eq!(groups.leave(&nodes, 0), Some(1));
+        assert_eq!(groups.leave(&nodes, 1), Some(3));
+        assert_eq!(groups.leave(&nodes, 3), Some(5));
+        assert_eq!(groups.leave(&nodes, 5), None);
+        assert_eq!(groups.leave(&nodes, 5), None);
+        Ok(())
+    }
+
+    #[test]
+    fn many_groups_share_buckets() -> Result {
+        let (nodes, mut groups) = (table()?, Groups::new(1)?);
+        for index in 0..40 {
+            assert!(groups.join(&nodes, index, 0x40 + 0x40 * index as usize));
+        }
+        for index in (0..40).step_by(2).chain((1..40).step_by(2)) {
+            let key = 0x40 + 0x40 * index as usize;
+            assert!(groups.is_busy(&nodes, key));
+            assert_eq!(groups.leave(&nodes, index), None);
+            assert!(!groups.is_busy(&nodes, key));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! POLL: waits until a file is ready, once.
+
+use super::{
+    Op,
+    Punted,
+    Waiting, //
+};
+use crate::{
+    context::Context,
+    lists::List,
+    request::{
+        Private,
+        Request,
+        Running, //
+    },
+    retry::Whence,
+    sys::{
+        fs,
+        poll::{
+            self,
+            Mask, //
+        },
+        uapi::iocb, //
+    },
+    way::{
+        First,
+        Way, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// Checks it, with native aio's errors in its order.
+pub(super) fn prep(request: &mut Request, iocb: &iocb) -> Result<Op> {
+    // Reject what is no event mask.
+    let mask = u16::try_from(iocb.aio_buf).map_err(|_| EINVAL)?;
+    if iocb.aio_offset != 0 || iocb.aio_nbytes != 0 || iocb.aio_rw_flags != 0 {
+        return Err(EINVAL);
+    }
+    let file = request.file().ok_or(EBADF)?;
+    let way = Way::of_poll(fs::facts(file), fs::is_fuse(file));
+    let events = poll::from_user(mask) | poll::ALWAYS;
+    // What has no wait queue is ready for what it is ready for, or never.
+    if !poll::can_poll(file) && poll::ALWAYS_READY & events == 0 {
+        return Err(EINVAL);
+    }
+    *request.private() = Private {
+        way,
+        eventfd: request.private().eventfd.take(),
+        ..Private::default()
+    };
+    Ok(Op::Poll { events })
+}
+
+/// Completes it if the file is ready, or arms it. See [`super::go`].
+pub(super) fn go(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -> Result {
+    let mut run = if run.private().way.first == First::Punt && whence != Whence::Thread {
+        match super::punt(context, run, List::Block, whence)? {
+            Punted::Queued => return Ok(()),
+            Punted::Unable(run) => run,
+        }
+    } else {
+        run
+    };
+    loop {
+        match super::arm(context, run, events, whence)? {
+            Waiting::Left => return Ok(()),
+            // Kicked, perhaps for what it does not wait for.
+            Waiting::Ready(next, 0) => run = next,
+            Waiting::Ready(run, mask) => {
+                run.finish().complete(poll::to_user(mask) as isize);
+                return Ok(());
+            }
+            Waiting::Unable(run) => {
+                run.finish().complete(EINVAL.to_errno() as isize);
+                return Ok(());
+            }
+            Waiting::Cancelled(run) => {
+                run.finish().complete(ECANCELED.to_errno() as isize);
+                return Ok(());
+            }
+        }
+    }
+}

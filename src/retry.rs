@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Retries: where requests wait that could not go on, and who runs them then.
+//!
+//! A request that can't go on is armed on a wait queue, or put on a [`List`]; a kick takes it from
+//! the one to the other. From the lists it is run by
+//!
+//! - a task of the process that is in submit or getevents anyway ([`run_own`]),
+//! - the module's work queue, one work item for each context ([`Context::run`]),
+//! - threads of the process, see [`threads`](crate::threads).
+//!
+//! Whoever takes a request off a list has its run; whoever puts one there sees to it that somebody
+//! comes, under the same lock, so that nothing is forgotten.
+
+use crate::{
+    context::Context,
+    lists::{
+        Groups,
+        Links,
+        List,
+        Lists,
+        Nodes, //
+    },
+    op,
+    request::{
+        result_of,
+        Private,
+        Request,
+        Running,
+        Shared, //
+    },
+    sys::{
+        cred,
+        kthread,
+        request::{
+            Cancel,
+            Kick,
+            Pool, //
+        },
+        workqueue, //
+    },
+    threads::{
+        self,
+        Threads, //
+    }, //
+};
+use core::cell::Cell;
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::Jiffies,
+    workqueue::WorkItem, //
+};
+
+/// Most retries that a task runs before it does its own work.
+const OWN_TRIES: usize = 64;
+
+/// Who runs a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Whence {
+    /// The task that submits it, in submit.
+    Submit,
+    /// A task of the process, in submit or getevents.
+    Own,
+    /// The work queue.
+    Worker,
+    /// A thread of the process.
+    Thread,
+}
+
+/// What the lock of the lists guards.
+pub(crate) struct Queues {
+    pub(crate) lists: Lists,
+    pub(crate) groups: Groups,
+    pub(crate) threads: Threads,
+    /// Tasks that sleep in getevents.
+    pub(crate) waiters: u32,
+    /// Requests that may need a thread of the process.
+    pub(crate) claims: u32,
+    /// A waiter is to see whether more threads are needed.
+    pub(crate) grow: bool,
+    /// The context is dead, and what is on the lists was cancelled.
+    pub(crate) closing: bool,
+}
+
+impl Queues {
+    /// For a context of that many requests. ENOMEM. Process context.
+    pub(crate) fn new(requests: u32) -> Result<Self> {
+        Ok(Queues {
+            lists: Lists::new(),
+            groups: Groups::new(requests)?,
+            threads: Threads::new(),
+            waiters: 0,
+            claims: 0,
+            grow: false,
+            closing: false,
+        })
+    }
+
+    /// Puts `index`, which is Queued, on `list`, and sees to it that somebody comes.
+    fn push(
+        &mut self,
+        context: &Context,
+        arc: impl FnOnce() -> Arc<Context>,
+        index: u32,
+        list: List,
+    ) {
+        // Only the work queue comes for a dead context, to cancel what it finds.
+        let list = match list {
+            List::Own | List::Page | List::Block if self.closing => List::Ready,
+            list => list,
+        };
+        self.lists.push(context.pool(), index, list);
+        match list {
+            List::Waiting => {}
+            List::Ready if self.waiters > 0 && !self.closing => context.wake_waiters(),
+            List::Ready => queue_work(arc(), 0),
+            List::Own if self.waiters > 0 => context.wake_waiters(),
+            List::Own | List::Page | List::Block => {
+                let woken = self.threads.wake();
+                // Somebody who can create another.
+                if !woken && self.waiters > 0 && self.threads.can_grow() {
+                    self.grow = true;
+                    context.wake_waiters();
+                }
+            }
+        }
+    }
+
+    /// Requests that are on a list and may be run.
+    pub(crate) fn queued(&self) -> u32 {
+        [List::Ready, List::Own, List::Page, List::Block]
+            .iter()
+            .fold(0, |sum, &list| sum.saturating_add(self.lists.len(list)))
+    }
+
+    /// Requests that only threads may run, now.
+    pub(crate) fn for_threads(&self) -> u32 {
+        let pages = self.lists.len(List::Page).min(self.threads.pages_left());
+        self.lists
+            .len(List::Block)
+            .saturating_add(self.lists.len(List::Own))
+            .saturating_add(pages)
+    }
+}
+
+fn queue_work(context: Arc<Context>, delay: Jiffies) {
+    // If it is queued already it will come, and the reference is not the last.
+    let _ = workqueue::queue().enqueue_delayed::<_, 0>(context, delay);
+}
+
+impl Nodes for Pool<Context> {
+    fn links(&self, index: u32) -> Option<&Links> {
+        self.shared(index).map(|shared| &shared.links)
+    }
+}
+
+/// Begins to run a prepared request, in the submitting task.
+///
+/// An error is submit's, and the request is gone then: ERESTARTNOINTR. Process context.
+pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result {
+    let key = request.private().key;
+    if key != 0 {
+        let mut queues = context.queues().lock();
+        if queues.groups.is_busy(context.pool(), key) {
+            if request.private().way.again_is_final {
+                drop(queues);
+                request.complete(EAGAIN.to_errno() as isize);
+                return Ok(());
+            }
+            drop(queues);
+            // It may run by others now.
+            return op::punt_behind(context, request);
+        }
+    }
+    op::go(context, request.run(), Whence::Submit)
+}
+
+/// Notes who submits, so that others may run the request. Process context, the submitting task.
+pub(crate) fn hand_over(context: &Context, private: &mut Private) {
+    // Most have the credentials with which the context was set up: no reference is needed.
+    if private.cred.is_none() && !cred::is_current(context.cred()) {
+        private.cred = Some(cred::current());
+    }
+}
+
+/// Takes the request's place in its group; whether it is first. Any context.
+pub(crate) fn join(context: &Context, run: &mut Running) -> bool {
+    let (key, joined, index) = (run.private().key, run.private().joined, run.index());
+    if key == 0 || joined {
+        return true;
+    }
+    run.private().joined = true;
+    let mut queues = context.queues().lock();
+    queues.groups.join(context.pool(), index, key)
+}
+
+/// Puts the request on `list`, or behind the others of its group; it is completed if it was
+/// cancelled meanwhile. Any context.
+pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List) {
+    let (index, key, joined) = (
+        request.index(),
+        request.private().key,
+        request.private().joined,
+    );
+    let arc = request.client_arc();
+    let moved = request.transfer().done();
+    request.shared().set_kicked_to(list, moved);
+    request.private().joined = key != 0;
+    let mut queues = context.queues().lock();
+    if key != 0 && !joined {
+        queues.groups.join(context.pool(), index, key);
+    }
+    // Whoever was before it may have gone meanwhile.
+    let first = key == 0 || queues.groups.is_first(context.pool(), index);
+    let list = if first { list } else { List::Waiting };
+    if queues.closing {
+        drop(queues);
+        cancelled(request);
+        return;
+    }
+    match request.queue() {
+        Ok(()) => queues.push(context, || arc.clone(), index, list),
+        Err(request) => {
+            drop(queues);
+            cancelled(request);
+        }
+    }
+}
+
+fn cancelled(request: Request) {
+    let done = request.transfer().done();
+    request.complete(result_of(done, ECANCELED));
+}
+
+/// Gives back what a request has of its context: its place in its group, whose next may run now,
+/// and its claim to a thread. Any context.
+pub(crate) fn leave(request: &mut Request) {
+    let (joined, claim) = (request.private().joined, request.private().claim);
+    request.private().joined = false;
+    request.private().claim = false;
+    let (context, index) = (request.client(), request.index());
+    let mut queues = context.queues().lock();
+    if claim {
+        queues.claims = queues.claims.saturating_sub(1);
+        if queues.claims == 0 && queues.threads.is_there() {
+            threads::reap_later(request.client_arc());
+        }
+    }
+    if !joined {
+        return;
+    }
+    let next = queues.groups.leave(context.pool(), index);
+    let Some(next) = next else { return };
+    let listed = context.pool().links(next).is_some_and(Links::is_listed);
+    // Else it is on its way to the list, and will find that it is first.
+    if listed {
+        let list = context
+            .pool()
+            .shared(next)
+            .map_or(List::Block, |shared| shared.kicked_to());
+        queues.lists.remove(context.pool(), next);
+        queues.push(context, || request.client_arc(), next, list);
+    }
+}
+
+/// A wait entry was woken. Any context, under the lock of a wait queue.
+pub(crate) fn kick(kick: Kick<'_, Context>) {
+    let (context, index) = (kick.client(), kick.index());
+    let mut queues = context.queues().lock();
+    // All of it under the lock: once it is let go of, the request may be over, and the context
+    // with it.
+    if !kick.make() {
+        return;
+    }
+    context.counters().kicked();
+    let list = context
+        .pool()
+        .shared(index)
+        .map_or(List::Block, |shared| shared.kicked_to());
+    queues.push(context, || kick.client_arc(), index, list);
+}
+
+/// A driver is done with a request that was in flight. Any context.
+pub(crate) fn driver_done(mut request: Request, result: isize) {
+    if op::is_refused(&mut request, result) {
+        // Not the last reference: the pool of the request has one.
+        let context = request.client_arc();
+        queue_for_thread(&context, request);
+    } else {
+        op::finish_driver(request, result);
+    }
+}
+
+/// Puts a request that may block where a thread finds it; but if there is none, and nobody here
+/// who could create one, it is tried again in a moment. Any context.
+pub(crate) fn queue_for_thread(context: &Arc<Context>, request: Request) {
+    let index = request.index();
+    let mut queues = context.queues().lock();
+    if queues.closing {
+        drop(queues);
+        cancelled(request);
+        return;
+    }
+    match request.queue() {
+        Ok(()) if queues.threads.is_there() || queues.waiters > 0 => {
+            queues.push(context, || context.clone(), index, List::Block);
+        }
+        Ok(()) => {
+            queues.lists.push(context.pool(), index, List::Ready);
+            queue_work(context.clone(), 1);
+        }
+        Err(request) => {
+            drop(queues);
+            cancelled(request);
+        }
+    }
+}
+
+/// Takes the first request off one of `lists`, and begins its run.
+fn take(context: &Context, lists: &[List]) -> Option<Running> {
+    let mut queues = context.queues().lock();
+    take_from(&mut queues, context, lists)
+}
+
+/// As [`take`], under the lock.
+pub(crate) fn take_from(queues: &mut Queues, context: &Context, lists: &[List]) -> Option<Running> {
+    for &list in lists {
+        while let Some(index) = queues.lists.pop(context.pool(), list) {
+            if let Some(mut run) = context.pool().run(index) {
+                run.private().from = Some(list);
+                return Some(run);
+            }
+        }
+    }
+    None
+}
+
+/// Runs a request that was taken off a list, with the credentials at submit.
+pub(crate) fn rerun(context: &Arc<Context>, mut run: Running, whence: Whence) {
+    context.counters().retried();
+    if run.is_ended() || context.is_dead() {
+        let done = run.transfer().done();
+        run.finish().complete(result_of(done, ECANCELED));
+        return;
+    }
+    let cred = run.private().cred.clone();
+    let cred = cred.as_deref().unwrap_or(context.cred());
+    let result = cred::with(cred, || op::go(context, run, whence));
+    // Only a request that is being submitted can be given back.
+    kernel::warn_on!(result.is_err());
+}
+
+/// Runs what may be run by a task of the process, which is the current one, in an ioctl.
+pub(crate) fn run_own(context: &Arc<Context>) {
+    for _ in 0..OWN_TRIES {
+        match take(context, &[List::Ready, List::Own]) {
+            Some(run) => rerun(context, run, Whence::Own),
+            None => break,
+        }
+    }
+    context.threads_for_queued();
+}
+
+/// A task is about to sleep in getevents: kicks go to it from here on.
+pub(crate) fn begin_wait(context: &Context) {
+    let mut queues = context.queues().lock();
+    queues.waiters = queues.waiters.saturating_add(1);
+}
+
+/// Whether a task that waits should look at the lists. Any context.
+pub(crate) fn has_work_for_waiter(context: &Context) -> bool {
+    let queues = context.queues().lock();
+    queues.grow || queues.lists.len(List::Ready) > 0 || queues.lists.len(List::Own) > 0
+}
+
+/// It does not sleep any more. It may have no time for what was left to it.
+pub(crate) fn end_wait(context: &Arc<Context>) {
+    let mut queues = context.queues().lock();
+    queues.waiters = queues.waiters.saturating_sub(1);
+    if queues.waiters > 0 {
+        return;
+    }
+    if queues.lists.len(List::Ready) > 0 {
+        queue_work(context.clone(), 0);
+    }
+    if queues.lists.len(List::Own) > 0 {
+        queues.threads.wake();
+    }
+}
+
+impl WorkItem<0> for Context {
+    type Pointer = Arc<Context>;
+
+    fn run(context: Arc<Context>) {
+        let alive = kthread::with_mm(context.mm(), || {
+            while let Some(run) = take(&context, &[List::Ready]) {
+                rerun(&context, run, Whence::Worker);
+            }
+        });
+        // The process has gone, and nobody will run anything any more.
+        if alive.is_none() {
+            cancel_all(&context);
+        }
+    }
+}
+
+/// Cancels what can be cancelled, the events in the ring. Process context.
+pub(crate) fn cancel_all(context: &Context) {
+    let grown = u32::try_from(context.pool().grown()).unwrap_or(u32::MAX);
+    for index in 0..grown {
+        cancel_index(context, index);
+    }
+}
+
+/// Cancels request `index`, of whatever generation, with its event in the ring. Process context.
+pub(crate) fn cancel_index(context: &Context, index: u32) {
+    let event = Cell::new(None);
+    let cancel = cancel_one(context, index, 0, 0, |shared| {
+        event.set(Some(shared.cancelled_event()));
+        true
+    });
+    match (cancel, event.take()) {
+        (Cancel::Own(request), _) => cancelled(request),
+        (Cancel::Ended, Some(event)) => context.publish(event),
+        _ => {}
+    }
+}
+
+/// Cancels request `index`, as [`Pool::cancel`], and takes it off its list. Any context.
+pub(crate) fn cancel_one(
+    context: &Context,
+    index: u32,
+    generation: u32,
+    mask: u32,
+    matches: impl Fn(&Shared) -> bool,
+) -> Cancel<Context> {
+    let mut queues = context.queues().lock();
+    let cancel = context.pool().cancel(index, generation, mask, matches);
+    if let Cancel::Own(_) = cancel {
+        let listed = context.pool().links(index).is_some_and(Links::is_listed);
+        if listed {
+            queues.lists.remove(context.pool(), index);
+        } else {
+            context.counters().disarmed();
+        }
+    }
+    cancel
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Threads of the process, for what may block and for what must see the process as the current
+//! one: its namespaces, limits, signals and cgroups.
+//!
+//! They are created by whoever submits or waits, when they are first needed, up to
+//! [`MAX_THREADS`] for each context, and stopped when they have been idle for a while; but one
+//! stays while a request has a claim to it, since only the process itself can create another.
+//!
+//! A thread that is killed takes nothing with it: what is queued stays queued, for another, or for
+//! the end of the context.
+
+use crate::{
+    context::Context,
+    lists::List,
+    retry::{
+        self,
+        Queues,
+        Whence, //
+    },
+    sys::{
+        vhost_task::{
+            self,
+            Thread, //
+        },
+        wait,
+        workqueue, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::{
+        msecs_to_jiffies,
+        Jiffies, //
+    },
+    workqueue::WorkItem, //
+};
+
+/// Most threads of a context.
+pub(crate) const MAX_THREADS: usize = 8;
+/// Most of them that start reads of pages at once.
+const MAX_PAGES: u32 = 2;
+/// How long a thread is kept without work, in ms.
+const IDLE_MS: u32 = 100;
+
+/// A thread's own side.
+pub(crate) struct Worker {
+    context: Arc<Context>,
+    /// Its place in [`Threads`].
+    place: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It was started or woken, and has not looked for work yet.
+    Woken,
+    /// It runs a request.
+    Busy,
+    /// It sleeps, since this time in ns.
+    Idle(i64),
+    /// It was killed.
+    Killed,
+}
+
+enum Place {
+    Free,
+    /// Somebody creates a thread for it.
+    Taken,
+    Used(Thread<Worker>, State),
+}
+
+/// The threads of a context.
+pub(crate) struct Threads {
+    places: [Place; MAX_THREADS],
+    /// Threads that start reads of pages.
+    pages: u32,
+}
+
+impl Threads {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Threads {
+            places: [const { Place::Free }; MAX_THREADS],
+            pages: 0,
+        }
+    }
+
+    fn count(&self, is: impl Fn(&State) -> bool) -> u32 {
+        let used = |place: &&Place| matches!(place, Place::Used(_, state) if is(state));
+        self.places.iter().filter(used).count() as u32
+    }
+
+    /// Whether there is a thread that will run what is queued.
+    pub(crate) fn is_there(&self) -> bool {
+        self.count(|state| *state != State::Killed) > 0
+    }
+
+    /// Whether there is room for another.
+    pub(crate) fn can_grow(&self) -> bool {
+        self.places.iter().any(|place| matches!(place, Place::Free))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.places.iter().all(|place| matches!(place, Place::Free))
+    }
+
+    /// How many more may start reads of pages.
+    pub(crate) fn pages_left(&self) -> u32 {
+        MAX_PAGES.saturating_sub(self.pages)
+    }
+
+    /// Wakes one that has no work, or says no. Any context.
+    pub(crate) fn wake(&mut self) -> bool {
+        for place in &mut self.places {
+            if let Place::Used(thread, state @ State::Idle(_)) = place {
+                *state = State::Woken;
+                thread.wake();
+                return true;
+            }
+        }
+        false
+    }
+
+    fn set(&mut self, place: usize, to: State) {
+        if let Some(Place::Used(_, state)) = self.places.get_mut(place) {
+            if *state != State::Killed {
+                *state = to;
+            }
+        }
+    }
+
+    /// Ends what the threads wait for, inside calls into files. Any context.
+    fn interrupt(&self) {
+        for place in &self.places {
+            if let Place::Used(thread, State::Busy) = place {
+                thread.interrupt();
+            }
+        }
+    }
+}
+
+impl vhost_task::Worker for Worker {
+    fn run(&self) -> bool {
+        let context = &self.context;
+        let run = {
+            let mut queues = context.queues().lock();
+            let lists: &[List] = if queues.threads.pages_left() > 0 {
+                &[List::Own, List::Page, List::Block]
+            } else {
+                &[List::Own, List::Block]
+            };
+            let mut run = retry::take_from(&mut queues, context, lists);
+            match &mut run {
+                Some(run) => {
+                    if run.private().from == Some(List::Page) {
+                        queues.threads.pages = queues.threads.pages.saturating_add(1);
+                    }
+                    queues.threads.set(self.place, State::Busy);
+                }
+                None => queues.threads.set(self.place, State::Idle(wait::now())),
+            }
+            run
+        };
+        let Some(mut run) = run else {
+            reap_later(context.clone());
+            return false;
+        };
+        vhost_task::set_running();
+        let page = run.private().from == Some(List::Page);
+        retry::rerun(context, run, Whence::Thread);
+        let mut queues = context.queues().lock();
+        if page {
+            queues.threads.pages = queues.threads.pages.saturating_sub(1);
+        }
+        queues.threads.set(self.place, State::Woken);
+        true
+    }
+
+    fn killed(&self) {
+        let mut queues = self.context.queues().lock();
+        queues.threads.set(self.place, State::Killed);
+        queue_reap(self.context.clone(), 0);
+    }
+}
+
+/// Has a look at idle threads, a while from now. Any context.
+pub(crate) fn reap_later(context: Arc<Context>) {
+    queue_reap(context, msecs_to_jiffies(IDLE_MS));
+}
+
+fn queue_reap(context: Arc<Context>, delay: Jiffies) {
+    // If it is queued already it will come.
+    let _ = workqueue::queue().enqueue_delayed::<_, 1>(context, delay);
+}
+
+impl Context {
+    /// Makes sure that a thread will be there for a request that claims one.
+    ///
+    /// ERESTARTNOINTR if a signal is pending and must be handled first, another error if there
+    /// can be none. Process context, an ioctl of the process.
+    pub(crate) fn claim_thread(self: &Arc<Self>) -> Result {
+        if !self.may_have_threads() {
+            return Err(EPERM);
+        }
+        {
+            let mut queues = self.queues().lock();
+            queues.claims = queues.claims.saturating_add(1);
+            if queues.threads.is_there() {
+                return Ok(());
+            }
+        }
+        let result = self.create_thread();
+        if result.is_err() {
+            let mut queues = self.queues().lock();
+            if queues.threads.is_there() {
+                return Ok(());
+            }
+            queues.claims = queues.claims.saturating_sub(1);
+        }
+        result
+    }
+
+    /// Creates another thread if more is queued than there are threads for. Process context, an
+    /// ioctl of the process.
+    pub(crate) fn threads_for_queued(self: &Arc<Self>) {
+        loop {
+            {
+                let mut queues = self.queues().lock();
+                queues.grow = false;
+                let coming = queues.threads.count(|state| *state == State::Woken);
+                if queues.for_threads() <= coming || !queues.threads.can_grow() || queues.closing {
+                    return;
+                }
+            }
+            // Without it, those that are there do it all.
+            if self.create_thread().is_err() {
+                return;
+            }
+        }
+    }
+
+    fn create_thread(self: &Arc<Self>) -> Result {
+        if !self.may_have_threads() {
+            return Err(EPERM);
+        }
+        let place = {
+            let mut queues = self.queues().lock();
+            let places = queues.threads.places.iter_mut().enumerate();
+            let free = places
+                .filter(|(_, place)| matches!(place, Place::Free))
+                .next();
+            let Some((place, free)) = free else {
+                return Err(EAGAIN);
+            };
+            *free = Place::Taken;
+            place
+        };
+        let thread = self.new_thread(place);
+        let mut queues = self.queues().lock();
+        let Some(free) = queues.threads.places.get_mut(place) else {
+            return Err(EINVAL);
+        };
+        match thread {
+            Ok(thread) => {
+                thread.start();
+                *free = Place::Used(thread, State::Woken);
+                Ok(())
+            }
+            Err(e) => {
+                *free = Place::Free;
+                drop(queues);
+                self.wake_drain();
+                Err(e)
+            }
+        }
+    }
+
+    fn new_thread(self: &Arc<Self>, place: usize) -> Result<Thread<Worker>> {
+        let worker = Arc::new(
+            Worker {
+                context: self.clone(),
+                place,
+            },
+            GFP_KERNEL_ACCOUNT,
+        )?;
+        Thread::create(worker, c"raio-worker")
+    }
+
+    /// Interrupts and stops all threads of a dead context. Process context.
+    pub(crate) fn stop_threads(self: &Arc<Self>) {
+        if self.queues().lock().threads.is_empty() {
+            return;
+        }
+        // By a worker, since the caller may be one of them.
+        let _ = workqueue::queue().enqueue::<_, 2>(self.clone());
+    }
+
+    /// Interrupts what threads wait for. Any context.
+    pub(crate) fn interrupt_threads(&self) {
+        self.queues().lock().threads.interrupt();
+    }
+
+    /// Whether no thread is left.
+    pub(crate) fn has_no_threads(&self) -> bool {
+        self.queues().lock().threads.is_empty()
+    }
+
+    /// Stops threads that were killed, that were idle for long, and all of a dead context.
+    fn reap_threads(self: &Arc<Self>) {
+        loop {
+            let (found, later) = {
+                let mut queues = self.queues().lock();
+                find_reapable(&mut queues, wait::now())
+            };
+            match found {
+                Some((place, thread)) => {
+                    thread.stop();
+                    let mut queues = self.queues().lock();
+                    if let Some(place) = queues.threads.places.get_mut(place) {
+                        *place = Place::Free;
+                    }
+                }
+                None => {
+                    if later {
+                        reap_later(self.clone());
+                    }
+                    break;
+                }
+            }
+        }
+        self.wake_drain();
+    }
+}
+
+/// A thread that may be stopped, taken out of its place; or whether one may be later.
+fn find_reapable(queues: &mut Queues, now: i64) -> (Option<(usize, Thread<Worker>)>, bool) {
+    let closing = queues.closing;
+    let alive = queues.threads.count(|state| *state != State::Killed);
+    let keep = queues.claims > 0 && alive <= 1;
+    let mut later = false;
+    for (i, place) in queues.threads.places.iter_mut().enumerate() {
+        let Place::Used(_, state) = place else {
+            continue;
+        };
+        let due = match *state {
+            State::Killed => true,
+            _ if closing => true,
+            // `leave` comes back when it gives back the last claim.
+            State::Idle(_) if keep => false,
+            State::Idle(since) => {
+                let due = now.saturating_sub(since) >= i64::from(IDLE_MS) * 1_000_000 * 9 / 10;
+                later |= !due;
+                due
+            }
+            _ => false,
+        };
+        if due {
+            if let Place::Used(thread, _) = core::mem::replace(place, Place::Taken) {
+                return (Some((i, thread)), later);
+            }
+        }
+    }
+    (None, later)
+}
+
+impl WorkItem<1> for Context {
+    type Pointer = Arc<Context>;
+
+    fn run(context: Arc<Context>) {
+        context.reap_threads();
+    }
+}
+
+impl WorkItem<2> for Context {
+    type Pointer = Arc<Context>;
+
+    fn run(context: Arc<Context>) {
+        context.reap_threads();
+    }
+}
