@@ -106,6 +106,8 @@ static const struct row {
 
 static int fds[FILE_NR];
 static void *buffers[MEM_NR];
+/* not canonical, so never user memory on any 64-bit machine; more than a 32-bit pointer holds */
+#define KERNEL_ADDRESS	0x8000000000000000ULL
 
 static void open_files(void)
 {
@@ -125,8 +127,6 @@ static void open_files(void)
 	buffers[MEM_GOOD] = guarded_buffer(4096);
 	buffers[MEM_NONE] = (char *)guarded_buffer(4096) + 4096;
 	buffers[MEM_READ_ONLY] = read_only_copy("", 1);
-	/* not canonical, so never user memory on any 64-bit machine */
-	buffers[MEM_KERNEL] = (void *)0x8000000000000000UL;
 }
 
 TEST(each)
@@ -143,7 +143,8 @@ TEST(each)
 		int ret;
 
 		iocb.aio_fildes = fds[row->file];
-		iocb.aio_buf = (uintptr_t)buffers[row->memory];
+		iocb.aio_buf = row->memory == MEM_KERNEL ? KERNEL_ADDRESS :
+			       (uintptr_t)buffers[row->memory];
 		memset(&event, 0, sizeof(event));
 		ret = submit_one(ctx, &iocb);
 		ok = EXPECT_EQ(row->submit, ret);
