@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <sys/resource.h>
+
+#include "harness.h"
+#include "switches.h"
+
+long voluntary_switches(void)
+{
+	struct rusage usage;
+
+	ASSERT_EQ(0, getrusage(RUSAGE_THREAD, &usage));
+	return usage.ru_nvcsw;
+}
+
+int submit_list_counting(aio_context_t ctx, long nr, struct iocb **iocbpp, long *nvcsw)
+{
+	long before = voluntary_switches();
+	int ret = be_submit(ctx, nr, iocbpp);
+
+	*nvcsw = voluntary_switches() - before;
+	return ret;
+}
+
+int submit_counting(aio_context_t ctx, struct iocb *iocb, long *nvcsw)
+{
+	return submit_list_counting(ctx, 1, &iocb, nvcsw);
+}
+
+void submit_without_wait(aio_context_t ctx, struct iocb *iocb)
+{
+	long nvcsw;
+
+	ASSERT_EQ(1, submit_counting(ctx, iocb, &nvcsw));
+	EXPECT_EQ(0, nvcsw);
+}
+
+void submit_unfinished(aio_context_t ctx, struct iocb *iocb)
+{
+	struct io_event event;
+
+	submit_without_wait(ctx, iocb);
+	ASSERT_EQ(0, events_now(ctx, &event, 1));
+}
+
+int64_t finish_one(aio_context_t ctx, struct iocb *iocb)
+{
+	struct io_event event, more;
+
+	ASSERT_EQ(1, events_wait(ctx, &event, 1));
+	EXPECT_EQ((uintptr_t)iocb, event.obj);
+	EXPECT_EQ(0, events_now(ctx, &more, 1));
+	return event.res;
+}
