@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Description: submit does not wait for data in an empty pipe or named FIFO, nor
+ * for space in a full one.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "switches.h"
+
+#define SIZE 4096
+
+static uint8_t buf[SIZE];
+
+/* Until there is no space for one more page; the bytes are those of a pattern. */
+static size_t fill(int fd)
+{
+	uint8_t page[SIZE];
+	size_t done = 0;
+	ssize_t ret;
+
+	ASSERT_EQ(0, fcntl(fd, F_SETFL, O_NONBLOCK));
+	for (;;) {
+		fill_pattern(page, SIZE, done, 0);
+		ret = write(fd, page, SIZE);
+		if (ret < 0)
+			break;
+		done += ret;
+	}
+	EXPECT_EQ(EAGAIN, errno);
+	ASSERT_EQ(0, fcntl(fd, F_SETFL, 0));
+	return done;
+}
+
+static void expect_bytes(int fd, size_t size)
+{
+	uint8_t page[SIZE];
+	size_t done, part;
+
+	for (done = 0; done < size; done += part) {
+		part = size - done < SIZE ? size - done : SIZE;
+		part = read(fd, page, part);
+		ASSERT_LT(0, (ssize_t)part);
+		EXPECT_TRUE(is_pattern(page, part, done, 0));
+	}
+}
+
+static void check_empty(int in, int out)
+{
+	aio_context_t ctx = new_context(4);
+	struct iocb iocb;
+
+	memset(buf, 0, SIZE);
+	prep(&iocb, IOCB_CMD_PREAD, in, buf, SIZE, 0);
+	submit_unfinished(ctx, &iocb);
+	ASSERT_EQ(5, write(out, "hello", 5));
+	EXPECT_EQ(5, finish_one(ctx, &iocb));
+	EXPECT_EQ(0, memcmp(buf, "hello", 5));
+}
+
+static void check_full(int in, int out)
+{
+	aio_context_t ctx = new_context(4);
+	size_t size = fill(out);
+	struct iocb iocb;
+
+	fill_pattern(buf, SIZE, size, 0);
+	prep(&iocb, IOCB_CMD_PWRITE, out, buf, SIZE, 0);
+	submit_unfinished(ctx, &iocb);
+	expect_bytes(in, size);
+	EXPECT_EQ(SIZE, finish_one(ctx, &iocb));
+	/* the rest of the same pattern */
+	ASSERT_EQ(SIZE, read(in, buf, SIZE));
+	EXPECT_TRUE(is_pattern(buf, SIZE, size, 0));
+}
+
+/* One that has room for a part is waited for as well. */
+static void check_nearly_full(int in, int out)
+{
+	aio_context_t ctx = new_context(4);
+	size_t size = fill(out);
+	struct iocb iocb;
+	uint8_t page[SIZE];
+
+	ASSERT_EQ(SIZE, read(in, page, SIZE));
+	prep(&iocb, IOCB_CMD_PWRITE, out, buf, SIZE, 0);
+	iocb.aio_nbytes = SIZE;
+	submit_without_wait(ctx, &iocb);
+	EXPECT_EQ(SIZE, finish_one(ctx, &iocb));
+	submit_unfinished(ctx, &iocb);
+	while (size) {
+		ASSERT_EQ(SIZE, read(in, page, SIZE));
+		size -= SIZE;
+	}
+	EXPECT_EQ(SIZE, finish_one(ctx, &iocb));
+}
+
+static void check(int in, int out)
+{
+	check_empty(in, out);
+	check_full(in, out);
+	check_nearly_full(in, out);
+}
+
+TEST_RAIO(anonymous, "native: blocks until there is data or space")
+{
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	check(fds[0], fds[1]);
+}
+
+static void make_fifo(char *path, size_t size)
+{
+	const char *dir = getenv("RAIO_TEST_DIR");
+
+	snprintf(path, size, "%s/raio-fifo-%d", dir ? dir : "/tmp", getpid());
+	ASSERT_EQ(0, mkfifo(path, 0600));
+}
+
+TEST_RAIO(named, "native: blocks until there is data or space")
+{
+	int in, out;
+	char path[200];
+
+	make_fifo(path, sizeof(path));
+	in = open(path, O_RDONLY | O_NONBLOCK);
+	out = open(path, O_WRONLY);
+	unlink(path);
+	ASSERT_LE(0, in);
+	ASSERT_LE(0, out);
+	ASSERT_EQ(0, fcntl(in, F_SETFL, 0));
+	check(in, out);
+}
+
+/* One open file that waits on two queues. */
+TEST_RAIO(named_rdwr, "native: blocks until there is data or space")
+{
+	char path[200];
+	int fd;
+
+	make_fifo(path, sizeof(path));
+	fd = open(path, O_RDWR);
+	unlink(path);
+	ASSERT_LE(0, fd);
+	check(fd, fd);
+}
