@@ -231,8 +231,10 @@ static void serve_next(void)
 		_exit(0);
 	if (size < (ssize_t)sizeof(request.header))
 		return;
-	if (request.header.opcode < 64)
+	if (request.header.opcode < 64) {
+		shared->uid[request.header.opcode] = request.header.uid;
 		__atomic_add_fetch(&shared->seen[request.header.opcode], 1, __ATOMIC_SEQ_CST);
+	}
 	if (request.header.opcode == FUSE_INTERRUPT)
 		serve_interrupt(interrupt->unique);
 	else if (request.header.opcode < 64 && ops_to_hold() & FUSE_OP(request.header.opcode))
