@@ -16,20 +16,28 @@
 #define CONFIG_ROOT	"/sys/kernel/config"
 #define CONFIG_DIR	CONFIG_ROOT "/nullb"
 
-static bool set(const char *name, const char *attribute, unsigned long value)
+static bool set_text(const char *name, const char *attribute, const char *text)
 {
-	char path[128], text[24];
-	int fd, len;
+	ssize_t len = strlen(text);
+	char path[128];
 	bool ok;
+	int fd;
 
 	snprintf(path, sizeof(path), CONFIG_DIR "/%s/%s", name, attribute);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	len = snprintf(text, sizeof(text), "%lu", value);
 	ok = write(fd, text, len) == len;
 	close(fd);
 	return ok;
+}
+
+static bool set(const char *name, const char *attribute, unsigned long value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lu", value);
+	return set_text(name, attribute, text);
 }
 
 /* Where nobody keeps /dev up to date the node is made here. */
@@ -90,6 +98,24 @@ static void remove_device(const char *name)
 void nullb_remove(struct nullb *nullb)
 {
 	remove_device(nullb->name);
+}
+
+void nullb_set_delay(struct nullb *nullb, unsigned long completion_nsec)
+{
+	ASSERT_TRUE(set(nullb->name, "power", 0));
+	/* it may come back with another number */
+	unlink(nullb->dev);
+	ASSERT_TRUE(set(nullb->name, "completion_nsec", completion_nsec));
+	ASSERT_TRUE(set(nullb->name, "power", 1));
+	make_node(nullb);
+}
+
+void nullb_set_bad(const struct nullb *nullb, unsigned long first, unsigned long last, bool bad)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%c%lu-%lu", bad ? '+' : '-', first, last);
+	ASSERT_TRUE(set_text(nullb->name, "badblocks", text));
 }
 
 int nullb_open(const struct nullb *nullb, bool write)

@@ -24,6 +24,10 @@ struct nullb {
 /* Skips the test where there is no null_blk. */
 void nullb_create(struct nullb *nullb, const struct nullb_options *options);
 void nullb_remove(struct nullb *nullb);
+/* A request takes that long from now on.  What it keeps stays; nobody has it open. */
+void nullb_set_delay(struct nullb *nullb, unsigned long completion_nsec);
+/* Requests for these sectors fail, or don't any more. */
+void nullb_set_bad(const struct nullb *nullb, unsigned long first, unsigned long last, bool bad);
 /* Opened O_DIRECT. */
 int nullb_open(const struct nullb *nullb, bool write);
 /* Requests that the driver holds now. */
