@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "slowfile.h"
+
+#define CHUNK	(256 * 1024)
+
+static void write_pattern(int fd)
+{
+	char *buf = aligned_buffer(CHUNK);
+	off_t at;
+
+	for (at = 0; at < SLOWFILE_SIZE; at += CHUNK) {
+		fill_pattern(buf, CHUNK, at, 0);
+		ASSERT_EQ(CHUNK, pwrite(fd, buf, CHUNK, at));
+	}
+	free(buf);
+}
+
+/* The image's blocks; those of zeroes are on the device already. */
+static void copy_image(const struct nullb *nullb, const char *path)
+{
+	static char zeroes[CHUNK];
+	int from = open(path, O_RDONLY | O_CLOEXEC), to = nullb_open(nullb, true);
+	char *buf = aligned_buffer(CHUNK);
+	ssize_t size;
+	off_t at;
+
+	if (from < 0)
+		SKIP("%s: %m", path);
+	for (at = 0; (size = pread(from, buf, CHUNK, at)) > 0; at += size)
+		if (memcmp(buf, zeroes, size))
+			ASSERT_EQ(size, pwrite(to, buf, size, at));
+	free(buf);
+	close(from);
+	close(to);
+}
+
+static void make_filesystem(const struct nullb *nullb, const char *type)
+{
+	const char *image = getenv("RAIO_XFS_IMAGE");
+	char command[128];
+
+	if (!strcmp(type, "xfs")) {
+		if (!image)
+			SKIP("no RAIO_XFS_IMAGE");
+		copy_image(nullb, image);
+		return;
+	}
+	/* of busybox or e2fsprogs; what ext2 has is enough for ext4 */
+	snprintf(command, sizeof(command), "mke2fs -F -b 4096 %s >/dev/null 2>&1", nullb->dev);
+	if (system(command))
+		SKIP("needs mke2fs");
+}
+
+/* Opens the file; when it is closed the file system goes. */
+static int open_file(const struct nullb *nullb, const char *type, int flags)
+{
+	char dir[] = "/tmp/raio-slow-XXXXXX", path[40];
+	int fd;
+
+	ASSERT_TRUE(mkdtemp(dir));
+	if (mount(nullb->dev, dir, type, flags == O_RDONLY ? MS_RDONLY : 0, NULL)) {
+		rmdir(dir);
+		SKIP("can't mount %s: %m", type);
+	}
+	snprintf(path, sizeof(path), "%s/file", dir);
+	fd = open(path, flags | O_CLOEXEC, 0600);
+	umount2(dir, MNT_DETACH);
+	rmdir(dir);
+	ASSERT_LE(0, fd);
+	return fd;
+}
+
+/* It is unmounted when nobody has the device any more. */
+static void wait_free(const struct nullb *nullb)
+{
+	int fd;
+
+	while ((fd = open(nullb->dev, O_RDONLY | O_EXCL | O_CLOEXEC)) < 0) {
+		ASSERT_EQ(EBUSY, errno);
+		usleep(1000);
+	}
+	close(fd);
+}
+
+void slowfile_make(struct slowfile *file, const char *type, unsigned long completion_nsec)
+{
+	char byte;
+	int fd;
+
+	nullb_create(&file->nullb, &(struct nullb_options){
+		.size_mb = type && !strcmp(type, "xfs") ? 400 : 8, .completion_nsec = 1000,
+		.hw_queue_depth = 512, .memory_backed = true });
+	if (type) {
+		make_filesystem(&file->nullb, type);
+		fd = open_file(&file->nullb, type, O_RDWR | O_CREAT);
+		write_pattern(fd);
+		/* the last byte of it, which is read below */
+		ASSERT_EQ(1, pwrite(fd, "", 1, SLOWFILE_SIZE + 8192));
+		ASSERT_EQ(0, fsync(fd));
+		close(fd);
+		wait_free(&file->nullb);
+	} else {
+		fd = nullb_open(&file->nullb, true);
+		write_pattern(fd);
+		close(fd);
+	}
+	nullb_set_delay(&file->nullb, completion_nsec);
+	if (type)
+		file->fd = open_file(&file->nullb, type, O_RDONLY);
+	else
+		file->fd = open(file->nullb.dev, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, file->fd);
+	ASSERT_EQ(0, posix_fadvise(file->fd, 0, 0, POSIX_FADV_RANDOM));
+	if (type)
+		ASSERT_EQ(1, pread(file->fd, &byte, 1, SLOWFILE_SIZE + 8192));
+}
