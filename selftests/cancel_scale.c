@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Description: cancel finds its request whatever else is in flight: all of 16 and
+ * all of 60,000 are cancelled, and what one costs is in the output.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#define FEW	16
+#define MANY	60000
+#define SAMPLE	1000
+#define BATCH	500
+
+static struct iocb *iocbs, **list;
+static char *flags;	/* what has its event */
+static char limit[32];
+
+#define MAX_NR	"/proc/sys/fs/raio-max-nr"
+
+static void write_limit(const char *text)
+{
+	int fd = open(MAX_NR, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		test_note(MAX_NR ": %m");
+	close(fd);
+}
+
+static void restore_limit(void)
+{
+	write_limit(limit);
+}
+
+/* Native's default is enough for one context of this size. */
+static void raise_limit(void)
+{
+	FILE *file;
+
+	if (geteuid())
+		SKIP("needs root");
+	if (is_native() || be_max_nr() >= 2 * MANY)
+		return;
+	file = fopen(MAX_NR, "re");
+	ASSERT_TRUE(file);
+	ASSERT_TRUE(fgets(limit, sizeof(limit), file));
+	fclose(file);
+	write_limit("200000");
+}
+
+static uint64_t cpu_time_us(void)
+{
+	struct rusage usage;
+
+	ASSERT_EQ(0, getrusage(RUSAGE_THREAD, &usage));
+	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000ULL +
+	       usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+static void note_event(const struct io_event *event, unsigned int count)
+{
+	unsigned int i = (struct iocb *)(uintptr_t)event->obj - iocbs;
+
+	ASSERT_LT(i, count);
+	EXPECT_EQ(0, flags[i]);
+	flags[i] = 1;
+	EXPECT_EQ(is_native() ? 0 : -ECANCELED, (long long)event->res);
+}
+
+static void cancel(aio_context_t ctx, unsigned int i, struct io_event *result)
+{
+	EXPECT_EQ(is_native() ? -EINPROGRESS : 0, be_cancel(ctx, &iocbs[i], result));
+}
+
+/* Some from all over are measured, in CPU time in ns for each; then come the others. */
+static unsigned long cancel_all(aio_context_t ctx, unsigned int count)
+{
+	static struct io_event results[MANY];
+	unsigned int step = count > SAMPLE ? count / SAMPLE : 1, i;
+	uint64_t before = cpu_time_us(), spent;
+
+	for (i = 0; i < count; i += step)
+		cancel(ctx, i, &results[i]);
+	spent = cpu_time_us() - before;
+	for (i = 0; i < count; i++)
+		if (i % step)
+			cancel(ctx, i, &results[i]);
+	if (is_native())
+		ASSERT_EQ(count, events_wait(ctx, results, count));
+	for (i = 0; i < count; i++)
+		note_event(&results[i], count);
+	EXPECT_EQ(0, events_now(ctx, results, 1));
+	return spent * 1000 * step / count;
+}
+
+static void submit_all(aio_context_t ctx, unsigned int count, int fd, bool poll)
+{
+	static char buf[8];
+	unsigned int i, left;
+	int ret;
+
+	memset(flags, 0, count);
+	for (i = 0; i < count; i++) {
+		if (poll)
+			prep(&iocbs[i], IOCB_CMD_POLL, fd, (void *)POLLIN, 0, 0);
+		else
+			prep(&iocbs[i], IOCB_CMD_PREAD, fd, buf, sizeof(buf), 0);
+		list[i] = &iocbs[i];
+	}
+	for (i = 0; i < count; i += ret) {
+		left = count - i;
+		ret = be_submit(ctx, left < BATCH ? left : BATCH, list + i);
+		ASSERT_LE(1, ret);
+	}
+}
+
+static void run(bool poll)
+{
+	unsigned long few = 0, many;
+	aio_context_t ctx;
+	int fds[2], i;
+
+	iocbs = calloc(MANY, sizeof(*iocbs));
+	list = calloc(MANY, sizeof(*list));
+	flags = calloc(MANY, 1);
+	ASSERT_TRUE(iocbs && list && flags);
+	ASSERT_EQ(0, pipe(fds));
+	raise_limit();
+	ctx = new_context(MANY);
+	if (limit[0])
+		restore_limit();
+
+	for (i = 0; i < 100; i++) {
+		submit_all(ctx, FEW, fds[0], poll);
+		few += cancel_all(ctx, FEW);
+	}
+	submit_all(ctx, MANY, fds[0], poll);
+	many = cancel_all(ctx, MANY);
+	test_note("ns of CPU time for each: %lu with %u in flight, %lu with %u",
+		  few / 100, FEW, many, MANY);
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+TEST(polls)
+{
+	run(true);
+}
+
+TEST_RAIO(reads, "native: blocks")
+{
+	run(false);
+}
