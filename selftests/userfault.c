@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Description: a retry whose memory is served by a userfaultfd waits for its
+ * server alone: others go on, SIGKILL works, and the data comes when it is served.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "workers.h"
+
+#define DATA "for a page that is not there"
+
+static int uffd;
+static size_t page;
+
+/* A page that a fault waits for. */
+static char *missing_page(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	char *buf;
+
+	page = getpagesize();
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (uffd < 0)
+		SKIP("no userfaultfd: %m");
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
+	buf = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(buf != MAP_FAILED);
+	reg.range.start = (uintptr_t)buf;
+	reg.range.len = page;
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
+	return buf;
+}
+
+/* Someone waits for it now. */
+static void wait_fault(char *buf)
+{
+	struct pollfd pollfd = { .fd = uffd, .events = POLLIN };
+	struct uffd_msg msg;
+
+	ASSERT_EQ(1, poll(&pollfd, 1, -1));
+	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
+	ASSERT_EQ(UFFD_EVENT_PAGEFAULT, msg.event);
+	EXPECT_EQ((uintptr_t)buf, msg.arg.pagefault.address & ~(page - 1));
+}
+
+static void serve(char *buf)
+{
+	struct uffdio_zeropage zero = {
+		.range = { .start = (uintptr_t)buf, .len = page },
+	};
+
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+}
+
+/* Reads and writes that have nothing to do with the fault. */
+static void work(void)
+{
+	aio_context_t ctx = new_context(2);
+	struct io_event event;
+	struct iocb iocb;
+	int fds[2], i;
+	char byte;
+
+	ASSERT_EQ(0, pipe(fds));
+	for (i = 0; i < 100; i++) {
+		prep(&iocb, IOCB_CMD_PREAD, fds[0], &byte, 1, 0);
+		ASSERT_EQ(1, submit_one(ctx, &iocb));
+		ASSERT_EQ(1, write(fds[1], "x", 1));
+		if (i % 2)
+			wait_for_ring(ctx, 1);
+		ASSERT_EQ(1, events_wait(ctx, &event, 1));
+		EXPECT_EQ(1, (long long)event.res);
+	}
+	expect_works(ctx);
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+static aio_context_t submit_faulting(struct iocb *iocb, int fds[2], char *buf)
+{
+	aio_context_t ctx = new_context(2);
+	struct io_event event;
+
+	prep(iocb, IOCB_CMD_PREAD, fds[0], buf, page, 0);
+	ASSERT_EQ(1, submit_one(ctx, iocb));
+	ASSERT_EQ(0, events_now(ctx, &event, 1));
+	ASSERT_EQ(strlen(DATA), write(fds[1], DATA, strlen(DATA)));
+	return ctx;
+}
+
+static void run(int fds[2])
+{
+	char *buf = missing_page();
+	struct io_event event;
+	struct iocb iocb;
+	aio_context_t ctx;
+	pid_t pid;
+
+	ctx = submit_faulting(&iocb, fds, buf);
+	wait_fault(buf);
+	work();
+	pid = test_fork();
+	if (!pid) {
+		work();
+		_exit(0);
+	}
+	EXPECT_EQ(0, test_wait(pid));
+	EXPECT_EQ(0, events_in_ring(ctx));
+	serve(buf);
+	ASSERT_EQ(1, events_wait(ctx, &event, 1));
+	EXPECT_EQ(strlen(DATA), (long long)event.res);
+	EXPECT_EQ(0, memcmp(buf, DATA, strlen(DATA)));
+	EXPECT_EQ(0, events_now(ctx, &event, 1));
+}
+
+TEST_RAIO(pipe, "native: blocks")
+{
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	run(fds);
+}
+
+TEST_RAIO(unix_socket, "native: blocks")
+{
+	int fds[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	run(fds);
+}
+
+/* Nobody serves it, and the process is killed. */
+static void run_killed(int fds[2])
+{
+	unsigned long before = be_nr();
+	int told[2];
+	struct iocb iocb;
+	char *buf, byte;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(told));
+	pid = test_fork();
+	if (!pid) {
+		buf = missing_page();
+		submit_faulting(&iocb, fds, buf);
+		wait_fault(buf);
+		ASSERT_EQ(1, write(told[1], "", 1));
+		pause();
+	}
+	close(told[1]);
+	if (read(told[0], &byte, 1) == 1) {
+		kill(pid, SIGKILL);
+		EXPECT_EQ(128 + SIGKILL, test_wait(pid));
+	} else {
+		/* it was skipped, or has failed and said why */
+		_exit(test_wait(pid));
+	}
+	EXPECT_EQ(before, be_nr());
+	work();
+}
+
+TEST_RAIO(pipe_killed, "native: blocks")
+{
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	run_killed(fds);
+}
+
+TEST_RAIO(unix_socket_killed, "native: blocks")
+{
+	int fds[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	run_killed(fds);
+}
