@@ -177,6 +177,7 @@ pub(crate) fn fget(fd: u32) -> Result<ARef<File>> {
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 
+/// The file's operations. Any context.
 pub(super) fn operations(file: &File) -> &bindings::file_operations {
     // SAFETY: A file that is open has operations. A hang-up may replace them by another table,
     // but all of them live for as long as the file holds their module.

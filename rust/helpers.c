@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Inline functions and macros of the kernel, as functions.  Nothing else. */
 
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cred.h>
 #include <linux/eventfd.h>
 #include <linux/memcontrol.h>
@@ -144,9 +146,81 @@ void raio_helper_get_page(struct page *page)
 	get_page(page);
 }
 
+/* Each has a rate limit of its own. */
+void raio_helper_notice_max_nr(unsigned long max)
+{
+	pr_notice_ratelimited("%s[%d]: fs.raio-max-nr (%lu) is reached\n",
+			      current->comm, task_tgid_nr(current), max);
+}
+
+void raio_helper_notice_max_user_nr(unsigned long max)
+{
+	pr_notice_ratelimited("%s[%d]: fs.raio-max-user-nr (%lu) is reached\n",
+			      current->comm, task_tgid_nr(current), max);
+}
+
+void raio_helper_notice_memlock(void)
+{
+	pr_notice_ratelimited("%s[%d]: RLIMIT_MEMLOCK is reached\n",
+			      current->comm, task_tgid_nr(current));
+}
+
 u64 raio_helper_timer_slack(void)
 {
 	return current->timer_slack_ns;
+}
+
+struct pid *raio_helper_get_current_tgid(void)
+{
+	return get_pid(task_tgid(current));
+}
+
+bool raio_helper_is_current_tgid(const struct pid *tgid)
+{
+	return tgid == task_tgid(current);
+}
+
+bool raio_helper_is_mm_of_current_group(const struct mm_struct *mm)
+{
+#ifdef CONFIG_MEMCG
+	const struct task_struct *owner;
+
+	/* Handed over to another task that runs in it, if there is one. */
+	guard(rcu)();
+	owner = rcu_dereference(mm->owner);
+	return !owner || owner->signal == current->signal;
+#else
+	return true;
+#endif
+}
+
+bool raio_helper_is_group_exiting(void)
+{
+	struct task_struct *task;
+
+	if ((current->flags & (PF_EXITING | PF_USER_WORKER)) != PF_EXITING)
+		return false;
+	/* A worker never returns to user space. */
+	guard(rcu)();
+	for_each_thread(current, task)
+		if (!(READ_ONCE(task->flags) & (PF_EXITING | PF_USER_WORKER)))
+			return false;
+	return true;
+}
+
+void raio_helper_unblock_unblockable(sigset_t *set)
+{
+	sigdelsetmask(set, sigmask(SIGKILL) | sigmask(SIGSTOP));
+}
+
+void raio_helper_set_restore_sigmask(void)
+{
+	set_restore_sigmask();
+}
+
+bool raio_helper_test_and_clear_restore_sigmask(void)
+{
+	return test_and_clear_restore_sigmask();
 }
 
 bool raio_helper_wq_has_sleeper(struct wait_queue_head *head)

@@ -11,6 +11,7 @@
 #include <linux/blkdev.h>
 #include <linux/fs.h>
 #include <linux/ioprio.h>
+#include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/magic.h>
 #include <linux/mman.h>
@@ -18,10 +19,12 @@
 #include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/sched/vhost_task.h>
+#include <linux/signal.h>
 #include <linux/sysctl.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/raio.h>
+#include "trace.h"
 
 static const int RAIO_CONST_IOCB_HIPRI = (__force int)IOCB_HIPRI;
 static const int RAIO_CONST_IOCB_WRITE = (__force int)IOCB_WRITE;
@@ -80,8 +83,24 @@ void raio_helper_uncharge_pinned(struct mm_struct *mm, unsigned long pages);
 void *raio_helper_page_address(struct page *page);
 void raio_helper_get_page(struct page *page);
 
+/* linux/printk.h */
+void raio_helper_notice_max_nr(unsigned long max);
+void raio_helper_notice_max_user_nr(unsigned long max);
+void raio_helper_notice_memlock(void);
+
 /* linux/sched.h */
 u64 raio_helper_timer_slack(void);
+
+/* linux/sched/signal.h */
+struct pid *raio_helper_get_current_tgid(void);
+bool raio_helper_is_current_tgid(const struct pid *tgid);
+bool raio_helper_is_mm_of_current_group(const struct mm_struct *mm);
+bool raio_helper_is_group_exiting(void);
+
+/* linux/signal.h */
+void raio_helper_unblock_unblockable(sigset_t *set);
+void raio_helper_set_restore_sigmask(void);
+bool raio_helper_test_and_clear_restore_sigmask(void);
 
 /* linux/wait.h */
 bool raio_helper_wq_has_sleeper(struct wait_queue_head *head);

@@ -4,8 +4,9 @@
 //!
 //! One file for each C header, no policy. All `unsafe` of the module is below this file.
 //!
-//! Two things come from outside: `crate::state`, pure and tested, which is part of the proofs of
-//! [`request`], and `crate::context::Context`, the type of what is mapped by [`mapping`].
+//! Three things come from outside: `crate::state`, pure and tested, which is part of the proofs of
+//! [`request`]; `crate::context::Context`, the type of what is mapped by [`mapping`]; and
+//! `crate::door::Door`, the type of what an open file of [`miscdevice`] has, with what all share.
 
 #[allow(
     clippy::all,
@@ -25,17 +26,24 @@ mod bindings {
 }
 
 pub(crate) mod blkdev;
+pub(crate) mod capability;
 pub(crate) mod cred;
 pub(crate) mod eventfd;
 pub(crate) mod fs;
 pub(crate) mod kthread;
 pub(crate) mod mapping;
+pub(crate) mod miscdevice;
 pub(crate) mod mm;
 pub(crate) mod pagemap;
 pub(crate) mod poll;
+pub(crate) mod poll_queue;
+pub(crate) mod printk;
 pub(crate) mod rcupdate;
 pub(crate) mod request;
+pub(crate) mod sched;
+pub(crate) mod signal;
 pub(crate) mod sysctl;
+pub(crate) mod trace;
 pub(crate) mod uapi;
 pub(crate) mod vhost_task;
 pub(crate) mod wait;

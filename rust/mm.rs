@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/mm.h`](srctree/include/linux/mm.h)
 
-use super::bindings;
+use super::{
+    bindings,
+    printk, //
+};
 use crate::sys::uapi::{
     io_event,
     raio_ring, //
@@ -165,7 +168,7 @@ pub(crate) struct PinnedCharge {
 
 impl PinnedCharge {
     /// Charges `pages` to the current task's address space. ENOMEM beyond RLIMIT_MEMLOCK, but for
-    /// CAP_IPC_LOCK. Process context.
+    /// CAP_IPC_LOCK: then the kernel log says so. Process context.
     pub(crate) fn new(pages: usize) -> Result<Self> {
         let mm: ARef<Mm> = {
             let current = current!();
@@ -174,6 +177,7 @@ impl PinnedCharge {
         };
         // SAFETY: `mm` is valid, and it is the current task, whose limit counts, that charges.
         if !unsafe { bindings::raio_helper_charge_pinned(mm.as_raw(), pages) } {
+            printk::notice_memlock();
             return Err(ENOMEM);
         }
         Ok(PinnedCharge { mm, pages })

@@ -106,6 +106,30 @@ int be_getevents(aio_context_t ctx, long min_nr, long nr, struct io_event *event
 	return raio_ioctl(RAIO_IOC_GETEVENTS, &arg);
 }
 
+int be_pgetevents(aio_context_t ctx, long min_nr, long nr, struct io_event *events,
+		  const struct __kernel_timespec *timeout, const void *sigmask,
+		  size_t sigsetsize)
+{
+	struct raio_getevents arg = {
+		.ctx_id = ctx, .min_nr = min_nr, .nr = nr, .events = (uintptr_t)events,
+		.timeout = (uintptr_t)timeout, .sigmask = (uintptr_t)sigmask,
+		.sigsetsize = sigsetsize,
+	};
+	struct {
+		const void *mask;
+		size_t size;
+	} native = { sigmask, sigsetsize };
+
+	if (!is_native())
+		return raio_ioctl(RAIO_IOC_GETEVENTS, &arg);
+#ifdef SYS_io_pgetevents_time64
+	return result(syscall(SYS_io_pgetevents_time64, ctx, min_nr, nr, events, timeout,
+			      &native));
+#else
+	return result(syscall(SYS_io_pgetevents, ctx, min_nr, nr, events, timeout, &native));
+#endif
+}
+
 static unsigned long sysctl_value(const char *suffix)
 {
 	unsigned long value = 0;

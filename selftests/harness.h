@@ -98,6 +98,10 @@ int be_submit(aio_context_t ctx, long nr, struct iocb **iocbpp);
 int be_cancel(aio_context_t ctx, struct iocb *iocb, struct io_event *result);
 int be_getevents(aio_context_t ctx, long min_nr, long nr, struct io_event *events,
 		 const struct __kernel_timespec *timeout);
+/* sigmask has sigsetsize bytes; the kernel's sets have 8. */
+int be_pgetevents(aio_context_t ctx, long min_nr, long nr, struct io_event *events,
+		  const struct __kernel_timespec *timeout, const void *sigmask,
+		  size_t sigsetsize);
 
 /* fs.raio-nr and fs.raio-max-nr, or native aio's. */
 unsigned long be_nr(void);

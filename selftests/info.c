@@ -44,21 +44,42 @@ TEST_RAIO(opcodes, WHY)
 	}
 }
 
+/* A flag is announced if, and only if, setup takes it. */
+TEST_RAIO(setup_flags, WHY)
+{
+	struct raio_info info;
+	unsigned int bit;
+
+	ASSERT_EQ(0, raio_ioctl(RAIO_IOC_INFO, &info));
+	EXPECT_EQ(RAIO_SETUP_CANCEL_EVENT | RAIO_SETUP_NO_THREADS, info.setup_flags);
+	for (bit = 0; bit < 32; bit++) {
+		struct raio_setup setup = { .nr_events = 1, .flags = 1U << bit };
+
+		if (!EXPECT_EQ(info.setup_flags >> bit & 1 ? 0 : -EINVAL,
+			       raio_ioctl(RAIO_IOC_SETUP, &setup)))
+			test_note("flag %u", bit);
+	}
+}
+
 TEST_RAIO(limits, WHY)
 {
 	aio_context_t ctx;
 	struct raio_info info;
-	uint64_t before;
+	uint64_t before, user_before;
 
 	ASSERT_EQ(0, raio_ioctl(RAIO_IOC_INFO, &info));
 	EXPECT_EQ(be_nr(), info.nr);
 	EXPECT_EQ(be_max_nr(), info.max_nr);
+	EXPECT_LE(info.user_nr, info.nr);
+	EXPECT_LT(0, info.max_user_nr);
 	EXPECT_LT(0, info.max_events);
 	before = info.nr;
+	user_before = info.user_nr;
 
 	ctx = new_context(50);
 	ASSERT_EQ(0, raio_ioctl(RAIO_IOC_INFO, &info));
 	EXPECT_EQ(before + 50, info.nr);
+	EXPECT_EQ(user_before + 50, info.user_nr);
 	EXPECT_EQ(0, be_destroy(ctx));
 
 	ctx = 0;

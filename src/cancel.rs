@@ -12,6 +12,7 @@ use crate::{
     retry,
     sys::{
         request::Cancel,
+        trace,
         uapi::{
             io_event,
             RAIO_SETUP_CANCEL_EVENT, //
@@ -42,16 +43,26 @@ pub(crate) fn cancel(context: &Context, address: u64, key: u32, result: u64) -> 
         event.set(Some(shared.cancelled_event()));
         shared.is_of(address)
     };
+    let trace = |result: i32| {
+        if let Some(shared) = context.pool().shared(named.index) {
+            trace::cancel(|| shared.about(context, result as isize));
+        }
+    };
     let cancel = retry::cancel_one(context, named.index, named.generation, named.mask, matches);
     match cancel {
         Cancel::Unknown => Err(EINVAL),
-        Cancel::Busy => Err(EAGAIN),
+        Cancel::Busy => {
+            trace(EAGAIN.to_errno());
+            Err(EAGAIN)
+        }
         Cancel::Own(request) => {
             context.counters().cancelled();
+            trace(0);
             deliver_own(context, request, result)
         }
         Cancel::Ended => {
             context.counters().cancelled();
+            trace(0);
             deliver(context, event.take().ok_or(EINVAL)?, result)
         }
     }

@@ -7,7 +7,10 @@
 //! finishes, and then its share of the limits is given back. So when io_destroy, exec or wait4
 //! have returned, no request of it touches a file or memory any more. (As with native aio, exec
 //! and exit end the mapping only if nobody else uses the address space at that moment, as a
-//! reader of `/proc/PID/maps` does: then it is ended by whoever is last.)
+//! reader of `/proc/PID/maps` does: then it is ended by whoever is last. At exit the [`door`] sees
+//! to the context before that, if it is still open.)
+//!
+//! [`door`]: crate::door
 //!
 //! Locks, in the order in which they may be taken:
 //!
@@ -27,8 +30,15 @@
 //! - `head` (acquire), then a slot is filled again: the program has read it.
 
 use crate::{
-    counters::Counters,
+    counters::{
+        Counters,
+        Counts, //
+    },
     credit::Credits,
+    door::{
+        Door,
+        Membership, //
+    },
     key::Keys,
     limit::Share,
     request::Ticket,
@@ -90,6 +100,7 @@ use kernel::{
             Atomic, //
         },
         Arc,
+        ArcBorrow,
         Mutex,
         SpinLockIrq, //
     },
@@ -123,9 +134,11 @@ struct Tail {
 #[pin_data]
 pub(crate) struct Context {
     shape: Shape,
+    flags: u32,
     pages: SharedPages,
     keys: Keys,
     pool: Pool<Context>,
+    door: Membership,
     /// Where the ring is mapped: the context's id.
     address: Atomic<usize>,
     /// Set once, under `submit`.
@@ -152,8 +165,6 @@ pub(crate) struct Context {
     #[pin]
     queues: SpinLockIrq<Queues>,
     counters: Counters,
-    /// RAIO_SETUP_*.
-    flags: u32,
     /// Those of who set it up.
     cred: ARef<Credential>,
     /// Retries, see [`retry`].
@@ -179,13 +190,18 @@ impl_has_work! {
 }
 
 impl Context {
-    /// io_setup: makes a context for `nr_events` requests, and returns its id.
+    /// io_setup: makes a context for `nr_events` requests through `door`, with the
+    /// RAIO_SETUP_* of `flags`, and returns its id.
     ///
-    /// EINVAL if that is none or too many, EAGAIN beyond `fs.raio-max-nr`, ENOMEM beyond
-    /// RLIMIT_MEMLOCK or without memory. Process context.
-    pub(crate) fn setup(nr_events: u32, flags: u32) -> Result<(Arc<Context>, usize)> {
+    /// EINVAL if that is none or too many, EAGAIN beyond `fs.raio-max-nr` or
+    /// `fs.raio-max-user-nr`, ENOMEM beyond RLIMIT_MEMLOCK or without memory. Process context.
+    pub(crate) fn setup(
+        door: ArcBorrow<'_, Door>,
+        nr_events: u32,
+        flags: u32,
+    ) -> Result<(Arc<Context>, usize)> {
         let shape = Shape::new(nr_events)?;
-        let share = Some(Share::take(nr_events)?);
+        let share = Some(Share::take(door.users(), nr_events)?);
         let pinned = PinnedCharge::new(shape.pages)?;
         let credits = Credits::new(shape.capacity());
         let pool = Pool::new(shape.slots())?;
@@ -197,9 +213,11 @@ impl Context {
         let context = Arc::pin_init(
             pin_init!(Context {
                 shape,
+                flags,
                 pages,
                 keys,
                 pool,
+                door: Membership::new(door),
                 address: Atomic::new(0),
                 dead: Atomic::new(false),
                 submit <- new_mutex!(
@@ -214,7 +232,6 @@ impl Context {
                 reap <- new_mutex!((), "Context::reap"),
                 queues <- new_spinlock_irq!(queues, "Context::queues"),
                 counters: Counters::new(),
-                flags,
                 cred,
                 retries <- new_delayed_work!("Context::retries"),
                 idle <- new_delayed_work!("Context::idle"),
@@ -224,6 +241,8 @@ impl Context {
             GFP_KERNEL_ACCOUNT,
         )?;
         context.init_header();
+        // If it can't be mapped, or is unmapped already, it leaves.
+        context.door.join(context.clone())?;
         // As native aio: what else mmap could say would be taken for an answer of io_setup.
         mapping::map(context.clone()).map_err(|e| if e == EINTR { e } else { ENOMEM })?;
         let id = context.id();
@@ -445,6 +464,7 @@ impl Context {
             }
         };
         self.events.wake(unread as usize);
+        self.door.wake_pollers();
     }
 
     /// The slot that the next event goes to, and the events published in all.
@@ -542,8 +562,30 @@ impl Context {
 
     /// The mapping is gone: so is the context. Process context, sleeps.
     pub(crate) fn unmapped(this: Arc<Self>) {
-        // It may be dead already, by io_destroy.
-        let _ = this.kill();
-        this.drain();
+        this.end();
+        this.door.leave();
+    }
+
+    /// Ends the context, or waits until it has ended if somebody else does so already. Process
+    /// context, sleeps.
+    pub(crate) fn end(self: &Arc<Self>) {
+        let _ = self.kill();
+        self.drain();
+    }
+
+    /// Whether there are events to take.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.is_dead() && self.unread() > 0
+    }
+
+    /// What fdinfo tells.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            size: self.shape.capacity(),
+            inflight: self.outstanding(),
+            queued: self.queues.lock().queued(),
+            completed: self.shown_published.load(Relaxed),
+            ..self.counters.now()
+        }
     }
 }

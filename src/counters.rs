@@ -7,14 +7,37 @@ use kernel::sync::atomic::{
     Atomic, //
 };
 
+/// What fdinfo tells of a context.
+#[derive(Default)]
+pub(crate) struct Counts {
+    /// The events that the ring can hold.
+    pub(crate) size: u32,
+    /// Requests that were taken and have no event yet.
+    pub(crate) inflight: u32,
+    /// Those of them that wait to be woken.
+    pub(crate) armed: u32,
+    /// Those of them that wait to be run.
+    pub(crate) queued: u32,
+    /// Events published in all.
+    pub(crate) completed: u32,
+    /// Wakes of armed requests.
+    pub(crate) kicks: u32,
+    /// Tries after the first.
+    pub(crate) retries: u32,
+    /// Requests that could not go on where they were, and were put on a list.
+    pub(crate) punts: u32,
+    /// Cancelled requests.
+    pub(crate) cancels: u32,
+}
+
 /// The counters of a context. Only what could not go on at once is counted.
 pub(crate) struct Counters {
     /// Requests that are armed now.
     armed: Atomic<u32>,
-    kicks: Atomic<u64>,
-    retries: Atomic<u64>,
-    punts: Atomic<u64>,
-    cancels: Atomic<u64>,
+    kicks: Atomic<u32>,
+    retries: Atomic<u32>,
+    punts: Atomic<u32>,
+    cancels: Atomic<u32>,
 }
 
 impl Counters {
@@ -60,9 +83,15 @@ impl Counters {
         self.cancels.add(1, Relaxed);
     }
 
-    /// Armed now, and kicks, retries, punts and cancels in all.
-    pub(crate) fn now(&self) -> (u32, [u64; 4]) {
-        let totals = [&self.kicks, &self.retries, &self.punts, &self.cancels];
-        (self.armed.load(Relaxed), totals.map(|n| n.load(Relaxed)))
+    /// What is known here.
+    pub(crate) fn now(&self) -> Counts {
+        Counts {
+            armed: self.armed.load(Relaxed),
+            kicks: self.kicks.load(Relaxed),
+            retries: self.retries.load(Relaxed),
+            punts: self.punts.load(Relaxed),
+            cancels: self.cancels.load(Relaxed),
+            ..Counts::default()
+        }
     }
 }

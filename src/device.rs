@@ -5,11 +5,11 @@
 use crate::{
     cancel,
     context::Context,
+    door::Door,
     getevents::{
         self,
         Timeout, //
     },
-    limit,
     op,
     ring,
     submit::{
@@ -17,23 +17,20 @@ use crate::{
         Iocbs, //
     },
     sys::{
+        signal::SigSet,
         uapi::*,
         vhost_task, //
     }, //
 };
 use kernel::{
-    fs::File,
     ioctl::{
         _IOC_SIZE,
         _IOR,
         _IOW,
         _IOWR, //
     },
-    miscdevice::{
-        MiscDevice,
-        MiscDeviceRegistration, //
-    },
     prelude::*,
+    sync::ArcBorrow,
     transmute::{
         AsBytes,
         FromBytes, //
@@ -50,32 +47,10 @@ const DESTROY: u32 = _IOW::<raio_destroy>(RAIO_IOC_MAGIC, 0x02);
 const SUBMIT: u32 = _IOW::<raio_submit>(RAIO_IOC_MAGIC, 0x03);
 const CANCEL: u32 = _IOW::<raio_cancel>(RAIO_IOC_MAGIC, 0x04);
 const GETEVENTS: u32 = _IOW::<raio_getevents>(RAIO_IOC_MAGIC, 0x05);
+const ENTER: u32 = _IOWR::<raio_enter>(RAIO_IOC_MAGIC, 0x06);
 
-/// The flags that RAIO_IOC_SETUP takes.
+/// The flags that SETUP takes.
 const SETUP_FLAGS: u32 = RAIO_SETUP_CANCEL_EVENT | RAIO_SETUP_NO_THREADS;
-
-/// An open `/dev/raio`. Contexts belong to address spaces, not to it: it has nothing of its own.
-pub(crate) struct Raio;
-
-#[vtable]
-impl MiscDevice for Raio {
-    type Ptr = KBox<Self>;
-
-    fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<KBox<Self>> {
-        Ok(KBox::new(Raio, GFP_KERNEL)?)
-    }
-
-    fn ioctl(_device: &Self, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
-        ioctl(cmd, Argument::new(cmd, arg), false)
-    }
-
-    #[cfg(CONFIG_COMPAT)]
-    fn compat_ioctl(_device: &Self, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
-        // As `compat_ptr()`.
-        let arg = arg & u32::MAX as usize;
-        ioctl(cmd, Argument::new(cmd, arg), true)
-    }
-}
 
 /// The argument of an ioctl: a structure in the program's memory, of the size that `cmd` says.
 struct Argument {
@@ -102,15 +77,22 @@ impl Argument {
     }
 }
 
-/// `compat` says that the caller's pointers have 32 bits.
-fn ioctl(cmd: u32, arg: Argument, compat: bool) -> Result<isize> {
+/// `compat` says that the caller's pointers have 32 bits. Process context.
+pub(crate) fn ioctl(
+    door: ArcBorrow<'_, Door>,
+    cmd: u32,
+    arg: usize,
+    compat: bool,
+) -> Result<isize> {
+    let arg = Argument::new(cmd, arg);
     match cmd {
-        INFO => info(arg),
-        SETUP => setup(arg),
+        INFO => info(door, arg),
+        SETUP => setup(door, arg),
         DESTROY => destroy(arg.read()?),
         SUBMIT => submit(arg.read()?, compat),
         CANCEL => cancel(arg.read()?),
         GETEVENTS => getevents(arg.read()?),
+        ENTER => enter(arg, compat),
         _ => Err(ENOTTY),
     }
 }
@@ -123,8 +105,8 @@ fn refuse_unless(condition: bool) -> Result {
     }
 }
 
-fn info(arg: Argument) -> Result<isize> {
-    let (nr, max_nr) = limit::now();
+fn info(door: ArcBorrow<'_, Door>, arg: Argument) -> Result<isize> {
+    let now = door.users().now();
     arg.write(&raio_info {
         major: RAIO_API_MAJOR as u16,
         minor: RAIO_API_MINOR as u16,
@@ -132,8 +114,10 @@ fn info(arg: Argument) -> Result<isize> {
         features: features(),
         setup_flags: u64::from(SETUP_FLAGS),
         max_events: ring::MAX_EVENTS,
-        nr: nr as u64,
-        max_nr: max_nr as u64,
+        nr: now.nr as u64,
+        max_nr: now.max_nr as u64,
+        user_nr: now.user_nr as u64,
+        max_user_nr: now.max_user_nr as u64,
         ..Default::default()
     })?;
     Ok(0)
@@ -148,10 +132,10 @@ fn features() -> u64 {
     u64::from(RAIO_FEATURE_DIRECT | RAIO_FEATURE_RETRY | threads)
 }
 
-fn setup(arg: Argument) -> Result<isize> {
+fn setup(door: ArcBorrow<'_, Door>, arg: Argument) -> Result<isize> {
     let mut setup: raio_setup = arg.read()?;
     refuse_unless(setup.ctx_id == 0 && setup.flags & !SETUP_FLAGS == 0)?;
-    let (context, id) = Context::setup(setup.nr_events, setup.flags)?;
+    let (context, id) = Context::setup(door, setup.nr_events, setup.flags)?;
     setup.ctx_id = id as u64;
     if let Err(e) = arg.write(&setup) {
         // Another thread may have unmapped it already.
@@ -188,15 +172,62 @@ fn cancel(cancel: raio_cancel) -> Result<isize> {
     Ok(0)
 }
 
+/// How the caller wants to wait.
+struct Wait {
+    timeout: Timeout,
+    blocked: Option<SigSet>,
+}
+
+impl Wait {
+    /// EFAULT, or EINVAL for what can't be. Nothing is in force yet.
+    fn read(timeout: u64, sigmask: u64, sigsetsize: u64) -> Result<Self> {
+        let timeout = if timeout == 0 {
+            Timeout::Never
+        } else {
+            let address = UserPtr::from_addr(timeout as usize);
+            let timespec = UserSlice::new(address, size_of::<raio_timespec>());
+            Timeout::new(timespec.reader().read()?)?
+        };
+        Ok(Wait {
+            timeout,
+            blocked: SigSet::read(sigmask, sigsetsize)?,
+        })
+    }
+}
+
 fn getevents(get: raio_getevents) -> Result<isize> {
-    refuse_unless(get.flags == 0 && get.sigmask == 0 && get.sigsetsize == 0)?;
-    let timeout = if get.timeout == 0 {
-        Timeout::Never
-    } else {
-        let address = UserPtr::from_addr(get.timeout as usize);
-        let timespec = UserSlice::new(address, size_of::<raio_timespec>());
-        Timeout::new(timespec.reader().read()?)?
-    };
+    refuse_unless(get.flags == 0)?;
+    let wait = Wait::read(get.timeout, get.sigmask, get.sigsetsize)?;
+    let _blocked = wait.blocked.map(SigSet::block);
     let context = Context::lookup(get.ctx_id)?;
-    Ok(getevents::getevents(&context, get.min_nr, get.nr, get.events, timeout)? as isize)
+    let got = getevents::getevents(&context, get.min_nr, get.nr, get.events, wait.timeout)?;
+    Ok(got as isize)
+}
+
+/// What can be checked is, before a request is taken.
+fn enter(arg: Argument, compat: bool) -> Result<isize> {
+    let mut enter: raio_enter = arg.read()?;
+    refuse_unless(enter.flags == 0 && enter.submitted == 0)?;
+    let nr = usize::try_from(enter.nr)?;
+    let wait = Wait::read(enter.timeout, enter.sigmask, enter.sigsetsize)?;
+    let context = Context::lookup(enter.ctx_id)?;
+    refuse_unless((0..=enter.nr_events).contains(&enter.min_events))?;
+
+    if nr > 0 {
+        let iocbs = Iocbs {
+            address: enter.iocbpp,
+            compat,
+        };
+        enter.submitted = submit::submit(&context, nr, iocbs)? as i64;
+        arg.write(&enter)?;
+    }
+    let _blocked = wait.blocked.map(SigSet::block);
+    let got = getevents::getevents(
+        &context,
+        enter.min_events,
+        enter.nr_events,
+        enter.events,
+        wait.timeout,
+    )?;
+    Ok(got as isize)
 }

@@ -1,16 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The system's limit on requests: `fs.raio-nr` and `fs.raio-max-nr`.
+//! The limits on requests, of the system and of each user.
+//!
+//! The sum of the `nr_events` that contexts were set up for is `fs.raio-nr`, and at most
+//! `fs.raio-max-nr`. What contexts of one real user have of it is at most `fs.raio-max-user-nr`,
+//! if that user was not privileged at setup. Both are given back to whom they were taken from.
 
-use crate::sys::sysctl::{
-    Entry,
-    Sysctls, //
+use crate::sys::{
+    capability,
+    printk,
+    sysctl::{
+        Entry,
+        Sysctls, //
+    }, //
 };
 use kernel::{
+    current,
+    new_mutex,
     prelude::*,
-    sync::atomic::{
-        ordering::Relaxed,
-        Atomic, //
+    rbtree::RBTree,
+    sync::{
+        atomic::{
+            ordering::Relaxed,
+            Atomic, //
+        },
+        Arc,
+        Mutex, //
     }, //
 };
 
@@ -18,6 +33,8 @@ use kernel::{
 static NR: Atomic<usize> = Atomic::new(0);
 /// Its limit.
 static MAX_NR: Atomic<usize> = Atomic::new(0x10000);
+/// The limit of a user's part of it. A half: one user alone can't shut out all others.
+static MAX_USER_NR: Atomic<usize> = Atomic::new(0x8000);
 
 /// Registers the sysctls.
 pub(crate) fn sysctls() -> Result<Sysctls> {
@@ -34,13 +51,25 @@ pub(crate) fn sysctls() -> Result<Sysctls> {
                 value: &MAX_NR,
                 mode: 0o644,
             },
+            Entry {
+                name: c"raio-max-user-nr",
+                value: &MAX_USER_NR,
+                mode: 0o644,
+            },
         ],
     )
 }
 
-/// `fs.raio-nr` and `fs.raio-max-nr`.
-pub(crate) fn now() -> (usize, usize) {
-    (NR.load(Relaxed), MAX_NR.load(Relaxed))
+/// The counts and limits that hold for the current task.
+pub(crate) struct Now {
+    /// `fs.raio-nr`.
+    pub(crate) nr: usize,
+    /// `fs.raio-max-nr`.
+    pub(crate) max_nr: usize,
+    /// What the current user has of `fs.raio-nr`.
+    pub(crate) user_nr: usize,
+    /// `fs.raio-max-user-nr`.
+    pub(crate) max_user_nr: usize,
 }
 
 /// What `nr` and another `n` make, if that is within `max`.
@@ -48,29 +77,146 @@ fn sum_within(nr: usize, n: usize, max: usize) -> Option<usize> {
     nr.checked_add(n).filter(|&sum| sum <= max)
 }
 
-/// A context's share, given back when this is dropped.
-pub(crate) struct Share(usize);
+/// The same if `exempt` says that there is no limit.
+fn sum_within_unless(
+    nr: usize,
+    n: usize,
+    max: usize,
+    exempt: impl FnOnce() -> bool,
+) -> Option<usize> {
+    sum_within(nr, n, max).or_else(|| nr.checked_add(n).filter(|_| exempt()))
+}
 
-impl Share {
-    /// Takes a share for `n` requests. EAGAIN beyond the limit.
-    pub(crate) fn take(n: u32) -> Result<Self> {
-        let n = n as usize;
+/// What each user has, by the kernel's number of the user; those who have nothing are not there.
+struct Accounts(RBTree<u32, usize>);
+
+impl Accounts {
+    fn nr(&self, user: u32) -> usize {
+        self.0.get(&user).copied().unwrap_or(0)
+    }
+
+    /// ENOMEM.
+    fn set(&mut self, user: u32, nr: usize) -> Result {
+        if nr == 0 {
+            self.0.remove(&user);
+        } else if let Some(old) = self.0.get_mut(&user) {
+            *old = nr;
+        } else {
+            self.0.try_create_and_insert(user, nr, GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+}
+
+/// The users' accounts.
+#[pin_data]
+pub(crate) struct Users {
+    #[pin]
+    accounts: Mutex<Accounts>,
+}
+
+impl Users {
+    /// None has anything.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Users {
+                accounts <- new_mutex!(Accounts(RBTree::new()), "Users::accounts"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Process context.
+    pub(crate) fn now(&self) -> Now {
+        Now {
+            nr: NR.load(Relaxed),
+            max_nr: MAX_NR.load(Relaxed),
+            user_nr: self.accounts.lock().nr(current_user()),
+            max_user_nr: MAX_USER_NR.load(Relaxed),
+        }
+    }
+
+    /// Adds `n` to the account of `user`. EAGAIN beyond the limit, ENOMEM.
+    fn take(&self, user: u32, n: usize) -> Result {
+        let max = MAX_USER_NR.load(Relaxed);
+        let mut accounts = self.accounts.lock();
+        match sum_within_unless(accounts.nr(user), n, max, capability::has_sys_resource) {
+            Some(sum) => accounts.set(user, sum),
+            None => {
+                drop(accounts);
+                printk::notice_max_user_nr(max);
+                Err(EAGAIN)
+            }
+        }
+    }
+
+    fn give_back(&self, user: u32, n: usize) {
+        let mut accounts = self.accounts.lock();
+        let nr = accounts.nr(user).saturating_sub(n);
+        // The account is there: no memory is needed.
+        let _ = accounts.set(user, nr);
+    }
+}
+
+/// The real user of the current task.
+fn current_user() -> u32 {
+    current!().uid().into_raw().val
+}
+
+/// A part of `fs.raio-nr`, given back when this is dropped.
+struct SystemShare(usize);
+
+impl SystemShare {
+    /// EAGAIN beyond the limit.
+    fn take(n: usize) -> Result<Self> {
         let mut nr = NR.load(Relaxed);
         loop {
-            let Some(sum) = sum_within(nr, n, MAX_NR.load(Relaxed)) else {
+            let max = MAX_NR.load(Relaxed);
+            let Some(sum) = sum_within(nr, n, max) else {
+                printk::notice_max_nr(max);
                 return Err(EAGAIN);
             };
             match NR.cmpxchg(nr, sum, Relaxed) {
-                Ok(_) => return Ok(Share(n)),
+                Ok(_) => return Ok(SystemShare(n)),
                 Err(now) => nr = now,
             }
         }
     }
 }
 
-impl Drop for Share {
+impl Drop for SystemShare {
     fn drop(&mut self) {
         NR.fetch_sub(self.0, Relaxed);
+    }
+}
+
+/// A context's share, given back when this is dropped.
+pub(crate) struct Share {
+    system: SystemShare,
+    users: Arc<Users>,
+    user: u32,
+}
+
+impl Share {
+    /// Takes a share for `n` requests of the current user.
+    ///
+    /// EAGAIN beyond a limit, and the kernel log says which; ENOMEM. Process context.
+    pub(crate) fn take(users: &Arc<Users>, n: u32) -> Result<Self> {
+        let user = current_user();
+        let system = SystemShare::take(n as usize)?;
+        users.take(user, system.0)?;
+        Ok(Share {
+            system,
+            users: users.clone(),
+            user,
+        })
+    }
+}
+
+impl Drop for Share {
+    /// Process context.
+    fn drop(&mut self) {
+        self.users.give_back(self.user, self.system.0);
     }
 }
 
@@ -94,5 +240,36 @@ mod tests {
     #[test]
     fn sums_do_not_overflow() {
         assert_eq!(sum_within(usize::MAX, 1, usize::MAX), None);
+    }
+
+    #[test]
+    fn an_exempt_user_is_not_bound() {
+        assert_eq!(sum_within_unless(8, 1, 8, || true), Some(9));
+        assert_eq!(sum_within_unless(8, 1, 8, || false), None);
+        assert_eq!(sum_within_unless(usize::MAX, 1, 8, || true), None);
+    }
+
+    #[test]
+    fn nobody_is_asked_within_the_limit() {
+        assert_eq!(sum_within_unless(7, 1, 8, || unreachable!()), Some(8));
+    }
+
+    #[test]
+    fn accounts_of_users_are_their_own() {
+        let mut accounts = Accounts(RBTree::new());
+        assert_eq!(accounts.set(1, 5), Ok(()));
+        assert_eq!(accounts.set(2, 7), Ok(()));
+        assert_eq!(accounts.set(1, 6), Ok(()));
+        assert_eq!(accounts.nr(1), 6);
+        assert_eq!(accounts.nr(2), 7);
+        assert_eq!(accounts.nr(3), 0);
+    }
+
+    #[test]
+    fn an_empty_account_goes() {
+        let mut accounts = Accounts(RBTree::new());
+        assert_eq!(accounts.set(1, 5), Ok(()));
+        assert_eq!(accounts.set(1, 0), Ok(()));
+        assert!(accounts.0.is_empty());
     }
 }

@@ -2,26 +2,21 @@
 
 //! raio: asynchronous I/O behind `/dev/raio`.
 //!
-//! Data flows one way: [`device`] decodes an ioctl, [`mapping`](sys::mapping) finds the
-//! [`context`], [`submit`] takes a [`credit`] and a request, [`op`] prepares and runs it, [`retry`]
-//! runs again what could not go on, and it completes at once or later, in any context, by
+//! Data flows one way: [`device`] decodes an ioctl of a [`door`], [`mapping`](sys::mapping) finds
+//! the [`context`], [`submit`] takes a [`credit`] and a request, [`op`] prepares and runs it,
+//! [`retry`] runs again what could not go on, and it completes at once or later, in any context, by
 //! [`request`], which writes an event to the [`ring`] and wakes [`getevents`].
 
 #![deny(unsafe_code)]
 
-use kernel::{
-    miscdevice::{
-        MiscDeviceOptions,
-        MiscDeviceRegistration, //
-    },
-    prelude::*, //
-};
+use kernel::prelude::*;
 
 mod cancel;
 mod context;
 mod counters;
 mod credit;
 mod device;
+mod door;
 mod getevents;
 mod key;
 mod limit;
@@ -49,7 +44,7 @@ module! {
 #[pin_data]
 struct Raio {
     #[pin]
-    _device: MiscDeviceRegistration<device::Raio>,
+    _device: sys::miscdevice::Registration,
     _sysctls: sys::sysctl::Sysctls,
     _queue: sys::workqueue::WorkQueue,
     // The last to go.
@@ -63,7 +58,7 @@ impl kernel::InPlaceModule for Raio {
             _queue: sys::workqueue::WorkQueue::new(c"raio")?,
             _sysctls: limit::sysctls()?,
             // From here on programs come in.
-            _device <- MiscDeviceRegistration::register(MiscDeviceOptions { name: c"raio" }),
+            _device <- sys::miscdevice::Registration::new(c"raio", limit::Users::new()?),
         })
     }
 }

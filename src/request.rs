@@ -19,6 +19,10 @@ use crate::{
             Pool,
             Run, //
         },
+        trace::{
+            self,
+            About, //
+        },
         uapi::{
             io_event,
             iocb, //
@@ -56,6 +60,11 @@ pub(crate) struct Shared {
     kicked_to: Atomic<u32>,
     /// The bytes that were moved when it was armed on a page.
     moved: Atomic<usize>,
+    /// `aio_lio_opcode` and `aio_fildes`, for tracepoints.
+    opcode: Atomic<u32>,
+    fd: Atomic<u32>,
+    /// Its key, for the same.
+    key: Atomic<u32>,
 }
 
 impl Default for Shared {
@@ -66,6 +75,9 @@ impl Default for Shared {
             links: Links::default(),
             kicked_to: Atomic::new(0),
             moved: Atomic::new(0),
+            opcode: Atomic::new(0),
+            fd: Atomic::new(0),
+            key: Atomic::new(0),
         }
     }
 }
@@ -83,6 +95,18 @@ impl Shared {
             obj: self.obj.load(Relaxed),
             res: event_result(result) as i64,
             res2: 0,
+        }
+    }
+
+    /// What tracepoints tell of it.
+    pub(crate) fn about(&self, context: &Context, result: isize) -> About {
+        About {
+            ctx: context.id() as u64,
+            iocb: self.obj.load(Relaxed),
+            key: self.key.load(Relaxed),
+            opcode: self.opcode.load(Relaxed) as u16,
+            fd: self.fd.load(Relaxed),
+            result: result as i64,
         }
     }
 
@@ -155,7 +179,17 @@ impl Request {
     pub(crate) fn name(&mut self, address: u64, iocb: &iocb) -> u32 {
         self.shared().data.store(iocb.aio_data, Relaxed);
         self.shared().obj.store(address, Relaxed);
-        self.client().keys().make(self.index(), self.generation())
+        let opcode = u32::from(iocb.aio_lio_opcode);
+        self.shared().opcode.store(opcode, Relaxed);
+        self.shared().fd.store(iocb.aio_fildes, Relaxed);
+        let key = self.client().keys().make(self.index(), self.generation());
+        self.shared().key.store(key, Relaxed);
+        key
+    }
+
+    /// What tracepoints tell of the request. Any context.
+    pub(crate) fn about(&self, result: isize) -> About {
+        self.shared().about(self.client(), result)
     }
 
     /// Gives back what the request holds for its operation, but its eventfd.
@@ -171,6 +205,8 @@ impl Request {
 
     /// Publishes the event of the request, and brings it home. Any context.
     pub(crate) fn complete(mut self, result: isize) {
+        let result = event_result(result);
+        trace::complete(|| self.about(result));
         let event = self.shared().event(result);
         let ended = self.is_ended();
         // Before the event: who sees it may expect the file to be let go of. (A last reference

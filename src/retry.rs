@@ -37,6 +37,7 @@ use crate::{
             Kick,
             Pool, //
         },
+        trace,
         workqueue, //
     },
     threads::{
@@ -274,10 +275,11 @@ pub(crate) fn kick(kick: Kick<'_, Context>) {
         return;
     }
     context.counters().kicked();
-    let list = context
-        .pool()
-        .shared(index)
-        .map_or(List::Block, |shared| shared.kicked_to());
+    let Some(shared) = context.pool().shared(index) else {
+        return;
+    };
+    trace::kick(|| shared.about(context, 0));
+    let list = shared.kicked_to();
     queues.push(context, || kick.client_arc(), index, list);
 }
 
@@ -339,6 +341,7 @@ pub(crate) fn take_from(queues: &mut Queues, context: &Context, lists: &[List]) 
 /// Runs a request that was taken off a list, with the credentials at submit.
 pub(crate) fn rerun(context: &Arc<Context>, mut run: Running, whence: Whence) {
     context.counters().retried();
+    trace::retry(|| run.shared().about(context, 0));
     if run.is_ended() || context.is_dead() {
         let done = run.transfer().done();
         run.finish().complete(result_of(done, ECANCELED));

@@ -10,6 +10,8 @@ use crate::{
     sys::{
         blkdev,
         fs,
+        miscdevice,
+        trace,
         uapi::iocb, //
     }, //
 };
@@ -116,7 +118,11 @@ fn submit_one(batch: &mut Batch<'_>, address: u64, left: usize) -> Result {
     let mut ticket = batch.take(left)?;
     let request = ticket.request().ok_or(EINVAL)?;
     if op::needs_file(&iocb) {
-        request.set_file(Some(fs::fget(iocb.aio_fildes)?));
+        let file = fs::fget(iocb.aio_fildes)?;
+        if miscdevice::is_door(&file) {
+            return Err(EINVAL);
+        }
+        request.set_file(Some(file));
     }
     op::prep_eventfd(request, &iocb)?;
     let key = request.name(address, &iocb);
@@ -129,7 +135,10 @@ fn submit_one(batch: &mut Batch<'_>, address: u64, left: usize) -> Result {
     op::prep(request, &iocb)?;
 
     match ticket.redeem() {
-        Some(request) => retry::start(batch.context, request),
+        Some(request) => {
+            trace::submit(|| request.about(0));
+            retry::start(batch.context, request)
+        }
         None => Ok(()),
     }
 }

@@ -30,6 +30,7 @@ use crate::{
             Polled, //
         },
         request::Armed,
+        trace,
         uapi::{
             iocb,
             IOCB_CMD_FDSYNC,
@@ -174,6 +175,7 @@ fn punt(context: &Arc<Context>, mut run: Running, list: List, whence: Whence) ->
         }
     }
     context.counters().punted();
+    trace::punt(|| run.shared().about(context, 0));
     let request = run.finish();
     if whence == Whence::Worker {
         retry::queue_for_thread(context, request);
@@ -244,6 +246,7 @@ fn arm(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -
     run.shared().set_kicked_to(retry, run.transfer().done());
     let index = run.index();
     context.counters().armed();
+    trace::arm(|| run.shared().about(context, 0));
     match run.arm() {
         Armed::Left => {
             // Who ends the context cancels what is armed, or we see that it is dead.

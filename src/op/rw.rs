@@ -30,6 +30,7 @@ use crate::{
             Mask, //
         },
         request::Armed,
+        trace,
         uapi::{
             iocb,
             IOCB_FLAG_IOPRIO, //
@@ -214,6 +215,7 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
                 page.shared()
                     .set_kicked_to(way.retry, page.transfer().done());
                 context.counters().armed();
+                trace::arm(|| page.shared().about(context, 0));
                 match page.wait() {
                     Armed::Left => return Ok(()),
                     Armed::Again(next) | Armed::Cancelled(next) => run = next,

@@ -120,7 +120,7 @@ struct raio_getevents {
 	__aligned_u64	events;		/* struct io_event * */
 	__aligned_u64	timeout;	/* struct __kernel_timespec *, relative, or 0 */
 	__aligned_u64	sigmask;	/* sigset_t * as in io_pgetevents(2), or 0 */
-	__aligned_u64	sigsetsize;	/* its size in bytes, 8; 0 without */
+	__aligned_u64	sigsetsize;	/* its size in bytes, 8 */
 	__aligned_u64	flags;
 };
 
@@ -133,13 +133,13 @@ struct raio_enter {
 	__aligned_u64	ctx_id;
 	__s64	nr __attribute__((aligned(8)));	/* requests; may be 0 */
 	__aligned_u64	iocbpp;		/* struct iocb **, in the program's own pointer size */
-	__s64	submitted __attribute__((aligned(8)));	/* in: 0, out: the number of requests taken */
+	__s64	submitted __attribute__((aligned(8)));	/* in: 0, out: requests taken */
 	__s64	min_events __attribute__((aligned(8)));
 	__s64	nr_events __attribute__((aligned(8)));
 	__aligned_u64	events;		/* struct io_event * */
 	__aligned_u64	timeout;	/* struct __kernel_timespec *, relative, or 0 */
 	__aligned_u64	sigmask;	/* sigset_t * as in io_pgetevents(2), or 0 */
-	__aligned_u64	sigsetsize;	/* its size in bytes, 8; 0 without */
+	__aligned_u64	sigsetsize;	/* its size in bytes, 8 */
 	__aligned_u64	flags;
 };
 

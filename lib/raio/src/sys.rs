@@ -56,6 +56,8 @@ pub struct raio_info {
     pub reserved: u32,
     pub nr: u64,
     pub max_nr: u64,
+    pub user_nr: u64,
+    pub max_user_nr: u64,
 }
 
 #[repr(C)]
@@ -110,7 +112,7 @@ const _: () = {
     assert!(offset_of!(iocb, aio_offset) == 40);
     assert!(offset_of!(iocb, aio_resfd) == 60);
     assert!(size_of::<io_event>() == 32);
-    assert!(size_of::<raio_info>() == 56);
+    assert!(size_of::<raio_info>() == 72);
     assert!(offset_of!(raio_info, nr) == 40);
     assert!(size_of::<raio_setup>() == 16);
     assert!(size_of::<raio_destroy>() == 16);

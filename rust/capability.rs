@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the current task may do.
+//!
+//! C header: [`include/linux/capability.h`](srctree/include/linux/capability.h)
+
+use super::bindings;
+use kernel::prelude::*;
+
+/// Whether the current task has CAP_SYS_RESOURCE. Asked only when it makes the difference: the
+/// task is noted as having used it. Process context.
+pub(crate) fn has_sys_resource() -> bool {
+    // SAFETY: May be called in any task; the number is a capability.
+    unsafe { bindings::capable(bindings::CAP_SYS_RESOURCE as c_int) }
+}

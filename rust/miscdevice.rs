@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The char device, and its open files.
+//!
+//! The kernel crate's `MiscDevice` has no poll, and its release does not tell who closes the file.
+//!
+//! C header: [`include/linux/miscdevice.h`](srctree/include/linux/miscdevice.h)
+
+use super::{
+    bindings,
+    fs,
+    poll_queue::PollTable, //
+};
+use kernel::{
+    container_of,
+    error::to_result,
+    fs::File,
+    module::this_module,
+    prelude::*,
+    seq_file::SeqFile,
+    str::as_char_ptr_in_const_context,
+    sync::{
+        Arc,
+        ArcBorrow, //
+    },
+    types::{
+        ForeignOwnable,
+        Opaque, //
+    }, //
+};
+
+/// The type of what an open file has. It has
+///
+/// - `open(shared)`: makes one;
+/// - `ioctl(this, cmd, arg, compat)`;
+/// - `pollers()` and `is_readable()`: whom to wake, and whether they need not wait;
+/// - `show(seq)`: its lines in fdinfo;
+/// - `closed()`: the file is released. Called in process context without locks, may sleep.
+type Object = crate::door::Door;
+/// What all of them share.
+type Shared = Arc<crate::limit::Users>;
+
+struct Operations(bindings::file_operations);
+
+// SAFETY: The table holds pointers to functions and to this module, and is never written.
+unsafe impl Sync for Operations {}
+
+// Its address tells our files from all others, so it is one static for one type.
+static OPERATIONS: Operations = Operations(bindings::file_operations {
+    owner: this_module::<crate::LocalModule>().as_ptr(),
+    llseek: Some(bindings::noop_llseek),
+    open: Some(open),
+    release: Some(release),
+    unlocked_ioctl: Some(unlocked_ioctl),
+    #[cfg(CONFIG_COMPAT)]
+    compat_ioctl: Some(compat_ioctl),
+    poll: Some(poll),
+    show_fdinfo: Some(show_fdinfo),
+    ..pin_init::zeroed()
+});
+
+/// A registered device; it is gone when this is dropped.
+///
+/// # Invariants
+///
+/// `device` was registered by `misc_register()`.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Registration {
+    #[pin]
+    device: Opaque<bindings::miscdevice>,
+    shared: Shared,
+}
+
+// SAFETY: The device is touched by registration and its end only, which may happen in any task,
+// and what is shared is `Send`.
+unsafe impl Send for Registration {}
+// SAFETY: All that can be done through a shared reference is to clone what is shared.
+unsafe impl Sync for Registration {}
+
+impl Registration {
+    /// Registers `/dev/NAME`. Process context.
+    pub(crate) fn new(name: &'static CStr, shared: Shared) -> impl PinInit<Self, Error> {
+        // INVARIANT: If this succeeds it was registered.
+        try_pin_init!(Self {
+            // Before somebody may open the device.
+            shared,
+            device <- Opaque::try_ffi_init(move |slot: *mut bindings::miscdevice| {
+                // SAFETY: `slot` is valid for writes. It stays in place until it is
+                // deregistered, when this is dropped; name and table are static.
+                unsafe {
+                    slot.write(bindings::miscdevice {
+                        minor: bindings::MISC_DYNAMIC_MINOR as c_int,
+                        name: as_char_ptr_in_const_context(name),
+                        fops: &raw const OPERATIONS.0,
+                        ..pin_init::zeroed()
+                    });
+                    to_result(bindings::misc_register(slot))
+                }
+            }),
+        })
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Registration {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the invariants. Open files hold the module, so there is none any more.
+        unsafe { bindings::misc_deregister(self.device.get()) };
+    }
+}
+
+/// Whether `file` is one of the device's.
+pub(crate) fn is_door(file: &File) -> bool {
+    core::ptr::eq(fs::operations(file), &raw const OPERATIONS.0)
+}
+
+/// # Safety
+///
+/// `file` was opened by [`open`], and is not released during `'a`.
+unsafe fn object<'a>(file: *mut bindings::file) -> ArcBorrow<'a, Object> {
+    // SAFETY: `open` put it there with `into_foreign`, and only `release` takes it away.
+    unsafe { <Arc<Object>>::borrow((*file).private_data) }
+}
+
+/// # Safety
+///
+/// As for `file_operations.open`.
+unsafe extern "C" fn open(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+    // SAFETY: `misc_open()` put there the device that is opened, which can't be deregistered
+    // meanwhile. It lies in the `Opaque` of a registration.
+    let registration = unsafe {
+        let device = (*file).private_data.cast::<bindings::miscdevice>();
+        &*container_of!(Opaque::cast_from(device).cast_mut(), Registration, device)
+    };
+    match Object::open(registration.shared.clone()) {
+        Ok(object) => {
+            // SAFETY: The file is being opened: nobody else has it.
+            unsafe { (*file).private_data = object.into_foreign() };
+            0
+        }
+        Err(e) => e.to_errno(),
+    }
+}
+
+/// # Safety
+///
+/// As for `file_operations.release`.
+unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+    // SAFETY: `open` put it there, and nobody uses the file after its release.
+    unsafe { <Arc<Object>>::from_foreign((*file).private_data) }.closed();
+    0
+}
+
+/// # Safety
+///
+/// As for `file_operations.unlocked_ioctl`.
+unsafe extern "C" fn unlocked_ioctl(
+    file: *mut bindings::file,
+    cmd: c_uint,
+    arg: c_ulong,
+) -> c_long {
+    // SAFETY: The caller has the file.
+    let object = unsafe { object(file) };
+    Object::ioctl(object, cmd, arg, false).unwrap_or_else(|e| e.to_errno() as isize)
+}
+
+/// # Safety
+///
+/// As for `file_operations.compat_ioctl`.
+#[cfg(CONFIG_COMPAT)]
+unsafe extern "C" fn compat_ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
+    // As `compat_ptr()`.
+    let arg = arg & u32::MAX as usize;
+    // SAFETY: The caller has the file.
+    let object = unsafe { object(file) };
+    Object::ioctl(object, cmd, arg, true).unwrap_or_else(|e| e.to_errno() as isize)
+}
+
+/// # Safety
+///
+/// As for `file_operations.poll`.
+unsafe extern "C" fn poll(
+    file: *mut bindings::file,
+    table: *mut bindings::poll_table_struct,
+) -> bindings::__poll_t {
+    // SAFETY: The caller has the file. Whoever waits has it too, or, as epoll, stops waiting
+    // before its release, and until then it has the object.
+    let object = unsafe {
+        let object = object(file);
+        PollTable::from_raw(table).register(file, object.pollers());
+        object
+    };
+    if object.is_readable() {
+        bindings::EPOLLIN | bindings::EPOLLRDNORM
+    } else {
+        0
+    }
+}
+
+/// # Safety
+///
+/// As for `file_operations.show_fdinfo`.
+unsafe extern "C" fn show_fdinfo(seq: *mut bindings::seq_file, file: *mut bindings::file) {
+    // SAFETY: The caller has both, and `seq` for itself.
+    unsafe { object(file).show(SeqFile::from_raw(seq)) };
+}

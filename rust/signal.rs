@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A signal mask for the time of a call, as ppoll(2) and io_pgetevents(2) have it.
+//!
+//! `set_user_sigmask()` is not exported, so this does the same with what is.
+//!
+//! C header: [`include/linux/signal.h`](srctree/include/linux/signal.h)
+
+use super::bindings;
+use core::ptr;
+use kernel::{
+    current,
+    prelude::*,
+    task::Task,
+    types::NotThreadSafe,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
+};
+
+/// Signals that a program wants to be blocked.
+#[derive(Clone, Copy)]
+pub(crate) struct SigSet(bindings::sigset_t);
+
+impl SigSet {
+    /// Reads the set of `size` bytes at `address` in the program's memory; none if that is 0.
+    ///
+    /// EINVAL if sets have another size, EFAULT. Process context.
+    pub(crate) fn read(address: u64, size: u64) -> Result<Option<Self>> {
+        if address == 0 {
+            return Ok(None);
+        }
+        let mut set = bindings::sigset_t::default();
+        if size != size_of_val(&set) as u64 {
+            return Err(EINVAL);
+        }
+        // On little endian the set of a 32-bit program is the same.
+        let mut reader =
+            UserSlice::new(UserPtr::from_addr(address as usize), size as usize).reader();
+        for word in &mut set.sig {
+            *word = reader.read()?;
+        }
+        // SAFETY: Changes the set that it is given.
+        unsafe { bindings::raio_helper_unblock_unblockable(&raw mut set) };
+        Ok(Some(SigSet(set)))
+    }
+
+    /// Blocks these signals and no others, until the result is dropped. Process context, in a
+    /// system call.
+    #[must_use = "the old mask is back when this is dropped"]
+    pub(crate) fn block(mut self) -> Blocked {
+        let task = Task::current_raw();
+        // SAFETY: It is the current task, and nobody else touches its masks. What was saved
+        // before is of no use: it is only while a system call is under way, and this is it.
+        unsafe {
+            bindings::raio_helper_set_restore_sigmask();
+            (*task).saved_sigmask = (*task).blocked;
+            bindings::sigprocmask(
+                bindings::SIG_SETMASK as c_int,
+                &raw mut self.0,
+                ptr::null_mut(),
+            );
+        }
+        Blocked(NotThreadSafe)
+    }
+}
+
+/// The current task has a mask for the time of the call; dropped, it gets back its own.
+///
+/// If a signal is pending then, that happens when its handler was started, on the way back to the
+/// program: with the old mask it might not be.
+pub(crate) struct Blocked(NotThreadSafe);
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        if current!().signal_pending() {
+            return;
+        }
+        // SAFETY: This is the task that `block` was called in, and its saved mask is what `block`
+        // saved, unless the flag says that it was restored.
+        unsafe {
+            if bindings::raio_helper_test_and_clear_restore_sigmask() {
+                bindings::sigprocmask(
+                    bindings::SIG_SETMASK as c_int,
+                    &raw mut (*Task::current_raw()).saved_sigmask,
+                    ptr::null_mut(),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tracepoints. One that is off costs a nop: what it would tell is not even looked up.
+//!
+//! `kernel::declare_trace!` looks for tracepoints in the kernel crate's bindings only.
+//!
+//! C header: `rust/trace.h` of this tree
+
+#[cfg(CONFIG_TRACEPOINTS)]
+use super::bindings;
+
+/// What a tracepoint tells of a request.
+#[cfg_attr(not(CONFIG_TRACEPOINTS), expect(dead_code))]
+pub(crate) struct About {
+    /// The context's id.
+    pub(crate) ctx: u64,
+    /// The address of the iocb.
+    pub(crate) iocb: u64,
+    /// `aio_key`.
+    pub(crate) key: u32,
+    /// `aio_lio_opcode`.
+    pub(crate) opcode: u16,
+    /// `aio_fildes`.
+    pub(crate) fd: u32,
+    /// What it came to; 0 where there is no result yet.
+    pub(crate) result: i64,
+}
+
+macro_rules! tracepoints {
+    ($($(#[$doc:meta])* $name:ident: $tracepoint:ident, $call:ident;)*) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// Any context.
+            #[inline(always)]
+            #[cfg_attr(not(CONFIG_TRACEPOINTS), expect(unused_variables))]
+            #[allow(dead_code)]
+            pub(crate) fn $name(about: impl FnOnce() -> About) {
+                #[cfg(CONFIG_TRACEPOINTS)]
+                {
+                    // SAFETY: The key is that of a tracepoint which `rust/trace.c` defines.
+                    let on = unsafe {
+                        kernel::jump_label::static_branch_unlikely!(
+                            bindings::$tracepoint,
+                            bindings::tracepoint,
+                            key
+                        )
+                    };
+                    if on {
+                        let about = about();
+                        // SAFETY: All arguments are integers, and the function may be called in
+                        // any context.
+                        unsafe {
+                            bindings::$call(
+                                about.ctx,
+                                about.iocb,
+                                about.key,
+                                about.opcode,
+                                about.fd,
+                                about.result,
+                            )
+                        };
+                    }
+                }
+            }
+        )*
+    };
+}
+
+tracepoints! {
+    /// A request was taken.
+    submit: __tracepoint_raio_submit, rust_do_trace_raio_submit;
+    /// A request waits to be woken.
+    arm: __tracepoint_raio_arm, rust_do_trace_raio_arm;
+    /// A request was woken.
+    kick: __tracepoint_raio_kick, rust_do_trace_raio_kick;
+    /// A request is tried once more.
+    retry: __tracepoint_raio_retry, rust_do_trace_raio_retry;
+    /// A request was given to a thread of the process.
+    punt: __tracepoint_raio_punt, rust_do_trace_raio_punt;
+    /// The event of a request goes to the ring.
+    complete: __tracepoint_raio_complete, rust_do_trace_raio_complete;
+    /// A request was cancelled, or was not.
+    cancel: __tracepoint_raio_cancel, rust_do_trace_raio_cancel;
+}

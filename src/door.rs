@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Doors: the open files of `/dev/raio`.
+//!
+//! A context belongs to its address space and not to a door, which can be closed under it. The
+//! door that a context was set up through is the one that poll and fdinfo tell of it by: two
+//! libraries in one process, each with a door of its own, don't wake each other.
+//!
+//! A door that an exiting process closes ends the contexts which that process set up through it.
+//! Their mappings do so as well, but later if somebody holds the address space for a moment, as a
+//! reader of `/proc/PID/maps` does; and a parent may learn of the exit before that.
+//!
+//! Lock order: `Door::members` (mutex) is taken with no lock of a context held, and none of them
+//! is taken inside it.
+
+use crate::{
+    context::Context,
+    device,
+    limit::Users,
+    sys::{
+        poll_queue::{
+            new_poll_queue,
+            PollQueue, //
+        },
+        sched::{
+            self,
+            Process, //
+        }, //
+    }, //
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    rbtree::{
+        RBTree,
+        RBTreeNode, //
+    },
+    seq_file::SeqFile,
+    seq_print,
+    sync::{
+        Arc,
+        ArcBorrow,
+        Mutex, //
+    }, //
+};
+
+/// A context that was set up through a door.
+struct Member {
+    context: Arc<Context>,
+    /// Who did so.
+    process: Process,
+}
+
+struct Members {
+    /// In the order of setup.
+    tree: RBTree<u64, Member>,
+    next: u64,
+}
+
+/// An open `/dev/raio`.
+#[pin_data]
+pub(crate) struct Door {
+    #[pin]
+    members: Mutex<Members>,
+    #[pin]
+    pollers: PollQueue,
+    users: Arc<Users>,
+}
+
+impl Door {
+    /// Process context.
+    pub(crate) fn open(users: Arc<Users>) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Door {
+                members <- new_mutex!(Members { tree: RBTree::new(), next: 0 }, "Door::members"),
+                pollers <- new_poll_queue!("Door::pollers"),
+                users,
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    /// `compat` says that the caller's pointers have 32 bits.
+    pub(crate) fn ioctl(
+        this: ArcBorrow<'_, Self>,
+        cmd: u32,
+        arg: usize,
+        compat: bool,
+    ) -> Result<isize> {
+        device::ioctl(this, cmd, arg, compat)
+    }
+
+    /// The accounts of users.
+    pub(crate) fn users(&self) -> &Arc<Users> {
+        &self.users
+    }
+
+    /// Those who poll.
+    pub(crate) fn pollers(&self) -> &PollQueue {
+        &self.pollers
+    }
+
+    /// Whether a context has events.
+    pub(crate) fn is_readable(&self) -> bool {
+        let members = self.members.lock();
+        let mut contexts = members.tree.values().map(|member| &member.context);
+        contexts.any(|context| context.has_events())
+    }
+
+    /// Writes a line for each context.
+    pub(crate) fn show(&self, seq: &SeqFile) {
+        let members = self.members.lock();
+        for member in members.tree.values() {
+            // Not yet mapped, or about to leave.
+            if member.context.id() == 0 || member.context.is_dead() {
+                continue;
+            }
+            let counts = member.context.counts();
+            seq_print!(
+                seq,
+                "context:\tid={:#x} size={} inflight={} armed={} queued={} completed={} \
+                 kicks={} retries={} punts={} cancels={}\n",
+                member.context.id(),
+                counts.size,
+                counts.inflight,
+                counts.armed,
+                counts.queued,
+                counts.completed,
+                counts.kicks,
+                counts.retries,
+                counts.punts,
+                counts.cancels,
+            );
+        }
+    }
+
+    /// The file is released. Process context, sleeps.
+    pub(crate) fn closed(&self) {
+        if !sched::is_group_exiting() {
+            return;
+        }
+        let mut next = 0;
+        while let Some((serial, context)) = self.first_of_current(next) {
+            context.end();
+            next = serial + 1;
+        }
+    }
+
+    /// The first context from `serial` on that has no other user than the current process, which
+    /// set it up.
+    fn first_of_current(&self, serial: u64) -> Option<(u64, Arc<Context>)> {
+        let mut members = self.members.lock();
+        let mut cursor = members.tree.cursor_lower_bound_mut(&serial)?;
+        loop {
+            let (serial, member) = cursor.current();
+            if member.process.is_current_alone() {
+                return Some((*serial, member.context.clone()));
+            }
+            cursor = cursor.move_next()?;
+        }
+    }
+}
+
+/// What a context knows of its door.
+pub(crate) struct Membership {
+    door: Arc<Door>,
+    serial: u64,
+}
+
+impl Membership {
+    /// For a context that will [`join`](Self::join) through `door`.
+    pub(crate) fn new(door: ArcBorrow<'_, Door>) -> Self {
+        let mut members = door.members.lock();
+        let serial = members.next;
+        members.next += 1;
+        Membership {
+            door: door.into(),
+            serial,
+        }
+    }
+
+    /// The door tells of `context`, set up by the current process, until it leaves.
+    ///
+    /// ENOMEM. Process context.
+    pub(crate) fn join(&self, context: Arc<Context>) -> Result {
+        let process = Process::current()?;
+        let node = RBTreeNode::new(self.serial, Member { context, process }, GFP_KERNEL_ACCOUNT)?;
+        // Serials are used once: there is no old node.
+        self.door.members.lock().tree.insert(node);
+        Ok(())
+    }
+
+    /// The door tells no more of the context, which has ended. Process context.
+    pub(crate) fn leave(&self) {
+        let node = self.door.members.lock().tree.remove_node(&self.serial);
+        // The last reference to the context may be in it: not under the lock.
+        drop(node);
+    }
+
+    /// The context has events. Any context but a wake function.
+    #[inline]
+    pub(crate) fn wake_pollers(&self) {
+        self.door.pollers.wake_readable();
+    }
+}
