@@ -43,6 +43,7 @@ pub(crate) mod request;
 pub(crate) mod sched;
 pub(crate) mod signal;
 pub(crate) mod sysctl;
+pub(crate) mod task_work;
 pub(crate) mod trace;
 pub(crate) mod uapi;
 pub(crate) mod vhost_task;

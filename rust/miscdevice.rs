@@ -35,7 +35,7 @@ use kernel::{
 /// - `ioctl(this, cmd, arg, compat)`;
 /// - `pollers()` and `is_readable()`: whom to wake, and whether they need not wait;
 /// - `show(seq)`: its lines in fdinfo;
-/// - `closed()`: the file is released. Called in process context without locks, may sleep.
+/// - `closed(this)`: the file is released. Called in process context without locks, may sleep.
 type Object = crate::door::Door;
 /// What all of them share.
 type Shared = Arc<crate::limit::Users>;
@@ -147,7 +147,8 @@ unsafe extern "C" fn open(_inode: *mut bindings::inode, file: *mut bindings::fil
 /// As for `file_operations.release`.
 unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
     // SAFETY: `open` put it there, and nobody uses the file after its release.
-    unsafe { <Arc<Object>>::from_foreign((*file).private_data) }.closed();
+    let object = unsafe { <Arc<Object>>::from_foreign((*file).private_data) };
+    Object::closed(object);
     0
 }
 

@@ -25,7 +25,8 @@ use crate::{
         sched::{
             self,
             Process, //
-        }, //
+        },
+        task_work, //
     }, //
 };
 use kernel::{
@@ -134,11 +135,18 @@ impl Door {
         }
     }
 
-    /// The file is released. Process context, sleeps.
-    pub(crate) fn closed(&self) {
-        if !sched::is_group_exiting() {
-            return;
+    /// The file is released. Process context.
+    pub(crate) fn closed(this: Arc<Self>) {
+        if sched::is_group_exiting() {
+            // Other files of the process may have to be released before a request can finish,
+            // such as the server's end of a FUSE mount; and if the mapping goes there is nothing
+            // left to do.
+            task_work::after_others(move || this.end_contexts());
         }
+    }
+
+    /// Ends the contexts of the current process, which exits. Process context, sleeps.
+    fn end_contexts(&self) {
         let mut next = 0;
         while let Some((serial, context)) = self.first_of_current(next) {
             context.end();
