@@ -13,3 +13,13 @@ pub(crate) fn has_sys_resource() -> bool {
     // SAFETY: May be called in any task; the number is a capability.
     unsafe { bindings::capable(bindings::CAP_SYS_RESOURCE as c_int) }
 }
+
+/// Whether the current task may set a real-time I/O priority: CAP_SYS_ADMIN or CAP_SYS_NICE.
+/// Process context.
+pub(crate) fn may_set_rt_ioprio() -> bool {
+    let capable = |cap: u32| {
+        // SAFETY: As above.
+        unsafe { bindings::capable(cap as c_int) }
+    };
+    capable(bindings::CAP_SYS_ADMIN) || capable(bindings::CAP_SYS_NICE)
+}

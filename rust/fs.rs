@@ -7,6 +7,7 @@
 
 use super::{
     bindings,
+    capability,
     pagemap::{
         self,
         PageRun, //
@@ -92,6 +93,8 @@ pub(crate) struct Transfer {
     /// IOCB_* without those of a single try.
     flags: c_int,
     pos: i64,
+    /// It is to or from a regular file or block device.
+    has_places: bool,
     /// In bytes.
     len: usize,
     done: usize,
@@ -146,9 +149,10 @@ impl Transfer {
         self.len.saturating_sub(self.done)
     }
 
-    /// Where in the file the rest is.
+    /// Where in the file the rest is. A stream has no places: sockets refuse any but the first.
     pub(crate) fn pos(&self) -> i64 {
-        self.pos.saturating_add_unsigned(self.done as u64)
+        let done = if self.has_places { self.done as u64 } else { 0 };
+        self.pos.saturating_add_unsigned(done)
     }
 
     /// Whether the program said that it must not wait.
@@ -238,21 +242,26 @@ pub(crate) enum Class {
     Other,
 }
 
+/// S_IF*; 0 of anonymous files.
+fn file_type(file: &File) -> u32 {
+    // SAFETY: The file is valid, with its inode, whose type does not change.
+    u32::from(unsafe { (*(*file.as_ptr()).f_inode).i_mode }) & bindings::S_IFMT
+}
+
 /// The facts about `file`. Any context.
 pub(crate) fn facts(file: &File) -> Facts {
     // SAFETY: The file is valid, with its inode; fcntl(2) and splice(2) may change its words.
-    let (f_mode, f_flags, i_mode) = unsafe {
+    let (f_mode, f_flags) = unsafe {
         let file = file.as_ptr();
         (
             (&raw const (*file).f_mode).read_volatile(),
             (&raw const (*file).f_flags).read_volatile(),
-            u32::from((*(*file).f_inode).i_mode),
         )
     };
     // SAFETY: The file is valid.
     let is =
         |what: unsafe extern "C" fn(*const bindings::file) -> bool| unsafe { what(file.as_ptr()) };
-    let class = match i_mode & bindings::S_IFMT {
+    let class = match file_type(file) {
         bindings::S_IFIFO => Class::Pipe,
         bindings::S_IFSOCK if is(bindings::raio_helper_is_tcp_or_udp) => Class::Inet,
         bindings::S_IFSOCK => Class::Socket,
@@ -300,6 +309,19 @@ pub(crate) fn is_fuse(file: &File) -> bool {
     unsafe {
         bindings::raio_helper_super_magic(file.as_ptr()) == bindings::FUSE_SUPER_MAGIC as c_ulong
     }
+}
+
+/// Whether a read of `file` will have to note when, which may wait for the device. Any context.
+pub(crate) fn notes_access(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { bindings::raio_helper_atime_needs_update(file.as_ptr()) }
+}
+
+/// Whether a write to `file` at `pos` would be beyond RLIMIT_FSIZE of the current task, which is
+/// then told by SIGXFSZ. Process context.
+pub(crate) fn is_beyond_limit(file: &File, pos: i64) -> bool {
+    // SAFETY: Reads a limit of the current task, and sends a signal to it.
+    file_type(file) == bindings::S_IFREG && unsafe { bindings::raio_helper_exceeds_fsize(pos) }
 }
 
 /// The size of the file's data, or device. Any context.
@@ -388,8 +410,10 @@ impl<C: Client> Owned<C> {
             return Err(EINVAL);
         }
 
+        let has_places = matches!(file_type(file), bindings::S_IFREG | bindings::S_IFBLK);
         let transfer = self.transfer_mut();
         transfer.pos = pos;
+        transfer.has_places = has_places;
         transfer.flags = flags;
         import(transfer, direction, buffers)?;
         let len = transfer.len;
@@ -410,17 +434,9 @@ fn check_ioprio(ioprio: u16) -> Result {
         u32::from(ioprio) >> bindings::IOPRIO_CLASS_SHIFT,
         u32::from(ioprio) & bindings::IOPRIO_LEVEL_MASK,
     );
-    let capable = |cap: u32| {
-        // SAFETY: May be called in any task.
-        unsafe { bindings::capable(cap as c_int) }
-    };
     match class {
         bindings::IOPRIO_CLASS_NONE if level == 0 => Ok(()),
-        bindings::IOPRIO_CLASS_RT
-            if capable(bindings::CAP_SYS_ADMIN) || capable(bindings::CAP_SYS_NICE) =>
-        {
-            Ok(())
-        }
+        bindings::IOPRIO_CLASS_RT if capability::may_set_rt_ioprio() => Ok(()),
         bindings::IOPRIO_CLASS_RT => Err(EPERM),
         bindings::IOPRIO_CLASS_BE | bindings::IOPRIO_CLASS_IDLE => Ok(()),
         _ => Err(EINVAL),

@@ -6,6 +6,7 @@
 #include <linux/cred.h>
 #include <linux/eventfd.h>
 #include <linux/memcontrol.h>
+#include <linux/mount.h>
 #include <linux/net.h>
 #include <linux/pagemap.h>
 #include <linux/rcupdate.h>
@@ -82,6 +83,42 @@ unsigned long raio_helper_super_magic(const struct file *file)
 s64 raio_helper_mapping_size(const struct file *file)
 {
 	return i_size_read(file->f_mapping->host);
+}
+
+/*
+ * atime_needs_update() is not exported; this says yes rather too often.  An
+ * inode that is dirty already is in memory: to note more waits for nothing.
+ */
+bool raio_helper_atime_needs_update(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+	unsigned int flags = file->f_path.mnt->mnt_flags;
+	struct timespec64 now, atime, mtime, ctime;
+
+	if ((file->f_flags & O_NOATIME) || IS_NOATIME(inode) || (flags & MNT_NOATIME))
+		return false;
+	if (inode_state_read_once((struct inode *)inode) & (I_DIRTY_INODE | I_DIRTY_TIME))
+		return false;
+	if (!(flags & MNT_RELATIME))
+		return true;
+	atime = inode_get_atime(inode);
+	mtime = inode_get_mtime(inode);
+	ctime = inode_get_ctime(inode);
+	if (timespec64_compare(&mtime, &atime) >= 0 || timespec64_compare(&ctime, &atime) >= 0)
+		return true;
+	ktime_get_coarse_real_ts64(&now);
+	return now.tv_sec - atime.tv_sec >= 24 * 60 * 60;
+}
+
+/* As generic_write_check_limits() does for the current task. */
+bool raio_helper_exceeds_fsize(s64 pos)
+{
+	unsigned long limit = rlimit(RLIMIT_FSIZE);
+
+	if (limit == RLIM_INFINITY || pos < (s64)limit)
+		return false;
+	send_sig(SIGXFSZ, current, 0);
+	return true;
 }
 
 u32 raio_helper_demangle_poll(u16 mask)

@@ -65,6 +65,8 @@ bool raio_helper_has_page_cache(const struct file *file);
 const char *raio_helper_dentry_name(const struct file *file);
 unsigned long raio_helper_super_magic(const struct file *file);
 s64 raio_helper_mapping_size(const struct file *file);
+bool raio_helper_atime_needs_update(const struct file *file);
+bool raio_helper_exceeds_fsize(s64 pos);
 
 /* linux/poll.h, linux/list.h, linux/pagemap.h */
 u32 raio_helper_demangle_poll(u16 mask);

@@ -81,6 +81,8 @@ pub(super) struct Entries<C: Client> {
     used: UnsafeCell<usize>,
     /// What the request waits for. Written before an entry is queued.
     events: Atomic<u32>,
+    /// 1 if a queue has gone since: nothing will ever come from there.
+    gone: Atomic<u32>,
     _client: PhantomData<C>,
 }
 
@@ -119,8 +121,15 @@ impl<C: Client> Entries<C> {
             }; QUEUES],
             used: UnsafeCell::new(0),
             events: Atomic::new(0),
+            gone: Atomic::new(0),
             _client: PhantomData,
         }
+    }
+
+    /// Takes the entries off, for another file. As [`Self::disarm`].
+    pub(super) fn forget(&self) {
+        self.disarm();
+        self.gone.store(0, Relaxed);
     }
 
     /// Takes the entries off their queues. When this returns, no wake is at them any more.
@@ -157,6 +166,9 @@ impl<C: Client> Run<C> {
     pub(crate) fn poll(&mut self, events: Mask) -> Polled {
         let slot = self.slot();
         slot.entries.disarm();
+        if slot.entries.gone.xchg(0, Relaxed) != 0 {
+            return Polled::Ready(bindings::EPOLLHUP);
+        }
         slot.entries.events.store(events, Relaxed);
         let Some(file) = self.file() else {
             return Polled::Unable;
@@ -245,10 +257,14 @@ unsafe extern "C" fn wake<C: Client>(
     // SAFETY: Nobody runs or frees the request for good without `disarm`, which waits for the
     // lock that is held.
     let kick = unsafe { Kick::new(slot) };
+    let gone = mask & bindings::POLLFREE != 0;
+    if gone {
+        slot.entries.gone.store(1, Relaxed);
+    }
     if kick.is_due() {
         C::kick(kick);
     }
-    if mask & bindings::POLLFREE != 0 {
+    if gone {
         // SAFETY: `wait` is the field of an entry.
         let entry = unsafe { container_of!(Opaque::cast_from(wait).cast_mut(), Entry, wait) };
         // SAFETY: The lock is held. The store is the last access: from then on `disarm` does not

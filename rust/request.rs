@@ -508,7 +508,7 @@ impl<C: Client> Owned<C> {
     /// Says which file the request is for; `None` gives back the reference. Any context.
     pub(crate) fn set_file(&mut self, file: Option<ARef<File>>) {
         // The wait queues are the file's.
-        self.slot().entries.disarm();
+        self.slot().entries.forget();
         // It was for the file that goes.
         *self.transfer_mut() = Transfer::default();
         // SAFETY: As in `private`.

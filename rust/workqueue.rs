@@ -7,12 +7,21 @@
 use super::bindings;
 use core::ptr;
 use kernel::{
+    container_of,
     prelude::*,
-    sync::atomic::{
-        ordering::Relaxed,
-        Atomic, //
+    sync::{
+        atomic::{
+            ordering::Relaxed,
+            Atomic, //
+        },
+        Arc, //
     },
-    workqueue::Queue, //
+    workqueue::{
+        HasDelayedWork,
+        Queue,
+        Work,
+        WorkItem, //
+    }, //
 };
 
 static QUEUE: Atomic<*mut bindings::workqueue_struct> = Atomic::new(ptr::null_mut());
@@ -44,6 +53,23 @@ impl Drop for WorkQueue {
         unsafe { bindings::destroy_workqueue(QUEUE.load(Relaxed)) };
         QUEUE.store(ptr::null_mut(), Relaxed);
     }
+}
+
+/// Takes delayed work off its timer; true if it was on one, and will not run.
+pub(crate) fn cancel_delayed<T, const ID: u64>(of: &Arc<T>) -> bool
+where
+    T: HasDelayedWork<T, ID> + WorkItem<ID, Pointer = Arc<T>>,
+{
+    // SAFETY: The object is alive, and `raw_get_work` gives the work inside its delayed work.
+    let cancelled = unsafe {
+        let work = Work::raw_get(T::raw_get_work(Arc::as_ptr(of).cast_mut()));
+        bindings::cancel_delayed_work(container_of!(work, bindings::delayed_work, work))
+    };
+    if cancelled {
+        // SAFETY: Queueing it put a reference there with `into_raw`, for the run that will not be.
+        drop(unsafe { Arc::from_raw(Arc::as_ptr(of)) });
+    }
+    cancelled
 }
 
 /// The module's work queue, or the system's while there is none.

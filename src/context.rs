@@ -74,7 +74,8 @@ use crate::{
             Deadline,
             WaitQueue,
             Woken, //
-        }, //
+        },
+        workqueue, //
     }, //
 };
 use kernel::{
@@ -311,6 +312,9 @@ impl Context {
         self.events.wait_uninterruptible(|| self.outstanding() == 0);
         self.stop_threads();
         self.events.wait_uninterruptible(|| self.has_no_threads());
+        // There is nothing that they could come for.
+        workqueue::cancel_delayed::<_, 0>(self);
+        workqueue::cancel_delayed::<_, 1>(self);
         // The events are there; the last requests come home in a moment. They can't tell: with
         // the last one home the context may be gone.
         while !self.pool.close(&mut self.submit.lock().free) {

@@ -21,6 +21,7 @@ use crate::{
         fs::{
             self,
             Buffers,
+            Class,
             Direction,
             Mode,
             Tried, //
@@ -73,13 +74,14 @@ pub(super) fn prep(
     let transfer = request.transfer();
     let (direct, nowait) = (transfer.is_direct(), transfer.is_nowait());
     let file = request.file().ok_or(EBADF)?;
-    let way = Way::of_transfer(
-        fs::facts(file),
-        poll::can_poll(file),
-        direction,
-        direct,
-        nowait,
-    );
+    let facts = fs::facts(file);
+    let mut way = Way::of_transfer(facts, poll::can_poll(file), direction, direct, nowait);
+    if facts.class == Class::Regular && direction == Direction::Read && !nowait {
+        // Even a try that finds nothing would note that.
+        if fs::notes_access(file) {
+            way.first = First::Punt;
+        }
+    }
     let key = key(file, way.order, direction);
     *request.private() = Private {
         way,
@@ -178,10 +180,11 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
     let mut mode = match (from, first) {
         (None, First::Try(mode)) => mode,
         (None, First::Poll) => Mode::Nowait,
+        (None, First::Punt) if way.page_wait => return punt(context, run, List::Page, whence),
         (None, First::Punt) => return punt(context, run, List::Block, whence),
         (Some(List::Page), _) => Mode::PageWait,
         (Some(List::Block), _) => Mode::Block,
-        (_, First::Try(Mode::Cached)) => Mode::Cached,
+        _ if way.page_wait => Mode::Cached,
         _ => Mode::Nowait,
     };
     // A file that does not know IOCB_NOWAIT is asked first.
@@ -295,6 +298,17 @@ fn arm(context: &Arc<Context>, run: Running, whence: Whence) -> Result<Option<Ru
 /// Puts the request on `list`. If it is submitted and there can be no thread, it runs here, as
 /// long as it takes.
 fn punt(context: &Arc<Context>, run: Running, list: List, whence: Whence) -> Result {
+    let transfer = run.transfer();
+    if whence == Whence::Submit
+        && transfer.direction() == Some(Direction::Write)
+        && !transfer.is_indivisible()
+        && run
+            .file()
+            .is_some_and(|file| fs::is_beyond_limit(file, transfer.pos()))
+    {
+        // The signal is for who submits, and a thread would get it.
+        return end_with(run, EFBIG);
+    }
     match super::punt(context, run, list, whence)? {
         Punted::Queued => Ok(()),
         Punted::Unable(run) => block(run),
