@@ -45,7 +45,7 @@ TEST(process)
 	int fd = new_file(0), i;
 	pid_t pid;
 
-	ASSERT_NE(SIG_ERR, signal(SIGXFSZ, count_signal));
+	ASSERT_TRUE(signal(SIGXFSZ, count_signal) != SIG_ERR);
 	pid = test_fork();
 	if (!pid) {
 		ctx = new_context(COUNT);
@@ -75,7 +75,7 @@ TEST(two_processes)
 	pid_t pid;
 	int i;
 
-	ASSERT_NE(SIG_ERR, signal(SIGXFSZ, count_signal));
+	ASSERT_TRUE(signal(SIGXFSZ, count_signal) != SIG_ERR);
 	pid = test_fork();
 	ctx = new_context(COUNT);
 	if (!pid)
@@ -98,7 +98,7 @@ TEST(default_action)
 
 	pid = test_fork();
 	if (!pid) {
-		ASSERT_NE(SIG_ERR, signal(SIGXFSZ, SIG_DFL));
+		ASSERT_TRUE(signal(SIGXFSZ, SIG_DFL) != SIG_ERR);
 		limit_size();
 		_exit(write_at(new_context(1), fd, LIMIT) != -EFBIG);
 	}
