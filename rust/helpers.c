@@ -231,18 +231,28 @@ bool raio_helper_is_mm_of_current_group(const struct mm_struct *mm)
 #endif
 }
 
-bool raio_helper_is_group_exiting(void)
+/* A worker never returns to user space. */
+bool raio_helper_is_left_alone(const struct task_struct *worker)
 {
 	struct task_struct *task;
 
-	if ((current->flags & (PF_EXITING | PF_USER_WORKER)) != PF_EXITING)
-		return false;
-	/* A worker never returns to user space. */
 	guard(rcu)();
-	for_each_thread(current, task)
+	for_each_thread(worker, task)
 		if (!(READ_ONCE(task->flags) & (PF_EXITING | PF_USER_WORKER)))
 			return false;
 	return true;
+}
+
+bool raio_helper_is_group_exiting(void)
+{
+	return (current->flags & (PF_EXITING | PF_USER_WORKER)) == PF_EXITING &&
+	       raio_helper_is_left_alone(current);
+}
+
+void raio_helper_current_identity(unsigned long *group, unsigned long *namespaces)
+{
+	*group = (unsigned long)current->signal;
+	*namespaces = (unsigned long)current->nsproxy;
 }
 
 void raio_helper_unblock_unblockable(sigset_t *set)

@@ -68,3 +68,31 @@ pub(crate) fn is_group_exiting() -> bool {
     // SAFETY: May be called in any task.
     unsafe { bindings::raio_helper_is_group_exiting() }
 }
+
+/// What tells the current task's process and namespaces from all others that there are now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    group: usize,
+    namespaces: usize,
+}
+
+impl Identity {
+    /// Of no task.
+    pub(crate) const NONE: Identity = Identity {
+        group: 0,
+        namespaces: 0,
+    };
+
+    /// Of the current task.
+    pub(crate) fn current() -> Self {
+        let mut identity = Self::NONE;
+        // SAFETY: Both are valid for writes.
+        unsafe {
+            bindings::raio_helper_current_identity(
+                &raw mut identity.group,
+                &raw mut identity.namespaces,
+            )
+        };
+        identity
+    }
+}

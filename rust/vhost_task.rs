@@ -119,6 +119,14 @@ impl<W: Worker> Thread<W> {
         };
     }
 
+    /// Whether all others of its process have gone, so that it keeps alive what has no use. Any
+    /// context.
+    pub(crate) fn is_left_alone(&self) -> bool {
+        let task = self.shell.task.load(Acquire);
+        // SAFETY: The task is kept until it is stopped.
+        !task.is_null() && unsafe { bindings::raio_helper_is_left_alone(task) }
+    }
+
     /// Ends an interruptible sleep of it, inside a call into a file. Any context.
     pub(crate) fn interrupt(&self) {
         let task = self.shell.task.load(Acquire);
@@ -155,6 +163,8 @@ unsafe extern "C" fn run<W: Worker>(shell: *mut c_void) -> bool {
     // runs task work, if it is notified. What a request let go of, an fput say, waits there.
     unsafe {
         if bindings::raio_helper_task_work_pending() {
+            // It may sleep.
+            bindings::raio_helper_set_running();
             bindings::raio_helper_notify_signal(bindings::get_current());
             return true;
         }

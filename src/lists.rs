@@ -381,7 +381,8 @@ mod tests {
         for index in 0..40 {
             assert!(groups.join(&nodes, index, 0x40 + 0x40 * index as usize));
         }
-        for index in (0..40).step_by(2).chain((1..40).step_by(2)) {
+        // Not as a method: `pin_init` has one of that name.
+        for index in Iterator::chain((0..40).step_by(2), (1..40).step_by(2)) {
             let key = 0x40 + 0x40 * index as usize;
             assert!(groups.is_busy(&nodes, key));
             assert_eq!(groups.leave(&nodes, index), None);

@@ -19,6 +19,7 @@ use crate::{
         Whence, //
     },
     sys::{
+        sched::Identity,
         vhost_task::{
             self,
             Thread, //
@@ -43,6 +44,8 @@ pub(crate) const MAX_THREADS: usize = 8;
 const MAX_PAGES: u32 = 2;
 /// How long a thread is kept without work, in ms.
 const IDLE_MS: u32 = 100;
+/// How often an idle one that is kept looks whether it is left alone, in ms.
+const ALONE_MS: u32 = 1000;
 
 /// A thread's own side.
 pub(crate) struct Worker {
@@ -59,7 +62,7 @@ enum State {
     Busy,
     /// It sleeps, since this time in ns.
     Idle(i64),
-    /// It was killed.
+    /// It was killed, or is to be stopped.
     Killed,
 }
 
@@ -72,6 +75,9 @@ enum Place {
 
 /// The threads of a context.
 pub(crate) struct Threads {
+    /// Whose they are. A task in other namespaces, or of another process in the same address
+    /// space, can't use them.
+    of: Identity,
     places: [Place; MAX_THREADS],
     /// Threads that start reads of pages.
     pages: u32,
@@ -81,6 +87,7 @@ impl Threads {
     /// None yet.
     pub(crate) fn new() -> Self {
         Threads {
+            of: Identity::NONE,
             places: [const { Place::Free }; MAX_THREADS],
             pages: 0,
         }
@@ -99,6 +106,19 @@ impl Threads {
     /// Whether there is room for another.
     pub(crate) fn can_grow(&self) -> bool {
         self.places.iter().any(|place| matches!(place, Place::Free))
+    }
+
+    fn are_idle(&self) -> bool {
+        self.count(|state| matches!(state, State::Woken | State::Busy)) == 0
+    }
+
+    /// Those that are idle get no work any more.
+    fn retire(&mut self) {
+        for place in &mut self.places {
+            if let Place::Used(_, state @ State::Idle(_)) = place {
+                *state = State::Killed;
+            }
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -203,8 +223,18 @@ impl Context {
         if !self.may_have_threads() {
             return Err(EPERM);
         }
+        let who = Identity::current();
         {
             let mut queues = self.queues().lock();
+            if queues.threads.of != who && queues.threads.is_there() {
+                if queues.claims > 0 || !queues.threads.are_idle() {
+                    return Err(EBUSY);
+                }
+                // They have nothing to do, and make room.
+                queues.threads.retire();
+                queue_reap(self.clone(), 0);
+            }
+            queues.threads.of = who;
             queues.claims = queues.claims.saturating_add(1);
             if queues.threads.is_there() {
                 return Ok(());
@@ -229,7 +259,11 @@ impl Context {
                 let mut queues = self.queues().lock();
                 queues.grow = false;
                 let coming = queues.threads.count(|state| *state == State::Woken);
-                if queues.for_threads() <= coming || !queues.threads.can_grow() || queues.closing {
+                if queues.for_threads() <= coming
+                    || !queues.threads.can_grow()
+                    || queues.threads.of != Identity::current()
+                    || queues.closing
+                {
                     return;
                 }
             }
@@ -322,8 +356,8 @@ impl Context {
                     }
                 }
                 None => {
-                    if later {
-                        reap_later(self.clone());
+                    if let Some(ms) = later {
+                        queue_reap(self.clone(), msecs_to_jiffies(ms));
                     }
                     break;
                 }
@@ -333,21 +367,25 @@ impl Context {
     }
 }
 
-/// A thread that may be stopped, taken out of its place; or whether one may be later.
-fn find_reapable(queues: &mut Queues, now: i64) -> (Option<(usize, Thread<Worker>)>, bool) {
+/// A thread that may be stopped, taken out of its place; or after how many ms to look again.
+fn find_reapable(queues: &mut Queues, now: i64) -> (Option<(usize, Thread<Worker>)>, Option<u32>) {
     let closing = queues.closing;
     let alive = queues.threads.count(|state| *state != State::Killed);
     let keep = queues.claims > 0 && alive <= 1;
-    let mut later = false;
+    let (mut later, mut alone_later) = (false, false);
     for (i, place) in queues.threads.places.iter_mut().enumerate() {
-        let Place::Used(_, state) = place else {
+        let Place::Used(thread, state) = place else {
             continue;
         };
         let due = match *state {
             State::Killed => true,
             _ if closing => true,
-            // `leave` comes back when it gives back the last claim.
-            State::Idle(_) if keep => false,
+            // `leave` comes back when it gives back the last claim. But nobody tells when the
+            // last other thread of the process leaves without the process's end.
+            State::Idle(_) if keep => {
+                alone_later = true;
+                thread.is_left_alone()
+            }
             State::Idle(since) => {
                 let due = now.saturating_sub(since) >= i64::from(IDLE_MS) * 1_000_000 * 9 / 10;
                 later |= !due;
@@ -357,11 +395,12 @@ fn find_reapable(queues: &mut Queues, now: i64) -> (Option<(usize, Thread<Worker
         };
         if due {
             if let Place::Used(thread, _) = core::mem::replace(place, Place::Taken) {
-                return (Some((i, thread)), later);
+                return (Some((i, thread)), None);
             }
         }
     }
-    (None, later)
+    let later = if later { Some(IDLE_MS) } else { None };
+    (None, later.or(alone_later.then_some(ALONE_MS)))
 }
 
 impl WorkItem<1> for Context {

@@ -182,6 +182,10 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
         (None, First::Poll) => Mode::Nowait,
         (None, First::Punt) if way.page_wait => return punt(context, run, List::Page, whence),
         (None, First::Punt) => return punt(context, run, List::Block, whence),
+        // A driver refused it, and here is who can create a thread.
+        (Some(List::Ready), _) if whence == Whence::Own && !way.arm && !way.page_wait => {
+            return punt(context, run, List::Block, whence);
+        }
         (Some(List::Page), _) => Mode::PageWait,
         (Some(List::Block), _) => Mode::Block,
         _ if way.page_wait => Mode::Cached,
