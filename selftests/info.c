@@ -3,6 +3,7 @@
  * Description: RAIO_IOC_INFO tells version, opcodes and limits as they are:
  * libaio's stand-in decides by it.
  */
+#include <poll.h>
 #include <string.h>
 
 #include "harness.h"
@@ -39,6 +40,8 @@ TEST_RAIO(opcodes, WHY)
 	for (opcode = 0; opcode < 64; opcode++) {
 		/* empty requests: each is complete at once; a poll may stay */
 		prep(&iocb, opcode, fd, NULL, 0, 0);
+		if (opcode == IOCB_CMD_POLL)
+			iocb.aio_buf = POLLIN;
 		if (!EXPECT_EQ(info.opcodes >> opcode & 1 ? 1 : -EINVAL, submit_one(ctx, &iocb)))
 			test_note("opcode %u", opcode);
 	}

@@ -181,13 +181,13 @@ impl Lists {
 
 /// Requests that must run one after the other: those of one key, in the order in which they
 /// joined. Only the first of a group runs or is armed.
-pub(crate) struct Groups(KVec<u32>);
+pub(crate) struct Groups(KVVec<u32>);
 
 impl Groups {
     /// For a context of that many requests. ENOMEM. Process context.
     pub(crate) fn new(requests: u32) -> Result<Self> {
-        let buckets = requests.clamp(16, 1024).next_power_of_two();
-        let mut heads = KVec::with_capacity(buckets as usize, GFP_KERNEL_ACCOUNT)?;
+        let buckets = requests.clamp(16, 1 << 20).next_power_of_two();
+        let mut heads = KVVec::with_capacity(buckets as usize, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..buckets {
             heads.push(NONE, GFP_KERNEL_ACCOUNT)?;
         }
