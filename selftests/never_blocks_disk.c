@@ -198,14 +198,15 @@ static int new_device(struct nullb *nullb, unsigned int depth)
 	int fd;
 
 	nullb_create(nullb, &(struct nullb_options){
-		.size_mb = 1, .completion_nsec = SLOW_NSEC, .hw_queue_depth = depth,
-		.memory_backed = true });
+		.size_mb = 1, .hw_queue_depth = depth, .memory_backed = true });
 	fd = nullb_open(nullb, true);
 	fill_pattern(bytes, SIZE, 0, 0);
 	ASSERT_EQ(SIZE, pwrite(fd, bytes, SIZE, 0));
+	close(fd);
+	nullb_set_delay(nullb, SLOW_NSEC);
 	ctx = new_context(8);
 	buf = aligned_buffer(SIZE);
-	return fd;
+	return nullb_open(nullb, true);
 }
 
 TEST_RAIO(device_read, "native: blocks until the page is there")
