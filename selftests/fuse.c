@@ -232,7 +232,7 @@ static void serve_next(void)
 	if (size < (ssize_t)sizeof(request.header))
 		return;
 	if (request.header.opcode < 64) {
-		shared->uid[request.header.opcode] = request.header.uid;
+		shared->not_root[request.header.opcode] += request.header.uid != 0;
 		__atomic_add_fetch(&shared->seen[request.header.opcode], 1, __ATOMIC_SEQ_CST);
 	}
 	if (request.header.opcode == FUSE_INTERRUPT)

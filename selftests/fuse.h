@@ -39,7 +39,7 @@ enum {
 struct fuse_shared {
 	uint64_t hold;		/* the requests that are kept unanswered */
 	unsigned int seen[64];	/* for each opcode, how many have come */
-	uint32_t uid[64];	/* for each opcode, the user of the last one */
+	unsigned int not_root[64];	/* how many of them were not for user 0 */
 	unsigned int held;	/* how many are unanswered now */
 	uint64_t size;
 	uint8_t data[FUSE_FILE_MAX];

@@ -45,11 +45,6 @@ TEST(privilege_dropped)
 	EXPECT_EQ(1, write_sysctl(ctx, fd, &value));
 }
 
-static void expect_user(unsigned int opcode, uid_t uid)
-{
-	EXPECT_EQ(uid, fuse.shared->uid[opcode]);
-}
-
 /* Submitted as another user, while requests before it keep it waiting. */
 static void run_queued(unsigned int count, unsigned int opcode, unsigned int fuse_opcode,
 		       void (*become)(uid_t))
@@ -78,7 +73,8 @@ static void run_queued(unsigned int count, unsigned int opcode, unsigned int fus
 	ASSERT_EQ(count, events_wait(ctx, events, count));
 	for (i = 0; i < count; i++)
 		EXPECT_EQ(opcode == IOCB_CMD_FSYNC ? 0 : 512, (long long)events[i].res);
-	expect_user(fuse_opcode, USER);
+	EXPECT_EQ(count, fuse.shared->seen[fuse_opcode]);
+	EXPECT_EQ(1, fuse.shared->not_root[fuse_opcode]);
 }
 
 static void set_fsuid(uid_t uid)
