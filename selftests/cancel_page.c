@@ -137,6 +137,11 @@ TEST_RAIO(in_flight_ext4, NATIVE)
 	run("ext4", COUNT, 8);
 }
 
+TEST_RAIO(in_flight_xfs, NATIVE)
+{
+	run("xfs", COUNT, 8);
+}
+
 /* The context goes while the pages of cancelled reads are still to come. */
 TEST_RAIO(destroyed, NATIVE)
 {

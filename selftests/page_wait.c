@@ -75,14 +75,14 @@ static void *watch_workers(void *arg)
 	return NULL;
 }
 
-static void run_cold(const char *type)
+static void run_cold(const char *type, unsigned long nsec)
 {
 	aio_context_t ctx = new_context(COUNT);
 	unsigned int busy = 0, inflight = 0, now;
 	pthread_t watcher;
 	long nvcsw;
 
-	slowfile_make(&file, type, SLOW_NSEC);
+	slowfile_make(&file, type, nsec);
 	prep_reads(COUNT);
 	ASSERT_EQ(0, pthread_create(&watcher, NULL, watch_workers, &busy));
 	ASSERT_EQ(COUNT, submit_list_counting(ctx, COUNT, list, &nvcsw));
@@ -105,17 +105,18 @@ static void run_cold(const char *type)
 
 TEST_RAIO(block_device, NATIVE_BLOCKS)
 {
-	run_cold(NULL);
+	run_cold(NULL, SLOW_NSEC);
 }
 
 TEST_RAIO(ext4, NATIVE_BLOCKS)
 {
-	run_cold("ext4");
+	run_cold("ext4", SLOW_NSEC);
 }
 
 TEST_RAIO(xfs, NATIVE_BLOCKS)
 {
-	run_cold("xfs");
+	/* to mount it takes more requests, one after the other */
+	run_cold("xfs", SLOW_NSEC / 2);
 }
 
 /* All wait for the same page. */
@@ -147,6 +148,11 @@ TEST(same_page_ext4)
 	run_same_page("ext4");
 }
 
+TEST(same_page_xfs)
+{
+	run_same_page("xfs");
+}
+
 /* A read of many pages goes on until it has all of them, or the end of the file. */
 static void run_long_read(const char *type)
 {
@@ -173,6 +179,11 @@ TEST(long_read_block_device)
 TEST(long_read_ext4)
 {
 	run_long_read("ext4");
+}
+
+TEST(long_read_xfs)
+{
+	run_long_read("xfs");
 }
 
 /* What the device can't read is EIO, once; the others are read. */

@@ -19,7 +19,8 @@ struct slowfile {
 /*
  * Filled with fill_pattern(), and nothing of it is cached but what is needed to
  * find its blocks.  type is "ext4", "xfs", or NULL for the block device; skips the test
- * where it can't be made.  For xfs RAIO_XFS_IMAGE names an image, since no guest can make one.
+ * where it can't be made.  For xfs that is a copy of the one in RAIO_XFS_DIR,
+ * since no guest can make one.
  */
 void slowfile_make(struct slowfile *file, const char *type, unsigned long completion_nsec);
 
