@@ -258,9 +258,10 @@ pub(crate) fn facts(file: &File) -> Facts {
             (&raw const (*file).f_flags).read_volatile(),
         )
     };
-    // SAFETY: The file is valid.
-    let is =
-        |what: unsafe extern "C" fn(*const bindings::file) -> bool| unsafe { what(file.as_ptr()) };
+    let is = |what: unsafe extern "C" fn(*const bindings::file) -> bool| {
+        // SAFETY: The file is valid.
+        unsafe { what(file.as_ptr()) }
+    };
     let class = match file_type(file) {
         bindings::S_IFIFO => Class::Pipe,
         bindings::S_IFSOCK if is(bindings::raio_helper_is_tcp_or_udp) => Class::Inet,

@@ -22,7 +22,8 @@ use kernel::{
             Atomic, //
         },
         Arc, //
-    }, //
+    },
+    task::Task, //
 };
 
 /// What a thread does.
@@ -154,10 +155,7 @@ impl<W: Worker> Thread<W> {
 unsafe extern "C" fn run<W: Worker>(shell: *mut c_void) -> bool {
     // SAFETY: By the requirement.
     let shell = unsafe { &*shell.cast::<Shell<W>>() };
-    // SAFETY: Reads the current task.
-    shell
-        .task
-        .store(unsafe { bindings::get_current() }, Release);
+    shell.task.store(Task::current_raw(), Release);
     let worked = shell.worker.run();
     // SAFETY: The current task is a thread that comes back here by way of `get_signal()`, which
     // runs task work, if it is notified. What a request let go of, an fput say, waits there.
@@ -165,7 +163,7 @@ unsafe extern "C" fn run<W: Worker>(shell: *mut c_void) -> bool {
         if bindings::raio_helper_task_work_pending() {
             // It may sleep.
             bindings::raio_helper_set_running();
-            bindings::raio_helper_notify_signal(bindings::get_current());
+            bindings::raio_helper_notify_signal(Task::current_raw());
             return true;
         }
     }

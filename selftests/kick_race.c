@@ -114,7 +114,8 @@ TEST(eventfd)
 
 	size = sizeof(uint64_t);
 	for (i = 0; i < BATCH; i++) {
-		fds[i][0] = fds[i][1] = eventfd(0, 0);
+		fds[i][0] = eventfd(0, 0);
+		fds[i][1] = fds[i][0];
 		ASSERT_LE(0, fds[i][0]);
 	}
 	run_all();

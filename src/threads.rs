@@ -280,10 +280,8 @@ impl Context {
         }
         let place = {
             let mut queues = self.queues().lock();
-            let places = queues.threads.places.iter_mut().enumerate();
-            let free = places
-                .filter(|(_, place)| matches!(place, Place::Free))
-                .next();
+            let mut places = queues.threads.places.iter_mut().enumerate();
+            let free = places.find(|(_, place)| matches!(place, Place::Free));
             let Some((place, free)) = free else {
                 return Err(EAGAIN);
             };
