@@ -307,6 +307,11 @@ bool raio_helper_has_vhost_tasks(void)
 	return IS_ENABLED(CONFIG_VHOST_TASK);
 }
 
+int raio_helper_mm_users(const struct mm_struct *mm)
+{
+	return atomic_read(&mm->mm_users);
+}
+
 /* Charges what a kernel thread allocates to the memory cgroup of that address space. */
 void *raio_helper_charge_to_mm(struct mm_struct *mm)
 {

@@ -119,7 +119,8 @@ void raio_helper_notify_signal(struct task_struct *task);
 void raio_helper_set_running(void);
 bool raio_helper_has_vhost_tasks(void);
 
-/* linux/memcontrol.h */
+/* linux/memcontrol.h, linux/mm_types.h */
+int raio_helper_mm_users(const struct mm_struct *mm);
 void *raio_helper_charge_to_mm(struct mm_struct *mm);
 void raio_helper_charge_as_before(void *old);
 

@@ -396,9 +396,13 @@ impl WorkItem<0> for Context {
     type Pointer = Arc<Context>;
 
     fn run(context: Arc<Context>) {
-        let alive = kthread::with_mm(context.mm(), || {
-            while let Some(run) = take(&context, &[List::Ready]) {
-                rerun(&context, run, Whence::Worker);
+        let alive = kthread::with_mm(context.mm(), |mm| {
+            // A process that ends meanwhile is not kept longer than for one try.
+            while !mm.is_last() {
+                match take(&context, &[List::Ready]) {
+                    Some(run) => rerun(&context, run, Whence::Worker),
+                    None => break,
+                }
             }
         });
         // The process has gone, and nobody will run anything any more.

@@ -218,21 +218,23 @@ enum Waiting {
 
 /// Arms a request on its file's wait queues.
 fn arm(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -> Result<Waiting> {
-    let retry = run.private().way.retry;
     if whence == Whence::Submit {
         retry::hand_over(context, run.private());
-        if retry != List::Ready {
+        if run.private().way.retry != List::Ready {
             if let Err(e) = claim(context, run.private()) {
-                return match restart(e, run.transfer().done()) {
-                    Some(e) => {
-                        run.finish().without_event();
-                        Err(e)
-                    }
-                    None => Ok(Waiting::Unable(run)),
-                };
+                if let Some(e) = restart(e, run.transfer().done()) {
+                    run.finish().without_event();
+                    return Err(e);
+                }
+                if !matches!(run.private().op, Op::Poll { .. }) {
+                    return Ok(Waiting::Unable(run));
+                }
+                // As native aio: a kernel thread looks again.
+                run.private().way.retry = List::Ready;
             }
         }
     }
+    let retry = run.private().way.retry;
     if !retry::join(context, &mut run) {
         // Somebody else has submitted for this file just now.
         retry::queue_in_order(context, run.finish(), retry);
