@@ -343,15 +343,19 @@ pub(crate) fn rerun(context: &Arc<Context>, mut run: Running, whence: Whence) {
     context.counters().retried();
     trace::retry(|| run.shared().about(context, 0));
     if run.is_ended() || context.is_dead() {
-        let done = run.transfer().done();
-        run.finish().complete(result_of(done, ECANCELED));
-        return;
+        return cancel_run(run);
     }
     let cred = run.private().cred.clone();
     let cred = cred.as_deref().unwrap_or(context.cred());
     let result = cred::with(cred, || op::go(context, run, whence));
     // Only a request that is being submitted can be given back.
     kernel::warn_on!(result.is_err());
+}
+
+/// Ends a run of a request that nobody can serve any more.
+pub(crate) fn cancel_run(run: Running) {
+    let done = run.transfer().done();
+    run.finish().complete(result_of(done, ECANCELED));
 }
 
 /// Runs what may be run by a task of the process, which is the current one, in an ioctl.

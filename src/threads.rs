@@ -7,8 +7,8 @@
 //! [`MAX_THREADS`] for each context, and stopped when they have been idle for a while; but one
 //! stays while a request has a claim to it, since only the process itself can create another.
 //!
-//! A thread that is killed takes nothing with it: what is queued stays queued, for another, or for
-//! the end of the context.
+//! A thread that is killed takes nothing with it: what is queued for threads is cancelled when the
+//! last is dead.
 
 use crate::{
     context::Context,
@@ -62,8 +62,16 @@ enum State {
     Busy,
     /// It sleeps, since this time in ns.
     Idle(i64),
-    /// It was killed, or is to be stopped.
+    /// It is to be stopped: those who submit now are not of its kind.
+    Retired,
+    /// It was killed.
     Killed,
+}
+
+impl State {
+    fn is_alive(&self) -> bool {
+        !matches!(self, State::Retired | State::Killed)
+    }
 }
 
 enum Place {
@@ -100,7 +108,7 @@ impl Threads {
 
     /// Whether there is a thread that will run what is queued.
     pub(crate) fn is_there(&self) -> bool {
-        self.count(|state| *state != State::Killed) > 0
+        self.count(State::is_alive) > 0
     }
 
     /// Whether there is room for another.
@@ -116,7 +124,7 @@ impl Threads {
     fn retire(&mut self) {
         for place in &mut self.places {
             if let Place::Used(_, state @ State::Idle(_)) = place {
-                *state = State::Killed;
+                *state = State::Retired;
             }
         }
     }
@@ -144,7 +152,7 @@ impl Threads {
 
     fn set(&mut self, place: usize, to: State) {
         if let Some(Place::Used(_, state)) = self.places.get_mut(place) {
-            if *state != State::Killed {
+            if state.is_alive() {
                 *state = to;
             }
         }
@@ -254,6 +262,7 @@ impl Context {
     /// Creates another thread if more is queued than there are threads for. Process context, an
     /// ioctl of the process.
     pub(crate) fn threads_for_queued(self: &Arc<Self>) {
+        let who = Identity::current();
         loop {
             {
                 let mut queues = self.queues().lock();
@@ -261,11 +270,12 @@ impl Context {
                 let coming = queues.threads.count(|state| *state == State::Woken);
                 if queues.for_threads() <= coming
                     || !queues.threads.can_grow()
-                    || queues.threads.of != Identity::current()
+                    || queues.threads.of != who && queues.threads.is_there()
                     || queues.closing
                 {
                     return;
                 }
+                queues.threads.of = who;
             }
             // Without it, those that are there do it all.
             if self.create_thread().is_err() {
@@ -338,6 +348,24 @@ impl Context {
         self.queues().lock().threads.is_empty()
     }
 
+    /// Cancels what only threads could run, if the process that had them was killed. Another may
+    /// share its memory, and go on with the context, but is not who has submitted.
+    fn fail_queued(&self) {
+        loop {
+            let run = {
+                let mut queues = self.queues().lock();
+                if queues.threads.is_there() {
+                    return;
+                }
+                retry::take_from(&mut queues, self, &[List::Own, List::Page, List::Block])
+            };
+            match run {
+                Some(run) => retry::cancel_run(run),
+                None => return,
+            }
+        }
+    }
+
     /// Stops threads that were killed, that were idle for long, and all of a dead context.
     fn reap_threads(self: &Arc<Self>) {
         loop {
@@ -346,8 +374,11 @@ impl Context {
                 find_reapable(&mut queues, wait::now())
             };
             match found {
-                Some((place, thread)) => {
+                Some((place, thread, killed)) => {
                     thread.stop();
+                    if killed {
+                        self.fail_queued();
+                    }
                     let mut queues = self.queues().lock();
                     if let Some(place) = queues.threads.places.get_mut(place) {
                         *place = Place::Free;
@@ -366,9 +397,12 @@ impl Context {
 }
 
 /// A thread that may be stopped, taken out of its place; or after how many ms to look again.
-fn find_reapable(queues: &mut Queues, now: i64) -> (Option<(usize, Thread<Worker>)>, Option<u32>) {
+fn find_reapable(
+    queues: &mut Queues,
+    now: i64,
+) -> (Option<(usize, Thread<Worker>, bool)>, Option<u32>) {
     let closing = queues.closing;
-    let alive = queues.threads.count(|state| *state != State::Killed);
+    let alive = queues.threads.count(State::is_alive);
     let keep = queues.claims > 0 && alive <= 1;
     let (mut later, mut alone_later) = (false, false);
     for (i, place) in queues.threads.places.iter_mut().enumerate() {
@@ -376,7 +410,7 @@ fn find_reapable(queues: &mut Queues, now: i64) -> (Option<(usize, Thread<Worker
             continue;
         };
         let due = match *state {
-            State::Killed => true,
+            State::Retired | State::Killed => true,
             _ if closing => true,
             // `leave` comes back when it gives back the last claim. But nobody tells when the
             // last other thread of the process leaves without the process's end.
@@ -392,8 +426,8 @@ fn find_reapable(queues: &mut Queues, now: i64) -> (Option<(usize, Thread<Worker
             _ => false,
         };
         if due {
-            if let Place::Used(thread, _) = core::mem::replace(place, Place::Taken) {
-                return (Some((i, thread)), None);
+            if let Place::Used(thread, state) = core::mem::replace(place, Place::Taken) {
+                return (Some((i, thread, state == State::Killed)), None);
             }
         }
     }
