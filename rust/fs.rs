@@ -238,6 +238,8 @@ pub(crate) enum Class {
     Pseudo,
     /// A block device.
     Block,
+    /// A character device.
+    Char,
     /// All else.
     Other,
 }
@@ -270,6 +272,7 @@ pub(crate) fn facts(file: &File) -> Facts {
         bindings::S_IFREG if is(bindings::raio_helper_has_page_cache) => Class::Regular,
         bindings::S_IFREG => Class::Pseudo,
         bindings::S_IFBLK => Class::Block,
+        bindings::S_IFCHR => Class::Char,
         0 if is_counter(file) => Class::Counter,
         _ => Class::Other,
     };
@@ -316,6 +319,15 @@ pub(crate) fn is_fuse(file: &File) -> bool {
 pub(crate) fn notes_access(file: &File) -> bool {
     // SAFETY: The file is valid.
     unsafe { bindings::raio_helper_atime_needs_update(file.as_ptr()) }
+}
+
+/// Whether the file system of `file` has had no direct transfer that completes later. Any context.
+pub(crate) fn is_first_direct(file: &File) -> bool {
+    // SAFETY: The file is valid, with its inode and super block; the word is set once.
+    unsafe {
+        let sb = (*(*file.as_ptr()).f_inode).i_sb;
+        (&raw const (*sb).s_dio_done_wq).read_volatile().is_null()
+    }
 }
 
 /// Whether a write to `file` at `pos` would be beyond RLIMIT_FSIZE of the current task, which is

@@ -112,15 +112,6 @@ static void expect_line(const struct line *line, const char *event, aio_context_
 	EXPECT_EQ(result, line->result);
 }
 
-/* A read of it is over at once: there is not even a time of access to be noted. */
-static int cached_file(size_t size)
-{
-	int fd = new_file(size);
-
-	ASSERT_EQ(0, fcntl(fd, F_SETFL, O_NOATIME));
-	return fd;
-}
-
 TEST_RAIO(read, WHY)
 {
 	aio_context_t ctx = new_context(8);
@@ -128,7 +119,7 @@ TEST_RAIO(read, WHY)
 	struct iocb iocb;
 	char buf[100];
 
-	prep(&iocb, IOCB_CMD_PREAD, cached_file(60), buf, sizeof(buf), 0);
+	prep(&iocb, IOCB_CMD_PREAD, new_file(60), buf, sizeof(buf), 0);
 	start_tracing();
 	EXPECT_EQ(60, run_one(ctx, &iocb));
 	ASSERT_EQ(2, stop_tracing(lines, 2));
@@ -157,7 +148,7 @@ TEST_RAIO(failed, WHY)
 	struct line lines[2];
 	struct iocb iocb;
 
-	prep(&iocb, IOCB_CMD_PREAD, cached_file(60), (void *)8, 60, 0);
+	prep(&iocb, IOCB_CMD_PREAD, new_file(60), (void *)8, 60, 0);
 	start_tracing();
 	EXPECT_EQ(-EFAULT, run_one(ctx, &iocb));
 	ASSERT_EQ(2, stop_tracing(lines, 2));

@@ -7,7 +7,7 @@
 //! |---------------------------|--------------|---------------------|------------------------|
 //! | pipe, FIFO, TCP, UDP, eventfd, timerfd | NOWAIT | its wait queues | anybody             |
 //! | another that honours NOWAIT and polls  | NOWAIT | its wait queues | a task of the process |
-//! | another that polls (tty)  | poll         | its wait queues     | a thread that may block |
+//! | another that polls (tty)  | a thread     | its wait queues     | a thread that may block |
 //! | regular, block device     | NOWAIT       | the page, or a thread | see [`List`]         |
 //! | tmpfs, nothing swapped    | at once      |                     |                        |
 //! | all else                  | a thread     |                     |                        |
@@ -157,7 +157,7 @@ impl Way {
             Class::Other if facts.nowait && can_poll => {
                 stream(first_of(Mode::Nowait, true), List::Own)
             }
-            Class::Counter | Class::Other if can_poll => {
+            Class::Counter | Class::Char | Class::Other if can_poll => {
                 // It blocks as it likes once it is issued; O_NONBLOCK it may know.
                 stream(
                     if facts.nonblock || nowait {
@@ -186,12 +186,13 @@ impl Way {
 
     /// The way of a poll.
     pub(crate) fn of_poll(facts: Facts, is_fuse: bool) -> Self {
+        // FUSE asks its server, and a tty waits for its buffers, when they are polled.
+        let may_block = is_fuse || facts.class == Class::Char && !facts.nowait;
         Way {
-            // FUSE asks its server, and waits for the answer.
-            first: if is_fuse { First::Punt } else { First::Poll },
+            first: if may_block { First::Punt } else { First::Poll },
             arm: true,
             retry: match facts.class {
-                _ if is_fuse => List::Block,
+                _ if may_block => List::Block,
                 Class::Pipe | Class::Inet | Class::Counter => List::Ready,
                 _ => List::Own,
             },

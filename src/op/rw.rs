@@ -76,9 +76,11 @@ pub(super) fn prep(
     let file = request.file().ok_or(EBADF)?;
     let facts = fs::facts(file);
     let mut way = Way::of_transfer(facts, poll::can_poll(file), direction, direct, nowait);
-    if facts.class == Class::Regular && direction == Direction::Read && !nowait {
-        // Even a try that finds nothing would note that.
-        if fs::notes_access(file) {
+    if facts.class == Class::Regular && !nowait {
+        // Even a read that finds nothing would note its time; and the first direct transfer after
+        // a mount makes a work queue.
+        let notes = direction == Direction::Read && fs::notes_access(file);
+        if notes || direct && fs::is_first_direct(file) {
             way.first = First::Punt;
         }
     }
@@ -197,12 +199,13 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
     loop {
         if ask {
             ask = false;
+            if whence != Whence::Thread {
+                // Even to ask may wait, as it does for a tty's buffers.
+                return punt(context, run, List::Block, whence);
+            }
             match arm(context, run, whence)? {
                 None => return Ok(()),
                 Some(next) => run = next,
-            }
-            if whence != Whence::Thread {
-                return punt(context, run, List::Block, whence);
             }
             mode = Mode::Block;
         }
