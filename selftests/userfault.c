@@ -9,8 +9,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -140,34 +142,67 @@ TEST_RAIO(unix_socket, "native: blocks")
 	run(fds);
 }
 
-/* Nobody serves it, and the process is killed. */
-static void run_killed(int fds[2])
+/* Someone else has the userfaultfd as well: it does not end with the process. */
+static void keep_elsewhere(void)
+{
+	pid_t pid = test_fork();
+
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+}
+
+static void read_self(int fds[2], char *buf)
+{
+	ASSERT_EQ(strlen(DATA), write(fds[1], DATA, strlen(DATA)));
+	EXPECT_EQ(0, read(fds[0], buf, page));
+}
+
+/* Nobody serves it, and the process is killed: by a thread of it, once it waits. */
+static void run_killed(int fds[2], bool by_request)
 {
 	unsigned long before = be_nr();
-	int told[2];
 	struct iocb iocb;
 	char *buf, byte;
+	int told[2];
 	pid_t pid;
 
 	ASSERT_EQ(0, pipe(told));
 	pid = test_fork();
 	if (!pid) {
 		buf = missing_page();
-		submit_faulting(&iocb, fds, buf);
-		wait_fault(buf);
-		ASSERT_EQ(1, write(told[1], "", 1));
-		pause();
+		keep_elsewhere();
+		if (by_request) {
+			submit_faulting(&iocb, fds, buf);
+			wait_fault(buf);
+			ASSERT_EQ(1, write(told[1], "", 1));
+			pause();
+		}
+		if (!test_fork()) {
+			wait_asleep(getppid());
+			ASSERT_EQ(1, write(told[1], "", 1));
+			_exit(0);
+		}
+		read_self(fds, buf);
+		_exit(1);
 	}
 	close(told[1]);
-	if (read(told[0], &byte, 1) == 1) {
-		kill(pid, SIGKILL);
-		EXPECT_EQ(128 + SIGKILL, test_wait(pid));
-	} else {
-		/* it was skipped, or has failed and said why */
+	/* it was skipped, or has failed and said why */
+	if (read(told[0], &byte, 1) != 1)
 		_exit(test_wait(pid));
-	}
+	kill(pid, SIGKILL);
+	EXPECT_EQ(128 + SIGKILL, test_wait(pid));
 	EXPECT_EQ(before, be_nr());
 	work();
+}
+
+TEST_RAIO(plain_read_killed, "it has no part in this")
+{
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	run_killed(fds, false);
 }
 
 TEST_RAIO(pipe_killed, "native: blocks")
@@ -175,7 +210,7 @@ TEST_RAIO(pipe_killed, "native: blocks")
 	int fds[2];
 
 	ASSERT_EQ(0, pipe(fds));
-	run_killed(fds);
+	run_killed(fds, true);
 }
 
 TEST_RAIO(unix_socket_killed, "native: blocks")
@@ -183,5 +218,52 @@ TEST_RAIO(unix_socket_killed, "native: blocks")
 	int fds[2];
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
-	run_killed(fds);
+	run_killed(fds, true);
+}
+
+/* More than there are workers for: a work queue has 2048 at most. */
+#define MANY 2200
+
+static void raise_limit(int resource)
+{
+	struct rlimit limit = { .rlim_cur = 2 * MANY, .rlim_max = 2 * MANY };
+
+	if (resource == RLIMIT_MEMLOCK)
+		limit.rlim_cur = limit.rlim_max = RLIM_INFINITY;
+	if (setrlimit(resource, &limit))
+		SKIP("needs root, for so many contexts");
+}
+
+/* Each with a retry that faults. */
+TEST_RAIO(many, "native: blocks")
+{
+	static struct iocb iocbs[MANY];
+	static aio_context_t ctx[MANY];
+	char *buf = missing_page();
+	struct io_event event;
+	uint64_t one = 1;
+	pid_t pid;
+	int fd, i;
+
+	raise_limit(RLIMIT_MEMLOCK);
+	raise_limit(RLIMIT_NOFILE);
+	for (i = 0; i < MANY; i++) {
+		ctx[i] = new_context(1);
+		fd = eventfd(0, EFD_CLOEXEC);
+		prep(&iocbs[i], IOCB_CMD_PREAD, fd, buf, sizeof(one), 0);
+		ASSERT_EQ(1, submit_one(ctx[i], &iocbs[i]));
+		ASSERT_EQ(sizeof(one), write(fd, &one, sizeof(one)));
+	}
+	wait_fault(buf);
+	pid = test_fork();
+	if (!pid) {
+		work();
+		_exit(0);
+	}
+	EXPECT_EQ(0, test_wait(pid));
+	serve(buf);
+	for (i = 0; i < MANY; i++) {
+		ASSERT_EQ(1, events_wait(ctx[i], &event, 1));
+		EXPECT_EQ(sizeof(one), (long long)event.res);
+	}
 }
