@@ -22,6 +22,7 @@ static int fds[BATCH][2];
 static struct iocb iocbs[BATCH], *list[BATCH];
 static char bytes[BATCH];
 static unsigned int go, done;	/* batches */
+static unsigned int written;	/* bytes of this batch */
 static unsigned long batches;
 
 static void wait_until(const unsigned int *what, unsigned int value)
@@ -30,7 +31,7 @@ static void wait_until(const unsigned int *what, unsigned int value)
 		sched_yield();
 }
 
-/* What the writer does first in a batch: so the two meet at other places each time. */
+/* Where both begin in a batch: so they meet at other places each time. */
 static unsigned int first_of(unsigned int batch)
 {
 	return batch % 3 ? batch * 17 % BATCH : 0;
@@ -47,6 +48,7 @@ static void *write_bytes(void *arg)
 		for (i = 0; i < BATCH; i++) {
 			byte = batch + i;
 			ASSERT_EQ(1, write(fds[(first_of(batch) + i) % BATCH][1], &byte, 1));
+			__atomic_store_n(&written, i + 1, __ATOMIC_RELEASE);
 		}
 		__atomic_store_n(&done, batch, __ATOMIC_RELEASE);
 	}
@@ -56,7 +58,8 @@ static void *write_bytes(void *arg)
 /* The byte of this batch is in the file, or it is not. */
 static void expect_byte(int i, bool there)
 {
-	struct iovec iov = { .iov_base = (char[1]){ 0 }, .iov_len = 1 };
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
 
 	EXPECT_EQ(there ? 1 : -1, preadv2(fds[i][0], &iov, 1, -1, RWF_NOWAIT));
 }
@@ -70,6 +73,7 @@ static void run_batch(aio_context_t ctx, unsigned int batch, bool poll, struct t
 	struct io_event events[BATCH], result;
 	char seen[BATCH] = "", gone[BATCH] = "";
 	int i, index, ret, expected = BATCH;
+	unsigned int ahead;
 
 	for (i = 0; i < BATCH; i++) {
 		if (poll)
@@ -79,9 +83,14 @@ static void run_batch(aio_context_t ctx, unsigned int batch, bool poll, struct t
 		list[i] = &iocbs[i];
 	}
 	ASSERT_EQ(BATCH, be_submit(ctx, BATCH, list));
+	written = 0;
 	__atomic_store_n(&go, batch, __ATOMIC_RELEASE);
+	/* the writer is not there yet, a bit ahead, or comes from the other side */
+	ahead = batch % 2 ? 0 : batch / 2 % 16;
+	while (__atomic_load_n(&written, __ATOMIC_ACQUIRE) < ahead)
+		;
 	for (i = 0; i < BATCH; i++) {
-		index = batch % 2 ? i : BATCH - 1 - i;
+		index = (first_of(batch) + (batch % 4 ? i : BATCH - 1 - i)) % BATCH;
 		memset(&result, 0, sizeof(result));
 		ret = be_cancel(ctx, &iocbs[index], &result);
 		if (ret == -EAGAIN)
