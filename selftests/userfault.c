@@ -229,7 +229,7 @@ static void raise_limit(int resource)
 	struct rlimit limit = { .rlim_cur = 2 * MANY, .rlim_max = 2 * MANY };
 
 	if (resource == RLIMIT_MEMLOCK)
-		limit.rlim_cur = limit.rlim_max = RLIM_INFINITY;
+		limit = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	if (setrlimit(resource, &limit))
 		SKIP("needs root, for so many contexts");
 }
