@@ -30,11 +30,13 @@ use kernel::{
         File,
         LocalFile, //
     },
+    page::PAGE_SIZE,
     prelude::*,
     sync::{
         aref::ARef,
         atomic::ordering::Relaxed, //
-    }, //
+    },
+    types::Opaque, //
 };
 
 /// Which way data goes.
@@ -69,6 +71,26 @@ pub(crate) enum Mode {
     PageWait,
     /// As the file does, which does not wait; but not for a frozen file system.
     Inline,
+}
+
+/// Whether a try may wait for the program's memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Faults {
+    /// As long as it takes.
+    Wait,
+    /// No: what is not there ends the try.
+    Fail,
+}
+
+/// Whether the program's memory is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Memory {
+    /// It is, or some of it was brought in.
+    Present,
+    /// It comes, or will when somebody serves the fault.
+    Later,
+    /// Who knows: a try must find out.
+    Unknown,
 }
 
 /// What a try came to.
@@ -498,8 +520,9 @@ impl<C: Client> Run<C> {
     /// Calls the file's `read_iter` or `write_iter` for what is left of a transfer that
     /// [`Owned::prep_rw`] prepared; EINVAL is the result if it did not.
     ///
-    /// Process context, in the address space that the buffers are in. Sleeps as `mode` says.
-    pub(crate) fn call(mut self, mode: Mode) -> Tried<C> {
+    /// Process context, in the address space that the buffers are in. Sleeps as `mode` and `faults`
+    /// say.
+    pub(crate) fn call(mut self, mode: Mode, faults: Faults) -> Tried<C> {
         let invalid = EINVAL.to_errno() as isize;
         let slot = self.slot();
         slot.entries.disarm();
@@ -550,7 +573,16 @@ impl<C: Client> Run<C> {
         // SAFETY: `prep_rw` initialised kiocb and iterator, for the file that the request still
         // has and for this direction. `call` is an operation of that file. Both live until both
         // owners have let go of the request.
-        let result = unsafe { call(kiocb, iter) };
+        let result = unsafe {
+            if faults == Faults::Fail {
+                bindings::raio_helper_pagefault_disable();
+                let result = call(kiocb, iter);
+                bindings::raio_helper_pagefault_enable();
+                result
+            } else {
+                call(kiocb, iter)
+            }
+        };
         // SAFETY: The run has the request until its step below, so the slot is valid.
         let slot = unsafe { slot_ptr.as_ref() };
 
@@ -577,6 +609,103 @@ impl<C: Client> Run<C> {
             }
             _ => Tried::InFlight,
         }
+    }
+}
+
+/// The most that is brought in at once.
+const FAULT_IN: usize = 16 * PAGE_SIZE;
+
+impl<C: Client> Run<C> {
+    /// Whether the program's memory for what is left of the transfer is there, or can be brought in
+    /// without waiting for anybody; `all` of it, or the next part.
+    ///
+    /// Process context, in the address space that the buffers are in.
+    pub(crate) fn has_memory(&mut self, all: bool) -> bool {
+        let transfer = self.transfer();
+        let write_to = match transfer.direction {
+            Some(Direction::Read) => bindings::FOLL_WRITE,
+            _ => 0,
+        };
+        // Mostly it is one piece, of a page or two, and was touched just now.
+        if transfer.done == 0 && transfer.len <= PAGE_SIZE {
+            // SAFETY: `prep_rw` prepared the iterator, which is over user memory; the call takes a
+            // reference to the page if it is there, which is given back.
+            let there = unsafe {
+                let address = bindings::raio_helper_iter_address(&raw const transfer.iter);
+                let len = bindings::raio_helper_iter_len(&raw const transfer.iter);
+                let mut page = core::ptr::null_mut();
+                let got = bindings::get_user_pages_fast_only(
+                    address & !(PAGE_SIZE - 1),
+                    1,
+                    write_to as c_uint,
+                    &raw mut page,
+                );
+                if got == 1 {
+                    bindings::raio_helper_put_page(page);
+                }
+                got == 1 && len >= transfer.len && address % PAGE_SIZE + len <= PAGE_SIZE
+            };
+            if there {
+                return true;
+            }
+        }
+        self.fault_in(all) != Memory::Later
+    }
+
+    /// Brings in the next of the program's memory for what is left of the transfer, without waiting
+    /// for anybody; `all` of it, or a part.
+    ///
+    /// Process context, in the address space that the buffers are in.
+    pub(crate) fn fault_in(&mut self, all: bool) -> Memory {
+        let transfer = self.transfer();
+        let write_to = match transfer.direction {
+            Some(Direction::Read) => bindings::FOLL_WRITE,
+            _ => 0,
+        };
+        // Plain data; the segments that it points at stay.
+        let iter = Opaque::<bindings::iov_iter>::uninit();
+        let mut left = if all {
+            transfer.left()
+        } else {
+            FAULT_IN.min(transfer.left())
+        };
+        // SAFETY: `prep_rw` prepared it. The iterator that is advanced is our own copy.
+        let iter = unsafe {
+            let copy = iter.get();
+            core::ptr::copy_nonoverlapping(&raw const transfer.iter, copy, 1);
+            bindings::iov_iter_advance(copy, transfer.done);
+            copy
+        };
+        while left > 0 {
+            // SAFETY: There is more in the iterator, which is over user memory. Without pages to
+            // return, the call only faults; it checks the addresses.
+            let (len, pages, got) = unsafe {
+                let address = bindings::raio_helper_iter_address(iter);
+                let len = bindings::raio_helper_iter_len(iter).min(left).min(FAULT_IN);
+                let first = address & !(PAGE_SIZE - 1);
+                let pages = (address % PAGE_SIZE + len).div_ceil(PAGE_SIZE);
+                let flags = write_to | bindings::FOLL_NOWAIT;
+                let got = bindings::get_user_pages_unlocked(
+                    first,
+                    pages,
+                    core::ptr::null_mut(),
+                    flags as c_uint,
+                );
+                (len, pages, got)
+            };
+            match usize::try_from(got) {
+                Ok(got) if got == pages => {}
+                // Some of it is enough to go on with.
+                Ok(got) if got > 0 && !all => return Memory::Present,
+                Ok(_) => return Memory::Later,
+                // Not mapped, or a device's.
+                Err(_) => return Memory::Unknown,
+            }
+            left -= len;
+            // SAFETY: `len` is within what is left in the iterator.
+            unsafe { bindings::iov_iter_advance(iter, len) };
+        }
+        Memory::Present
     }
 }
 

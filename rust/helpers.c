@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Inline functions and macros of the kernel, as functions.  Nothing else. */
+/* Inline functions and macros of the kernel, as functions; and what needs fields of its types. */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -14,6 +14,8 @@
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 #include <linux/task_work.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
 #include <net/sock.h>
 #include "helpers.h"
 
@@ -67,7 +69,8 @@ bool raio_helper_has_page_cache(const struct file *file)
 {
 	const struct address_space_operations *ops = file->f_mapping->a_ops;
 
-	return ops && (ops->read_folio || shmem_mapping(file->f_mapping));
+	/* overlayfs has no pages of its own, but direct_IO */
+	return ops && (ops->read_folio || ops->direct_IO || shmem_mapping(file->f_mapping));
 }
 
 const char *raio_helper_dentry_name(const struct file *file)
@@ -95,7 +98,8 @@ bool raio_helper_atime_needs_update(const struct file *file)
 	unsigned int flags = file->f_path.mnt->mnt_flags;
 	struct timespec64 now, atime, mtime, ctime;
 
-	if ((file->f_flags & O_NOATIME) || IS_NOATIME(inode) || (flags & MNT_NOATIME))
+	if ((file->f_flags & O_NOATIME) || IS_NOATIME(inode) ||
+	    (flags & (MNT_NOATIME | MNT_READONLY)))
 		return false;
 	if (inode_state_read_once((struct inode *)inode) & (I_DIRTY_INODE | I_DIRTY_TIME))
 		return false;
@@ -119,6 +123,26 @@ bool raio_helper_exceeds_fsize(s64 pos)
 		return false;
 	send_sig(SIGXFSZ, current, 0);
 	return true;
+}
+
+void raio_helper_pagefault_disable(void)
+{
+	pagefault_disable();
+}
+
+void raio_helper_pagefault_enable(void)
+{
+	pagefault_enable();
+}
+
+unsigned long raio_helper_iter_address(const struct iov_iter *iter)
+{
+	return (unsigned long)iter_iov_addr(iter);
+}
+
+size_t raio_helper_iter_len(const struct iov_iter *iter)
+{
+	return iter_iov_len(iter);
 }
 
 u32 raio_helper_demangle_poll(u16 mask)
@@ -200,6 +224,11 @@ void raio_helper_notice_memlock(void)
 {
 	pr_notice_ratelimited("%s[%d]: RLIMIT_MEMLOCK is reached\n",
 			      current->comm, task_tgid_nr(current));
+}
+
+void raio_helper_put_page(struct page *page)
+{
+	put_page(page);
 }
 
 u64 raio_helper_timer_slack(void)

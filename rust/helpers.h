@@ -68,6 +68,12 @@ s64 raio_helper_mapping_size(const struct file *file);
 bool raio_helper_atime_needs_update(const struct file *file);
 bool raio_helper_exceeds_fsize(s64 pos);
 
+/* linux/uaccess.h, linux/uio.h */
+void raio_helper_pagefault_disable(void);
+void raio_helper_pagefault_enable(void);
+unsigned long raio_helper_iter_address(const struct iov_iter *iter);
+size_t raio_helper_iter_len(const struct iov_iter *iter);
+
 /* linux/poll.h, linux/list.h, linux/pagemap.h */
 u32 raio_helper_demangle_poll(u16 mask);
 u16 raio_helper_mangle_poll(u32 mask);
@@ -84,6 +90,7 @@ bool raio_helper_charge_pinned(struct mm_struct *mm, unsigned long pages);
 void raio_helper_uncharge_pinned(struct mm_struct *mm, unsigned long pages);
 void *raio_helper_page_address(struct page *page);
 void raio_helper_get_page(struct page *page);
+void raio_helper_put_page(struct page *page);
 
 /* linux/printk.h */
 void raio_helper_notice_max_nr(unsigned long max);

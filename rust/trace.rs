@@ -76,7 +76,7 @@ tracepoints! {
     kick: __tracepoint_raio_kick, rust_do_trace_raio_kick;
     /// A request is tried once more.
     retry: __tracepoint_raio_retry, rust_do_trace_raio_retry;
-    /// A request was given to a thread of the process.
+    /// A request can't go on where it is, and was put on a list.
     punt: __tracepoint_raio_punt, rust_do_trace_raio_punt;
     /// The event of a request goes to the ring.
     complete: __tracepoint_raio_complete, rust_do_trace_raio_complete;

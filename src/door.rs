@@ -10,8 +10,8 @@
 //! Their mappings do so as well, but later if somebody holds the address space for a moment, as a
 //! reader of `/proc/PID/maps` does; and a parent may learn of the exit before that.
 //!
-//! Lock order: `Door::members` (mutex) is taken with no lock of a context held, and none of them
-//! is taken inside it.
+//! Lock order: `Door::members` (mutex) is taken with no lock of a context held; inside it, only
+//! `Context::queues`.
 
 use crate::{
     context::Context,

@@ -28,12 +28,14 @@ pub(crate) enum List {
     Page = 2,
     /// A thread of the process: it may block.
     Block = 3,
+    /// A task of the process; or anybody, in a moment.
+    Later = 4,
     /// Nobody yet: another request of the file is before it.
-    Waiting = 4,
+    Waiting = 5,
 }
 
 impl List {
-    const NUMBER: usize = 5;
+    const NUMBER: usize = 6;
 
     /// The list whose number this is.
     pub(crate) fn from_number(number: u32) -> Self {
@@ -41,7 +43,8 @@ impl List {
             0 => List::Ready,
             1 => List::Own,
             2 => List::Page,
-            4 => List::Waiting,
+            4 => List::Later,
+            5 => List::Waiting,
             _ => List::Block,
         }
     }

@@ -25,7 +25,8 @@ use crate::{
         },
         uapi::{
             io_event,
-            iocb, //
+            iocb,
+            RAIO_SETUP_CANCEL_EVENT, //
         }, //
     },
     way::Way, //
@@ -212,11 +213,11 @@ impl Request {
         // Before the event: who sees it may expect the file to be let go of. (A last reference
         // that is dropped in an interrupt goes a moment later.)
         let eventfd = self.end_private();
-        if ended {
-            return;
+        let in_ring = !ended || self.client().flags() & RAIO_SETUP_CANCEL_EVENT != 0;
+        if !ended {
+            self.client().publish(event);
         }
-        self.client().publish(event);
-        if let Some(eventfd) = eventfd {
+        if let Some(eventfd) = eventfd.filter(|_| in_ring) {
             eventfd.signal();
         }
     }

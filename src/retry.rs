@@ -108,7 +108,7 @@ impl Queues {
     ) {
         // Only the work queue comes for a dead context, to cancel what it finds.
         let list = match list {
-            List::Own | List::Page | List::Block if self.closing => List::Ready,
+            List::Own | List::Page | List::Block | List::Later if self.closing => List::Ready,
             list => list,
         };
         self.lists.push(context.pool(), index, list);
@@ -116,7 +116,12 @@ impl Queues {
             List::Waiting => {}
             List::Ready if self.waiters > 0 && !self.closing => context.wake_waiters(),
             List::Ready => queue_work(arc(), 0),
-            List::Own if self.waiters > 0 => context.wake_waiters(),
+            List::Own | List::Later if self.waiters > 0 => context.wake_waiters(),
+            List::Later => {
+                if !self.threads.wake() {
+                    queue_work(arc(), 1);
+                }
+            }
             List::Own | List::Page | List::Block => {
                 let woken = self.threads.wake();
                 // Somebody who can create another.
@@ -130,7 +135,7 @@ impl Queues {
 
     /// Requests that are on a list and may be run.
     pub(crate) fn queued(&self) -> u32 {
-        [List::Ready, List::Own, List::Page, List::Block]
+        [List::Ready, List::Own, List::Page, List::Block, List::Later]
             .iter()
             .fold(0, |sum, &list| sum.saturating_add(self.lists.len(list)))
     }
@@ -297,26 +302,15 @@ pub(crate) fn driver_done(mut request: Request, result: isize) {
 /// Puts a request that may block where a thread finds it; but if there is none, and nobody here
 /// who could create one, it is tried again in a moment. Any context.
 pub(crate) fn queue_for_thread(context: &Arc<Context>, request: Request) {
-    let index = request.index();
-    let mut queues = context.queues().lock();
-    if queues.closing {
-        drop(queues);
-        cancelled(request);
-        return;
-    }
-    match request.queue() {
-        Ok(()) if queues.threads.is_there() || queues.waiters > 0 => {
-            queues.push(context, || context.clone(), index, List::Block);
+    let list = {
+        let queues = context.queues().lock();
+        if queues.threads.is_there() || queues.waiters > 0 {
+            List::Block
+        } else {
+            List::Later
         }
-        Ok(()) => {
-            queues.lists.push(context.pool(), index, List::Ready);
-            queue_work(context.clone(), 1);
-        }
-        Err(request) => {
-            drop(queues);
-            cancelled(request);
-        }
-    }
+    };
+    queue_in_order(context, request, list);
 }
 
 /// Takes the first request off one of `lists`, and begins its run.
@@ -361,7 +355,7 @@ pub(crate) fn cancel_run(run: Running) {
 /// Runs what may be run by a task of the process, which is the current one, in an ioctl.
 pub(crate) fn run_own(context: &Arc<Context>) {
     for _ in 0..OWN_TRIES {
-        match take(context, &[List::Ready, List::Own]) {
+        match take(context, &[List::Ready, List::Own, List::Later]) {
             Some(run) => rerun(context, run, Whence::Own),
             None => break,
         }
@@ -378,7 +372,8 @@ pub(crate) fn begin_wait(context: &Context) {
 /// Whether a task that waits should look at the lists. Any context.
 pub(crate) fn has_work_for_waiter(context: &Context) -> bool {
     let queues = context.queues().lock();
-    queues.grow || queues.lists.len(List::Ready) > 0 || queues.lists.len(List::Own) > 0
+    let here = [List::Ready, List::Own, List::Later];
+    queues.grow || here.iter().any(|&list| queues.lists.len(list) > 0)
 }
 
 /// It does not sleep any more. It may have no time for what was left to it.
@@ -394,13 +389,24 @@ pub(crate) fn end_wait(context: &Arc<Context>) {
     if queues.lists.len(List::Own) > 0 {
         queues.threads.wake();
     }
+    if queues.lists.len(List::Later) > 0 && !queues.threads.wake() {
+        queue_work(context.clone(), 1);
+    }
 }
 
 impl WorkItem<0> for Context {
     type Pointer = Arc<Context>;
 
     fn run(context: Arc<Context>) {
+        let later = context.queues().lock().lists.len(List::Later);
         let alive = kthread::with_mm(context.mm(), |mm| {
+            for _ in 0..later {
+                match take(&context, &[List::Later]) {
+                    Some(run) if !mm.is_last() => rerun(&context, run, Whence::Worker),
+                    Some(run) => cancel_run(run),
+                    None => break,
+                }
+            }
             // A process that ends meanwhile is not kept longer than for one try.
             while !mm.is_last() {
                 match take(&context, &[List::Ready]) {

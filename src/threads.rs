@@ -174,9 +174,9 @@ impl vhost_task::Worker for Worker {
         let run = {
             let mut queues = context.queues().lock();
             let lists: &[List] = if queues.threads.pages_left() > 0 {
-                &[List::Own, List::Page, List::Block]
+                &[List::Own, List::Later, List::Page, List::Block]
             } else {
-                &[List::Own, List::Block]
+                &[List::Own, List::Later, List::Block]
             };
             let mut run = retry::take_from(&mut queues, context, lists);
             match &mut run {

@@ -67,6 +67,9 @@ pub(crate) struct Way {
     pub(crate) order: Order,
     /// It goes on until all is moved; else the first data ends it.
     pub(crate) whole: bool,
+    /// A try to read takes the data before it is where the program wants it: what can't be
+    /// written there is lost.
+    pub(crate) takes_first: bool,
     /// -EAGAIN is the program's business.
     pub(crate) again_is_final: bool,
 }
@@ -80,6 +83,7 @@ impl Default for Way {
             retry: List::Block,
             order: Order::Free,
             whole: false,
+            takes_first: false,
             again_is_final: false,
         }
     }
@@ -98,7 +102,7 @@ impl Way {
         let write = direction == Direction::Write;
         let first_of = |mode, honoured| match (nowait, honoured) {
             // One try, as it is.
-            (true, _) => First::Try(Mode::Block),
+            (true, _) => First::Try(Mode::Inline),
             (_, true) => First::Try(mode),
             _ => First::Punt,
         };
@@ -118,13 +122,18 @@ impl Way {
             },
             Class::Inet => Way {
                 whole: write,
+                // Datagrams.
+                takes_first: !write,
                 ..stream(first_of(Mode::Nowait, facts.nowait), List::Ready)
             },
             Class::Socket => Way {
                 whole: write,
                 ..stream(first_of(Mode::Nowait, facts.nowait), List::Own)
             },
-            Class::Counter if facts.nowait => stream(first_of(Mode::Nowait, true), List::Ready),
+            Class::Counter if facts.nowait => Way {
+                takes_first: !write,
+                ..stream(first_of(Mode::Nowait, true), List::Ready)
+            },
             Class::Memory => Way {
                 first: first_of(Mode::Inline, true),
                 order: if write { Order::Inode } else { Order::Free },
@@ -161,7 +170,7 @@ impl Way {
                 // It blocks as it likes once it is issued; O_NONBLOCK it may know.
                 stream(
                     if facts.nonblock || nowait {
-                        First::Try(Mode::Block)
+                        First::Try(Mode::Inline)
                     } else {
                         First::Poll
                     },
@@ -266,7 +275,7 @@ mod tests {
     fn who_says_nowait_gets_eagain() {
         for class in [Class::Pipe, Class::Regular, Class::Socket] {
             let way = Way::of_transfer(facts(class, true), true, Direction::Read, false, true);
-            assert_eq!(way.first, First::Try(Mode::Block));
+            assert_eq!(way.first, First::Try(Mode::Inline));
             assert!(way.again_is_final);
         }
     }

@@ -14,6 +14,7 @@ use crate::{
     context::Context,
     lists::List,
     request::{
+        is_restart,
         Private,
         Request,
         Running, //
@@ -24,7 +25,8 @@ use crate::{
             self,
             Direction, //
         },
-        uapi::iocb, //
+        uapi::iocb,
+        vhost_task, //
     },
     way::Way, //
 };
@@ -70,7 +72,15 @@ pub(super) fn go(context: &Arc<Context>, run: Running, datasync: bool, whence: W
         Some(file) => fs::fsync(file, datasync),
         None => Err(EBADF),
     };
-    run.finish()
-        .complete(result.map_or_else(|e| e.to_errno() as isize, |()| 0));
+    let result = result.map_or_else(|e| e.to_errno() as isize, |()| 0);
+    if whence == Whence::Thread && (is_restart(result) || result == EINTR.to_errno() as isize) {
+        if vhost_task::is_killed() || run.is_cancelled() || context.is_dead() {
+            run.finish().complete(ECANCELED.to_errno() as isize);
+            return Ok(());
+        }
+        // A stop, or the freezer: it is run again after that.
+        return super::punt(context, run, List::Block, whence).map(|_| ());
+    }
+    run.finish().complete(result);
     Ok(())
 }

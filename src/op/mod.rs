@@ -24,7 +24,10 @@ use crate::{
     },
     sys::{
         eventfd::EventFd,
-        fs::Direction,
+        fs::{
+            self,
+            Direction, //
+        },
         poll::{
             Mask,
             Polled, //
@@ -220,16 +223,23 @@ enum Waiting {
 fn arm(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -> Result<Waiting> {
     if whence == Whence::Submit {
         retry::hand_over(context, run.private());
+        let way = run.private().way;
+        let transfers = matches!(run.private().op, Op::Rw);
+        if way.retry == List::Ready && transfers && !run.has_memory(way.takes_first) {
+            // Somebody may have to serve it, while whoever touches it waits.
+            run.private().way.retry = List::Own;
+        }
         if run.private().way.retry != List::Ready {
             if let Err(e) = claim(context, run.private()) {
                 if let Some(e) = restart(e, run.transfer().done()) {
                     run.finish().without_event();
                     return Err(e);
                 }
-                if !matches!(run.private().op, Op::Poll { .. }) {
+                // As native aio, a kernel thread looks again; but not where that may hang.
+                let hangs = run.file().is_none_or(fs::is_fuse);
+                if !matches!(run.private().op, Op::Poll { .. }) || hangs {
                     return Ok(Waiting::Unable(run));
                 }
-                // As native aio: a kernel thread looks again.
                 run.private().way.retry = List::Ready;
             }
         }

@@ -16,13 +16,18 @@ use crate::{
         Request,
         Running, //
     },
-    retry::Whence,
+    retry::{
+        self,
+        Whence, //
+    },
     sys::{
         fs::{
             self,
             Buffers,
             Class,
             Direction,
+            Faults,
+            Memory,
             Mode,
             Tried, //
         },
@@ -185,17 +190,22 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
         (None, First::Punt) if way.page_wait => return punt(context, run, List::Page, whence),
         (None, First::Punt) => return punt(context, run, List::Block, whence),
         // A driver refused it, and here is who can create a thread.
-        (Some(List::Ready), _) if whence == Whence::Own && !way.arm && !way.page_wait => {
+        (Some(List::Later), _) if whence == Whence::Own && !way.arm && !way.page_wait => {
             return punt(context, run, List::Block, whence);
         }
         (Some(List::Page), _) => Mode::PageWait,
         (Some(List::Block), _) => Mode::Block,
+        (Some(List::Later), _) if whence == Whence::Thread && !way.arm && !way.page_wait => {
+            Mode::Block
+        }
         _ if way.page_wait => Mode::Cached,
         _ => Mode::Nowait,
     };
     // A file that does not know IOCB_NOWAIT is asked first.
     let mut ask = first == First::Poll;
     let mut alarms = 0;
+    // The program's memory is no memory, as far as can be told without a try.
+    let mut unknown = false;
     loop {
         if ask {
             ask = false;
@@ -209,8 +219,17 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
             }
             mode = Mode::Block;
         }
+        // The work queue does not wait for the program's memory, which somebody may have to serve.
+        let faults = if whence == Whence::Worker && !unknown {
+            if way.takes_first && run.fault_in(true) == Memory::Later {
+                return later(context, run);
+            }
+            Faults::Fail
+        } else {
+            Faults::Wait
+        };
         let result;
-        (run, result) = match run.call(mode) {
+        (run, result) = match run.call(mode, faults) {
             Tried::Returned(run, result) => (run, result),
             Tried::Completed(mut request, result) => {
                 if !is_refused(&mut request, result) {
@@ -220,6 +239,7 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
                 return punt(context, request.run(), List::Block, whence);
             }
             Tried::InFlight => return Ok(()),
+            Tried::Frozen(run) if way.again_is_final => return end_with(run, EAGAIN),
             Tried::Frozen(run) => return punt(context, run, List::Block, whence),
             Tried::Page(page) => {
                 page.shared()
@@ -236,6 +256,22 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
             }
         };
 
+        if faults == Faults::Fail && result == EFAULT.to_errno() as isize {
+            match run.fault_in(false) {
+                Memory::Present => {
+                    alarms += 1;
+                    if alarms <= FALSE_ALARMS {
+                        continue;
+                    }
+                }
+                Memory::Later => {}
+                Memory::Unknown => {
+                    unknown = true;
+                    continue;
+                }
+            }
+            return later(context, run);
+        }
         let again = result == EAGAIN.to_errno() as isize;
         let unsupported = result == EOPNOTSUPP.to_errno() as isize;
         if is_restart(result) || result == EINTR.to_errno() as isize {
@@ -322,10 +358,16 @@ fn punt(context: &Arc<Context>, run: Running, list: List, whence: Whence) -> Res
     }
 }
 
+/// Leaves the request to a task of the process, or to a later try: its memory is not there.
+fn later(context: &Arc<Context>, run: Running) -> Result {
+    retry::queue_in_order(context, run.finish(), List::Later);
+    Ok(())
+}
+
 /// Runs the transfer to its end, in the submitting task, as native aio does.
 fn block(mut run: Running) -> Result {
     loop {
-        let (next, result) = match run.call(Mode::Block) {
+        let (next, result) = match run.call(Mode::Block, Faults::Wait) {
             Tried::Returned(run, result) => (run, result),
             Tried::Completed(request, result) => {
                 finish_driver(request, result);
