@@ -67,7 +67,7 @@ RAIO_EVENT(raio_arm);
 RAIO_EVENT(raio_kick);
 /* It is tried once more. */
 RAIO_EVENT(raio_retry);
-/* It was given to a thread of the process. */
+/* It can not go on where it is, and was put on a list. */
 RAIO_EVENT(raio_punt);
 /* Its event goes to the ring; result is the event's. */
 RAIO_EVENT(raio_complete);

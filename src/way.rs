@@ -163,7 +163,7 @@ impl Way {
                     ..Way::default()
                 }
             }
-            Class::Other if facts.nowait && can_poll => {
+            Class::Char | Class::Other if facts.nowait && can_poll => {
                 stream(first_of(Mode::Nowait, true), List::Own)
             }
             Class::Counter | Class::Char | Class::Other if can_poll => {
