@@ -80,6 +80,8 @@ static void cancel_reads(int from, int to)
 		for (round = 0; round < 200; round++) {
 			prep_read(&iocb, opcodes[i], from);
 			submit_armed(&iocb);
+			/* a thread does it for a tty */
+			wait_armed(ctx);
 			cancel(&iocb);
 		}
 		ASSERT_EQ(8, write(to, "raio\0\0\0\n", 8));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +186,28 @@ int events_wait(aio_context_t ctx, struct io_event *events, long nr)
 		ret = be_getevents(ctx, nr, nr, events, NULL);
 	} while (ret == -EINTR);
 	return ret;
+}
+
+void wait_armed(aio_context_t ctx)
+{
+	unsigned int armed = 0;
+	char path[64], text[512];
+	unsigned long id;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", raio_fd());
+	while (armed == 0) {
+		file = fopen(path, "re");
+		ASSERT_TRUE(file);
+		while (fgets(text, sizeof(text), file))
+			if (sscanf(text, "context: id=%lx size=%*u inflight=%*u armed=%u", &id,
+				   &armed) == 2 && id == ctx && armed > 0)
+				break;
+			else
+				armed = 0;
+		fclose(file);
+		sched_yield();
+	}
 }
 
 struct raio_ring *ring_of(aio_context_t ctx)
