@@ -415,8 +415,13 @@ impl WorkItem<0> for Context {
                 }
             }
         });
-        // The process has gone, and nobody will run anything any more.
+        // The process has gone, and nobody will run anything any more. What is on a list may have
+        // had its event already, and only has to come home.
         if alive.is_none() {
+            let lists = [List::Ready, List::Later, List::Own, List::Page, List::Block];
+            while let Some(run) = take(&context, &lists) {
+                cancel_run(run);
+            }
             cancel_all(&context);
         }
     }
