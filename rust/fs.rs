@@ -286,7 +286,10 @@ pub(crate) fn facts(file: &File) -> Facts {
         // SAFETY: The file is valid.
         unsafe { what(file.as_ptr()) }
     };
+    let nowait = f_mode & bindings::FMODE_NOWAIT != 0;
     let class = match file_type(file) {
+        // A pipe whose pages splice(2) has put there may wait for them.
+        bindings::S_IFIFO if !nowait && is_pipefs(file) => Class::Other,
         bindings::S_IFIFO => Class::Pipe,
         bindings::S_IFSOCK if is(bindings::raio_helper_is_tcp_or_udp) => Class::Inet,
         bindings::S_IFSOCK => Class::Socket,
@@ -300,10 +303,16 @@ pub(crate) fn facts(file: &File) -> Facts {
     };
     Facts {
         class,
-        nowait: f_mode & bindings::FMODE_NOWAIT != 0,
+        nowait,
         nonblock: f_flags & bindings::O_NONBLOCK != 0,
         page_wait: operations(file).fop_flags & bindings::FOP_BUFFER_RASYNC != 0,
     }
+}
+
+/// Whether it is a pipe without a name.
+fn is_pipefs(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { bindings::raio_helper_super_magic(file.as_ptr()) == bindings::PIPEFS_MAGIC as c_ulong }
 }
 
 /// Whether it is an eventfd or timerfd, which have no type that a module could compare.

@@ -5,6 +5,7 @@
 
 #include <linux/cred.h>
 #include <linux/eventfd.h>
+#include <linux/freezer.h>
 #include <linux/memcontrol.h>
 #include <linux/mount.h>
 #include <linux/net.h>
@@ -258,6 +259,19 @@ bool raio_helper_is_mm_of_current_group(const struct mm_struct *mm)
 #else
 	return true;
 #endif
+}
+
+bool raio_helper_is_kthread(void)
+{
+	return current->flags & PF_KTHREAD;
+}
+
+/* It is stopped or frozen, or will be when it is next awake. */
+bool raio_helper_is_stopped(const struct task_struct *task)
+{
+	return (READ_ONCE(task->jobctl) &
+		(JOBCTL_STOP_PENDING | JOBCTL_STOPPED | JOBCTL_TRAP_FREEZE)) ||
+	       (READ_ONCE(task->__state) & TASK_FROZEN) || freezing((struct task_struct *)task);
 }
 
 /* A worker never returns to user space. */

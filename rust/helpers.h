@@ -104,6 +104,8 @@ u64 raio_helper_timer_slack(void);
 struct pid *raio_helper_get_current_tgid(void);
 bool raio_helper_is_current_tgid(const struct pid *tgid);
 bool raio_helper_is_mm_of_current_group(const struct mm_struct *mm);
+bool raio_helper_is_kthread(void);
+bool raio_helper_is_stopped(const struct task_struct *task);
 bool raio_helper_is_left_alone(const struct task_struct *worker);
 bool raio_helper_is_group_exiting(void);
 void raio_helper_current_identity(unsigned long *group, unsigned long *namespaces);

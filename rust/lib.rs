@@ -35,6 +35,7 @@ pub(crate) mod kthread;
 pub(crate) mod mapping;
 pub(crate) mod miscdevice;
 pub(crate) mod mm;
+pub(crate) mod module;
 pub(crate) mod pagemap;
 pub(crate) mod poll;
 pub(crate) mod poll_queue;

@@ -21,6 +21,7 @@ use super::{
 use crate::state::Step;
 use core::{
     marker::PhantomData,
+    mem::ManuallyDrop,
     ptr, //
 };
 use kernel::{
@@ -45,13 +46,14 @@ impl<C: Client> PageEntry<C> {
 }
 
 /// A request whose page entry was queued: its run may only [`PageRun::wait`].
+/// Dropped, the entry keeps it for ever, which is a leak and no more.
 #[must_use]
-pub(crate) struct PageRun<C: Client>(Run<C>);
+pub(crate) struct PageRun<C: Client>(ManuallyDrop<Run<C>>);
 
 impl<C: Client> PageRun<C> {
     /// Leaves the request to the page's waker. Any context.
     pub(crate) fn wait(self) -> Armed<C> {
-        self.0.leave_to_entries(Step::Wait)
+        ManuallyDrop::into_inner(self.0).leave_to_entries(Step::Wait)
     }
 
     /// What everybody may see.
@@ -68,7 +70,7 @@ impl<C: Client> PageRun<C> {
     ///
     /// A read with the entry that [`prepare`] prepared returned -EIOCBQUEUED.
     pub(super) unsafe fn new(run: Run<C>) -> Self {
-        PageRun(run)
+        PageRun(ManuallyDrop::new(run))
     }
 }
 

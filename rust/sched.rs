@@ -63,6 +63,12 @@ impl Drop for Process {
     }
 }
 
+/// Whether the current task is a kernel thread.
+pub(crate) fn is_kthread() -> bool {
+    // SAFETY: Reads the current task.
+    unsafe { bindings::raio_helper_is_kthread() }
+}
+
 /// Whether the current task exits, and with it all that its thread group has of user space.
 pub(crate) fn is_group_exiting() -> bool {
     // SAFETY: May be called in any task.

@@ -6,9 +6,12 @@
 //! C header: [`include/linux/sched/vhost_task.h`](srctree/include/linux/sched/vhost_task.h)
 
 use super::bindings;
-use core::ptr::{
-    self,
-    NonNull, //
+use core::{
+    mem::ManuallyDrop,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
     error::from_err_ptr,
@@ -17,9 +20,11 @@ use kernel::{
         atomic::{
             ordering::{
                 Acquire,
+                Relaxed,
                 Release, //
             },
-            Atomic, //
+            Atomic,
+            AtomicFlag, //
         },
         Arc, //
     },
@@ -52,7 +57,9 @@ struct Shell<W> {
 /// `task` was made by `vhost_task_create()` for `shell`, and not stopped.
 pub(crate) struct Thread<W: Worker> {
     task: NonNull<bindings::vhost_task>,
-    shell: Pin<KBox<Shell<W>>>,
+    // Not freed under the thread, should nobody stop it.
+    shell: ManuallyDrop<Pin<KBox<Shell<W>>>>,
+    started: AtomicFlag,
 }
 
 // SAFETY: A thread may be woken and stopped by any task.
@@ -92,7 +99,8 @@ impl<W: Worker> Thread<W> {
         // INVARIANT: It was just created.
         Ok(Thread {
             task: NonNull::new(task).ok_or(ENOMEM)?,
-            shell,
+            shell: ManuallyDrop::new(shell),
+            started: AtomicFlag::new(false),
         })
     }
 
@@ -104,6 +112,9 @@ impl<W: Worker> Thread<W> {
 
     /// Starts it, once. Any context.
     pub(crate) fn start(&self) {
+        if self.started.xchg(true, Relaxed) {
+            return;
+        }
         #[cfg(CONFIG_VHOST_TASK)]
         // SAFETY: By the invariants.
         unsafe {
@@ -118,6 +129,14 @@ impl<W: Worker> Thread<W> {
         unsafe {
             bindings::vhost_task_wake(self.task.as_ptr())
         };
+    }
+
+    /// Whether it is stopped or frozen, as its process may be: then it ends only after that. Any
+    /// context.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let task = self.shell.task.load(Acquire);
+        // SAFETY: The task is kept until it is stopped.
+        !task.is_null() && unsafe { bindings::raio_helper_is_stopped(task) }
     }
 
     /// Whether all others of its process have gone, so that it keeps alive what has no use. Any
@@ -145,7 +164,7 @@ impl<W: Worker> Thread<W> {
             bindings::vhost_task_stop(self.task.as_ptr())
         };
         // The shell goes after it.
-        drop(self.shell);
+        drop(ManuallyDrop::into_inner(self.shell));
     }
 }
 

@@ -55,7 +55,7 @@ impl Drop for WorkQueue {
     }
 }
 
-/// Takes delayed work off its timer; true if it was on one, and will not run.
+/// Takes delayed work off its timer, or off the queue; true if it was there, and will not run.
 pub(crate) fn cancel_delayed<T, const ID: u64>(of: &Arc<T>) -> bool
 where
     T: HasDelayedWork<T, ID> + WorkItem<ID, Pointer = Arc<T>>,

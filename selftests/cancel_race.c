@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -16,7 +17,7 @@
 
 /* One handshake of the threads is for so many rounds. */
 #define BATCH	64
-#define ROUNDS	20032
+#define ROUNDS	20000	/* or RAIO_CANCEL_ROUNDS */
 
 static int fds[BATCH][2];
 static struct iocb iocbs[BATCH], *list[BATCH];
@@ -130,12 +131,13 @@ static void run_batch(aio_context_t ctx, unsigned int batch, bool poll, struct t
 
 static void run(bool poll)
 {
+	const char *rounds = getenv("RAIO_CANCEL_ROUNDS");
 	aio_context_t ctx = new_context(BATCH);
 	struct tally tally = { 0 };
 	pthread_t writer;
 	unsigned int batch;
 
-	batches = stress_count(ROUNDS) / BATCH;
+	batches = (rounds ? strtoul(rounds, NULL, 0) : stress_count(ROUNDS)) / BATCH;
 	ASSERT_EQ(0, pthread_create(&writer, NULL, write_bytes, NULL));
 	for (batch = 1; batch <= batches; batch++)
 		run_batch(ctx, batch, poll, &tally);

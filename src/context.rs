@@ -55,10 +55,12 @@ use crate::{
             PinnedCharge,
             SharedPages, //
         },
+        module::ModuleRef,
         request::{
             FreeList,
             Pool, //
         },
+        sched,
         uapi::{
             io_event,
             raio_ring,
@@ -107,7 +109,8 @@ use kernel::{
     },
     workqueue::{
         DelayedWork,
-        Work, //
+        Work,
+        WorkItem, //
     }, //
 };
 
@@ -121,6 +124,8 @@ struct Submit {
     dead: bool,
     /// Given back when a dead context has nothing in flight.
     share: Option<Share>,
+    /// While its end is the work queue's.
+    module: Option<ModuleRef>,
 }
 
 /// The producer's side of the ring.
@@ -176,6 +181,9 @@ pub(crate) struct Context {
     idle: DelayedWork<Context, 1>,
     #[pin]
     stop: Work<Context, 2>,
+    /// Its own end, for who must not wait for that.
+    #[pin]
+    last: Work<Context, 3>,
     // After the pages that are charged.
     pinned: PinnedCharge,
 }
@@ -188,6 +196,19 @@ impl_has_delayed_work! {
 }
 impl_has_work! {
     impl HasWork<Context, 2> for Context { self.stop }
+    impl HasWork<Context, 3> for Context { self.last }
+}
+
+impl WorkItem<3> for Context {
+    type Pointer = Arc<Context>;
+
+    fn run(context: Arc<Context>) {
+        context.end();
+        context.door.leave();
+        let module = context.submit.lock().module.take();
+        drop(context);
+        drop(module);
+    }
 }
 
 impl Context {
@@ -222,7 +243,7 @@ impl Context {
                 address: Atomic::new(0),
                 dead: Atomic::new(false),
                 submit <- new_mutex!(
-                    Submit { credits, free: FreeList::new(), dead: false, share },
+                    Submit { credits, free: FreeList::new(), dead: false, share, module: None },
                     "Context::submit"
                 ),
                 taken: Atomic::new(0),
@@ -237,6 +258,7 @@ impl Context {
                 retries <- new_delayed_work!("Context::retries"),
                 idle <- new_delayed_work!("Context::idle"),
                 stop <- new_work!("Context::stop"),
+                last <- new_work!("Context::last"),
                 pinned,
             }),
             GFP_KERNEL_ACCOUNT,
@@ -312,14 +334,14 @@ impl Context {
         self.events.wait_uninterruptible(|| self.outstanding() == 0);
         self.stop_threads();
         self.events.wait_uninterruptible(|| self.has_no_threads());
-        // There is nothing that they could come for.
-        workqueue::cancel_delayed::<_, 0>(self);
-        workqueue::cancel_delayed::<_, 1>(self);
         // The events are there; the last requests come home in a moment. They can't tell: with
         // the last one home the context may be gone.
         while !self.pool.close(&mut self.submit.lock().free) {
             wait::pause();
         }
+        // Only now: a request whose event was there early may have come home by one of them.
+        workqueue::cancel_delayed::<_, 0>(self);
+        workqueue::cancel_delayed::<_, 1>(self);
         let share = self.submit.lock().share.take();
         drop(share);
     }
@@ -566,6 +588,13 @@ impl Context {
 
     /// The mapping is gone: so is the context. Process context, sleeps.
     pub(crate) fn unmapped(this: Arc<Self>) {
+        // A kernel thread was the address space's last user. What it releases for others must not
+        // wait for the requests.
+        if sched::is_kthread() && this.kill().is_ok() {
+            this.submit.lock().module = Some(ModuleRef::new());
+            let _ = workqueue::queue().enqueue::<_, 3>(this);
+            return;
+        }
         this.end();
         this.door.leave();
     }

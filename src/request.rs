@@ -29,6 +29,7 @@ use crate::{
             RAIO_SETUP_CANCEL_EVENT, //
         }, //
     },
+    threads::Claim,
     way::Way, //
 };
 use kernel::{
@@ -140,7 +141,9 @@ pub(crate) struct Private {
     /// Whether it has joined its group.
     pub(crate) joined: bool,
     /// Whether it has a claim to a thread of the process.
-    pub(crate) claim: bool,
+    pub(crate) claim: Option<Claim>,
+    /// How often a driver refused it.
+    pub(crate) refused: u32,
     /// The credentials at submission, if it is run by others.
     pub(crate) cred: Option<ARef<Credential>>,
     /// The eventfd that counts its event.
@@ -195,7 +198,7 @@ impl Request {
 
     /// Gives back what the request holds for its operation, but its eventfd.
     fn end_private(&mut self) -> Option<EventFd> {
-        if self.private().joined || self.private().claim {
+        if self.private().joined || self.private().claim.is_some() {
             retry::leave(self);
         }
         let eventfd = self.private().eventfd.take();

@@ -42,6 +42,7 @@ use crate::{
     },
     threads::{
         self,
+        Claims,
         Threads, //
     }, //
 };
@@ -55,6 +56,8 @@ use kernel::{
 
 /// Most retries that a task runs before it does its own work.
 const OWN_TRIES: usize = 64;
+/// Most retries that the work queue runs for a context before it does others.
+const WORKER_TRIES: usize = 256;
 
 /// Who runs a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +80,7 @@ pub(crate) struct Queues {
     /// Tasks that sleep in getevents.
     pub(crate) waiters: u32,
     /// Requests that may need a thread of the process.
-    pub(crate) claims: u32,
+    pub(crate) claims: Claims,
     /// A waiter is to see whether more threads are needed.
     pub(crate) grow: bool,
     /// The context is dead, and what is on the lists was cancelled.
@@ -92,7 +95,7 @@ impl Queues {
             groups: Groups::new(requests)?,
             threads: Threads::new(),
             waiters: 0,
-            claims: 0,
+            claims: Claims::default(),
             grow: false,
             closing: false,
         })
@@ -244,12 +247,13 @@ fn cancelled(request: Request) {
 pub(crate) fn leave(request: &mut Request) {
     let (joined, claim) = (request.private().joined, request.private().claim);
     request.private().joined = false;
-    request.private().claim = false;
+    request.private().claim = None;
     let (context, index) = (request.client(), request.index());
     let mut queues = context.queues().lock();
-    if claim {
-        queues.claims = queues.claims.saturating_sub(1);
-        if queues.claims == 0 && queues.threads.is_there() {
+    if let Some(claim) = claim {
+        let before = queues.claims.threads();
+        queues.claims.remove(claim);
+        if queues.claims.threads() < before && queues.threads.is_there() {
             threads::reap_later(request.client_arc());
         }
     }
@@ -291,6 +295,7 @@ pub(crate) fn kick(kick: Kick<'_, Context>) {
 /// A driver is done with a request that was in flight. Any context.
 pub(crate) fn driver_done(mut request: Request, result: isize) {
     if op::is_refused(&mut request, result) {
+        request.private().refused = request.private().refused.saturating_add(1);
         // Not the last reference: the pool of the request has one.
         let context = request.client_arc();
         queue_for_thread(&context, request);
@@ -304,7 +309,7 @@ pub(crate) fn driver_done(mut request: Request, result: isize) {
 pub(crate) fn queue_for_thread(context: &Arc<Context>, request: Request) {
     let list = {
         let queues = context.queues().lock();
-        if queues.threads.is_there() || queues.waiters > 0 {
+        if queues.threads.is_there() || queues.waiters > 0 && context.may_have_threads() {
             List::Block
         } else {
             List::Later
@@ -408,12 +413,17 @@ impl WorkItem<0> for Context {
                 }
             }
             // A process that ends meanwhile is not kept longer than for one try.
-            while !mm.is_last() {
+            for _ in 0..WORKER_TRIES {
+                if mm.is_last() {
+                    return;
+                }
                 match take(&context, &[List::Ready]) {
                     Some(run) => rerun(&context, run, Whence::Worker),
-                    None => break,
+                    None => return,
                 }
             }
+            // Others want to be served as well.
+            queue_work(context.clone(), 0);
         });
         // The process has gone, and nobody will run anything any more. What is on a list may have
         // had its event already, and only has to come home.

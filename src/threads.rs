@@ -81,6 +81,57 @@ enum Place {
     Used(Thread<Worker>, State),
 }
 
+/// What a request wants of a thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Claim {
+    /// Tries that don't block.
+    Own,
+    /// To block, perhaps for ever.
+    Block,
+}
+
+impl Claim {
+    /// What a request that goes to `list` wants.
+    pub(crate) fn of(list: List) -> Self {
+        match list {
+            List::Page | List::Block => Claim::Block,
+            _ => Claim::Own,
+        }
+    }
+}
+
+/// Requests with claims, of each kind.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Claims {
+    own: u32,
+    block: u32,
+}
+
+impl Claims {
+    fn of(&mut self, claim: Claim) -> &mut u32 {
+        match claim {
+            Claim::Own => &mut self.own,
+            Claim::Block => &mut self.block,
+        }
+    }
+
+    fn add(&mut self, claim: Claim) {
+        let count = self.of(claim);
+        *count = count.saturating_add(1);
+    }
+
+    /// Gives one back.
+    pub(crate) fn remove(&mut self, claim: Claim) {
+        let count = self.of(claim);
+        *count = count.saturating_sub(1);
+    }
+
+    /// The threads that they need: what blocks must not keep what does not from being run.
+    pub(crate) fn threads(self) -> u32 {
+        u32::from(self.own > 0) + u32::from(self.block > 0)
+    }
+}
+
 /// The threads of a context.
 pub(crate) struct Threads {
     /// Whose they are. A task in other namespaces, or of another process in the same address
@@ -150,6 +201,11 @@ impl Threads {
         false
     }
 
+    /// Whether the thread of that place is to work.
+    fn is_alive(&self, place: usize) -> bool {
+        matches!(self.places.get(place), Some(Place::Used(_, state)) if state.is_alive())
+    }
+
     fn set(&mut self, place: usize, to: State) {
         if let Some(Place::Used(_, state)) = self.places.get_mut(place) {
             if state.is_alive() {
@@ -168,12 +224,28 @@ impl Threads {
     }
 }
 
+impl Queues {
+    /// Whether a thread that has no work may take what blocks: one that does not is left for what
+    /// does not block.
+    fn may_block(&self) -> bool {
+        let free = self
+            .threads
+            .count(|state| state.is_alive() && *state != State::Busy);
+        self.claims.threads() < 2 || free >= 2
+    }
+}
+
 impl vhost_task::Worker for Worker {
     fn run(&self) -> bool {
         let context = &self.context;
         let run = {
             let mut queues = context.queues().lock();
-            let lists: &[List] = if queues.threads.pages_left() > 0 {
+            if !queues.threads.is_alive(self.place) {
+                return false;
+            }
+            let lists: &[List] = if !queues.may_block() {
+                &[List::Own, List::Later]
+            } else if queues.threads.pages_left() > 0 {
                 &[List::Own, List::Later, List::Page, List::Block]
             } else {
                 &[List::Own, List::Later, List::Block]
@@ -186,12 +258,14 @@ impl vhost_task::Worker for Worker {
                     }
                     queues.threads.set(self.place, State::Busy);
                 }
-                None => queues.threads.set(self.place, State::Idle(wait::now())),
+                None => {
+                    queues.threads.set(self.place, State::Idle(wait::now()));
+                    reap_later(context.clone());
+                }
             }
             run
         };
         let Some(mut run) = run else {
-            reap_later(context.clone());
             return false;
         };
         vhost_task::set_running();
@@ -223,11 +297,11 @@ fn queue_reap(context: Arc<Context>, delay: Jiffies) {
 }
 
 impl Context {
-    /// Makes sure that a thread will be there for a request that claims one.
+    /// Makes sure that a thread will be there for a request that claims one so.
     ///
     /// ERESTARTNOINTR if a signal is pending and must be handled first, another error if there
     /// can be none. Process context, an ioctl of the process.
-    pub(crate) fn claim_thread(self: &Arc<Self>) -> Result {
+    pub(crate) fn claim_thread(self: &Arc<Self>, claim: Claim) -> Result {
         if !self.may_have_threads() {
             return Err(EPERM);
         }
@@ -235,7 +309,7 @@ impl Context {
         {
             let mut queues = self.queues().lock();
             if queues.threads.of != who && queues.threads.is_there() {
-                if queues.claims > 0 || !queues.threads.are_idle() {
+                if queues.claims.threads() > 0 || !queues.threads.are_idle() {
                     return Err(EBUSY);
                 }
                 // They have nothing to do, and make room.
@@ -243,20 +317,20 @@ impl Context {
                 queue_reap(self.clone(), 0);
             }
             queues.threads.of = who;
-            queues.claims = queues.claims.saturating_add(1);
-            if queues.threads.is_there() {
-                return Ok(());
+            queues.claims.add(claim);
+        }
+        loop {
+            {
+                let queues = self.queues().lock();
+                if queues.threads.count(State::is_alive) >= queues.claims.threads() {
+                    return Ok(());
+                }
+            }
+            if let Err(e) = self.create_thread() {
+                self.queues().lock().claims.remove(claim);
+                return Err(e);
             }
         }
-        let result = self.create_thread();
-        if result.is_err() {
-            let mut queues = self.queues().lock();
-            if queues.threads.is_there() {
-                return Ok(());
-            }
-            queues.claims = queues.claims.saturating_sub(1);
-        }
-        result
     }
 
     /// Creates another thread if more is queued than there are threads for. Process context, an
@@ -290,6 +364,9 @@ impl Context {
         }
         let place = {
             let mut queues = self.queues().lock();
+            if queues.closing {
+                return Err(EINVAL);
+            }
             let mut places = queues.threads.places.iter_mut().enumerate();
             let free = places.find(|(_, place)| matches!(place, Place::Free));
             let Some((place, free)) = free else {
@@ -369,9 +446,13 @@ impl Context {
     /// Stops threads that were killed, that were idle for long, and all of a dead context.
     fn reap_threads(self: &Arc<Self>) {
         loop {
-            let (found, later) = {
+            let found = {
                 let mut queues = self.queues().lock();
-                find_reapable(&mut queues, wait::now())
+                let (found, later) = find_reapable(&mut queues, wait::now());
+                if let Some(ms) = later {
+                    queue_reap(self.clone(), msecs_to_jiffies(ms));
+                }
+                found
             };
             match found {
                 Some((place, thread, killed)) => {
@@ -384,12 +465,7 @@ impl Context {
                         *place = Place::Free;
                     }
                 }
-                None => {
-                    if let Some(ms) = later {
-                        queue_reap(self.clone(), msecs_to_jiffies(ms));
-                    }
-                    break;
-                }
+                None => break,
             }
         }
         self.wake_drain();
@@ -403,15 +479,24 @@ fn find_reapable(
 ) -> (Option<(usize, Thread<Worker>, bool)>, Option<u32>) {
     let closing = queues.closing;
     let alive = queues.threads.count(State::is_alive);
-    let keep = queues.claims > 0 && alive <= 1;
+    let keep = alive <= queues.claims.threads();
     let (mut later, mut alone_later) = (false, false);
     for (i, place) in queues.threads.places.iter_mut().enumerate() {
         let Place::Used(thread, state) = place else {
             continue;
         };
         let due = match *state {
+            State::Retired if !closing && thread.is_stopped() => {
+                alone_later = true;
+                false
+            }
             State::Retired | State::Killed => true,
             _ if closing => true,
+            // It would end only when it goes on.
+            State::Idle(_) if thread.is_stopped() => {
+                alone_later = true;
+                false
+            }
             // `leave` comes back when it gives back the last claim. But nobody tells when the
             // last other thread of the process leaves without the process's end.
             State::Idle(_) if keep => {

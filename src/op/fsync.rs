@@ -31,6 +31,7 @@ use crate::{
     way::Way, //
 };
 use kernel::{
+    current,
     prelude::*,
     sync::Arc, //
 };
@@ -76,6 +77,10 @@ pub(super) fn go(context: &Arc<Context>, run: Running, datasync: bool, whence: W
     if whence == Whence::Thread && (is_restart(result) || result == EINTR.to_errno() as isize) {
         if vhost_task::is_killed() || run.is_cancelled() || context.is_dead() {
             run.finish().complete(ECANCELED.to_errno() as isize);
+            return Ok(());
+        }
+        if !current!().signal_pending() {
+            run.finish().complete(EINTR.to_errno() as isize);
             return Ok(());
         }
         // A stop, or the freezer: it is run again after that.

@@ -46,7 +46,8 @@ use crate::{
             IOCB_CMD_PWRITEV,
             IOCB_FLAG_RESFD, //
         }, //
-    }, //
+    },
+    threads::Claim, //
 };
 use kernel::{
     prelude::*,
@@ -150,10 +151,11 @@ enum Punted {
 /// Claims a thread for a request that is being submitted, if it does not have that.
 ///
 /// ERESTARTNOINTR, or another error if there can be none.
-fn claim(context: &Arc<Context>, private: &mut Private) -> Result {
-    if !private.claim {
-        context.claim_thread()?;
-        private.claim = true;
+fn claim(context: &Arc<Context>, private: &mut Private, list: List) -> Result {
+    if private.claim.is_none() {
+        let claim = Claim::of(list);
+        context.claim_thread(claim)?;
+        private.claim = Some(claim);
     }
     Ok(())
 }
@@ -167,13 +169,21 @@ fn restart(error: Error, done: usize) -> Option<Error> {
 fn punt(context: &Arc<Context>, mut run: Running, list: List, whence: Whence) -> Result<Punted> {
     if whence == Whence::Submit {
         retry::hand_over(context, run.private());
-        if list != List::Ready {
-            if let Err(e) = claim(context, run.private()) {
-                if let Some(e) = restart(e, run.transfer().done()) {
+    }
+    let here = matches!(whence, Whence::Submit | Whence::Own);
+    if here && matches!(list, List::Own | List::Page | List::Block) {
+        if let Err(e) = claim(context, run.private(), list) {
+            match restart(e, run.transfer().done()) {
+                Some(e) if whence == Whence::Submit => {
                     run.finish().without_event();
                     return Err(e);
                 }
-                return Ok(Punted::Unable(run));
+                // The signal first.
+                Some(_) => {
+                    retry::queue_in_order(context, run.finish(), List::Later);
+                    return Ok(Punted::Queued);
+                }
+                None => return Ok(Punted::Unable(run)),
             }
         }
     }
@@ -194,7 +204,7 @@ pub(crate) fn punt_behind(context: &Arc<Context>, mut request: Request) -> Resul
     let list = if way.arm { way.retry } else { List::Block };
     retry::hand_over(context, request.private());
     if list != List::Ready {
-        if let Err(e) = claim(context, request.private()) {
+        if let Err(e) = claim(context, request.private(), list) {
             if let Some(e) = restart(e, 0) {
                 request.without_event();
                 return Err(e);
@@ -230,7 +240,8 @@ fn arm(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -
             run.private().way.retry = List::Own;
         }
         if run.private().way.retry != List::Ready {
-            if let Err(e) = claim(context, run.private()) {
+            let list = run.private().way.retry;
+            if let Err(e) = claim(context, run.private(), list) {
                 if let Some(e) = restart(e, run.transfer().done()) {
                     run.finish().without_event();
                     return Err(e);

@@ -50,12 +50,15 @@ use crate::{
     }, //
 };
 use kernel::{
+    current,
     prelude::*,
     sync::Arc, //
 };
 
 /// How often a file may say that it is ready when it is not, before a thread has to see.
 const FALSE_ALARMS: u32 = 4;
+/// How often a driver may refuse a try before one waits for it.
+const REFUSALS: u32 = 8;
 
 /// Checks a transfer, with native aio's errors in its order.
 pub(super) fn prep(
@@ -125,6 +128,7 @@ pub(super) fn is_refused(request: &mut Request, result: isize) -> bool {
     (result == again || result == unsupported)
         && !request.private().way.again_is_final
         && request.private().from != Some(List::Block)
+        && request.private().refused <= REFUSALS
 }
 
 /// A driver that had the request is done with it.
@@ -195,12 +199,18 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
         }
         (Some(List::Page), _) => Mode::PageWait,
         (Some(List::Block), _) => Mode::Block,
+        // There is no thread, and nobody comes: the wait for a device ends by itself.
+        (Some(List::Later), _) if run.private().refused > REFUSALS => Mode::Block,
         (Some(List::Later), _) if whence == Whence::Thread && !way.arm && !way.page_wait => {
             Mode::Block
         }
         _ if way.page_wait => Mode::Cached,
         _ => Mode::Nowait,
     };
+    if whence == Whence::Submit {
+        // A driver may have it afterwards, and refuse it.
+        retry::hand_over(context, run.private());
+    }
     // A file that does not know IOCB_NOWAIT is asked first.
     let mut ask = first == First::Poll;
     let mut alarms = 0;
@@ -221,10 +231,14 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
         }
         // The work queue does not wait for the program's memory, which somebody may have to serve.
         let faults = if whence == Whence::Worker && !unknown {
-            if way.takes_first && run.fault_in(true) == Memory::Later {
+            if !way.takes_first {
+                Faults::Fail
+            } else if run.fault_in(true) == Memory::Later {
                 return later(context, run);
+            } else {
+                // It is there. Better a wait, should it go just now, than what was taken lost.
+                Faults::Wait
             }
-            Faults::Fail
         } else {
             Faults::Wait
         };
@@ -236,6 +250,7 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
                     finish_driver(request, result);
                     return Ok(());
                 }
+                request.private().refused = request.private().refused.saturating_add(1);
                 return punt(context, request.run(), List::Block, whence);
             }
             Tried::InFlight => return Ok(()),
@@ -276,12 +291,13 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
         let unsupported = result == EOPNOTSUPP.to_errno() as isize;
         if is_restart(result) || result == EINTR.to_errno() as isize {
             if whence == Whence::Thread && !vhost_task::is_killed() && !run.is_cancelled() {
-                if !context.is_dead() {
+                if !context.is_dead() && current!().signal_pending() {
                     // A stop, or the freezer: it is run again after that.
                     return punt(context, run, List::Block, whence);
                 }
             }
-            let error = if whence == Whence::Thread {
+            let ended = vhost_task::is_killed() || run.is_cancelled() || context.is_dead();
+            let error = if whence == Whence::Thread && ended {
                 ECANCELED
             } else {
                 EINTR
@@ -300,6 +316,7 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
             if mode == Mode::Block || mode == Mode::PageWait {
                 continue;
             }
+            alarms = 0;
         } else if way.again_is_final || matches!(mode, Mode::Block | Mode::Inline) {
             return end_with(run, if again { EAGAIN } else { EOPNOTSUPP });
         }
@@ -345,6 +362,8 @@ fn punt(context: &Arc<Context>, run: Running, list: List, whence: Whence) -> Res
     if whence == Whence::Submit
         && transfer.direction() == Some(Direction::Write)
         && !transfer.is_indivisible()
+        // Else what was written is the result.
+        && transfer.done() == 0
         && run
             .file()
             .is_some_and(|file| fs::is_beyond_limit(file, transfer.pos()))
