@@ -31,6 +31,7 @@ use crate::{
             Mode,
             Tried, //
         },
+        pagemap::PageRun,
         poll::{
             self,
             Mask, //
@@ -184,147 +185,159 @@ fn end_with(run: Running, error: Error) -> Result {
     end(run, result_of(done, error))
 }
 
+/// What a run begins with.
+enum Begin {
+    /// A try.
+    Try(Mode),
+    /// Waiting for the file, which may block once it is called.
+    Ask,
+    /// Nothing that can be done here.
+    Punt(List),
+}
+
+fn begin(run: &mut Running, whence: Whence) -> Begin {
+    let way = run.private().way;
+    let waits = way.arm || way.page_wait;
+    let Some(from) = run.private().from else {
+        return match way.first {
+            First::Try(mode) => Begin::Try(mode),
+            First::Punt if way.page_wait => Begin::Punt(List::Page),
+            // Even to ask may wait, as it does for a tty's buffers.
+            First::Punt | First::Poll => Begin::Punt(List::Block),
+        };
+    };
+    match from {
+        List::Block if way.first == First::Poll => Begin::Ask,
+        List::Block => Begin::Try(Mode::Block),
+        List::Page => Begin::Try(Mode::PageWait),
+        // A driver refused it, or its memory was not there; and here is who can wait for that.
+        List::Later if !waits && whence == Whence::Own => Begin::Punt(List::Block),
+        List::Later if !waits && whence == Whence::Thread => Begin::Try(Mode::Block),
+        // Nobody is there. The wait for a device ends by itself.
+        List::Later if run.private().refused > REFUSALS => Begin::Try(Mode::Block),
+        _ if way.page_wait => Begin::Try(Mode::Cached),
+        _ if matches!(way.first, First::Try(_)) => Begin::Try(Mode::Nowait),
+        // It knows no try that does not wait.
+        _ => Begin::Punt(List::Block),
+    }
+}
+
+/// What a try's result means.
+enum Verdict {
+    /// It is over, with this result.
+    Over(isize),
+    /// It goes on as it did.
+    More,
+    /// It can't go on without a wait.
+    Wait,
+    /// The file does not know how not to wait.
+    Unsupported,
+    /// A signal ended it.
+    Interrupted,
+    /// The program's memory was not there.
+    Memory,
+}
+
+fn judge(run: &mut Running, mode: Mode, faults: Faults, result: isize) -> Verdict {
+    let is = |error: Error| result == error.to_errno() as isize;
+    let way = run.private().way;
+    let blocks = matches!(mode, Mode::Block | Mode::Inline);
+    if faults == Faults::Fail && is(EFAULT) {
+        return Verdict::Memory;
+    }
+    if is_restart(result) || is(EINTR) {
+        return Verdict::Interrupted;
+    }
+    if is(EAGAIN) && !blocks && !way.again_is_final {
+        return Verdict::Wait;
+    }
+    if is(EOPNOTSUPP) && matches!(mode, Mode::Nowait | Mode::Cached) && !way.again_is_final {
+        return Verdict::Unsupported;
+    }
+    if let Err(result) = advance(run.transfer_mut(), result) {
+        return Verdict::Over(result);
+    }
+    if is_over(run, usize::try_from(result).unwrap_or(0)) {
+        Verdict::Over(run.transfer().done() as isize)
+    } else if matches!(mode, Mode::Block | Mode::PageWait) {
+        Verdict::More
+    } else {
+        Verdict::Wait
+    }
+}
+
 /// Runs a transfer as far as it goes. See [`super::go`].
 pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Result {
     let way = run.private().way;
-    let (first, from) = (way.first, run.private().from);
-    let mut mode = match (from, first) {
-        (None, First::Try(mode)) => mode,
-        (None, First::Poll) => Mode::Nowait,
-        (None, First::Punt) if way.page_wait => return punt(context, run, List::Page, whence),
-        (None, First::Punt) => return punt(context, run, List::Block, whence),
-        // A driver refused it, and here is who can create a thread.
-        (Some(List::Later), _) if whence == Whence::Own && !way.arm && !way.page_wait => {
-            return punt(context, run, List::Block, whence);
-        }
-        (Some(List::Page), _) => Mode::PageWait,
-        (Some(List::Block), _) => Mode::Block,
-        // There is no thread, and nobody comes: the wait for a device ends by itself.
-        (Some(List::Later), _) if run.private().refused > REFUSALS => Mode::Block,
-        (Some(List::Later), _) if whence == Whence::Thread && !way.arm && !way.page_wait => {
-            Mode::Block
-        }
-        _ if way.page_wait => Mode::Cached,
-        _ => Mode::Nowait,
-    };
     if whence == Whence::Submit {
         // A driver may have it afterwards, and refuse it.
         retry::hand_over(context, run.private());
     }
-    // A file that does not know IOCB_NOWAIT is asked first.
-    let mut ask = first == First::Poll;
+    let mut mode = match begin(&mut run, whence) {
+        Begin::Try(mode) => mode,
+        Begin::Punt(list) => return punt(context, run, list, whence),
+        Begin::Ask => match arm(context, run, whence)? {
+            None => return Ok(()),
+            Some(next) => {
+                run = next;
+                Mode::Block
+            }
+        },
+    };
+    // The work queue does not wait for the program's memory, which somebody may have to serve;
+    // but a device's it finds out about by a try only.
+    let mut patient = whence != Whence::Worker;
     let mut alarms = 0;
-    // The program's memory is no memory, as far as can be told without a try.
-    let mut unknown = false;
     loop {
-        if ask {
-            ask = false;
-            if whence != Whence::Thread {
-                // Even to ask may wait, as it does for a tty's buffers.
-                return punt(context, run, List::Block, whence);
-            }
-            match arm(context, run, whence)? {
-                None => return Ok(()),
-                Some(next) => run = next,
-            }
-            mode = Mode::Block;
-        }
-        // The work queue does not wait for the program's memory, which somebody may have to serve.
-        let faults = if whence == Whence::Worker && !unknown {
-            if !way.takes_first {
-                Faults::Fail
-            } else if run.fault_in(true) == Memory::Later {
-                return later(context, run);
-            } else {
-                // It is there. Better a wait, should it go just now, than what was taken lost.
-                Faults::Wait
-            }
-        } else {
-            Faults::Wait
+        let faults = match (patient, way.takes_first) {
+            (true, _) => Faults::Wait,
+            (false, false) => Faults::Fail,
+            (false, true) if run.fault_in(true) == Memory::Later => return later(context, run),
+            // It is there. Better a wait, should it go just now, than what was taken lost.
+            (false, true) => Faults::Wait,
         };
+        let done = run.transfer().done();
         let result;
         (run, result) = match run.call(mode, faults) {
             Tried::Returned(run, result) => (run, result),
-            Tried::Completed(mut request, result) => {
-                if !is_refused(&mut request, result) {
-                    finish_driver(request, result);
-                    return Ok(());
-                }
-                request.private().refused = request.private().refused.saturating_add(1);
-                return punt(context, request.run(), List::Block, whence);
+            Tried::Completed(request, result) => {
+                return completed(context, request, result, whence);
             }
             Tried::InFlight => return Ok(()),
             Tried::Frozen(run) if way.again_is_final => return end_with(run, EAGAIN),
             Tried::Frozen(run) => return punt(context, run, List::Block, whence),
-            Tried::Page(page) => {
-                page.shared()
-                    .set_kicked_to(way.retry, page.transfer().done());
-                context.counters().armed();
-                trace::arm(|| page.shared().about(context, 0));
-                match page.wait() {
-                    Armed::Left => return Ok(()),
-                    Armed::Again(next) | Armed::Cancelled(next) => run = next,
-                }
-                context.counters().disarmed();
-                mode = Mode::Cached;
-                continue;
-            }
-        };
-
-        if faults == Faults::Fail && result == EFAULT.to_errno() as isize {
-            match run.fault_in(false) {
-                Memory::Present => {
-                    alarms += 1;
-                    if alarms <= FALSE_ALARMS {
-                        continue;
-                    }
-                }
-                Memory::Later => {}
-                Memory::Unknown => {
-                    unknown = true;
+            Tried::Page(page) => match wait_for_page(context, page, way.retry) {
+                None => return Ok(()),
+                Some(next) => {
+                    run = next;
+                    mode = Mode::Cached;
                     continue;
                 }
-            }
-            return later(context, run);
-        }
-        let again = result == EAGAIN.to_errno() as isize;
-        let unsupported = result == EOPNOTSUPP.to_errno() as isize;
-        if is_restart(result) || result == EINTR.to_errno() as isize {
-            if whence == Whence::Thread && !vhost_task::is_killed() && !run.is_cancelled() {
-                if !context.is_dead() && current!().signal_pending() {
-                    // A stop, or the freezer: it is run again after that.
-                    return punt(context, run, List::Block, whence);
+            },
+        };
+        match judge(&mut run, mode, faults, result) {
+            Verdict::Over(result) => return end(run, result),
+            Verdict::More => continue,
+            Verdict::Interrupted => return interrupted(context, run, whence),
+            Verdict::Unsupported => return punt(context, run, List::Block, whence),
+            Verdict::Memory => {
+                match run.fault_in(false) {
+                    Memory::Present if alarms < FALSE_ALARMS => alarms += 1,
+                    Memory::Unknown => patient = true,
+                    _ => return later(context, run),
                 }
-            }
-            let ended = vhost_task::is_killed() || run.is_cancelled() || context.is_dead();
-            let error = if whence == Whence::Thread && ended {
-                ECANCELED
-            } else {
-                EINTR
-            };
-            return end_with(run, error);
-        }
-        if !(again || unsupported && matches!(mode, Mode::Nowait | Mode::Cached)) {
-            let moved = match advance(run.transfer_mut(), result) {
-                Ok(()) => usize::try_from(result).unwrap_or(0),
-                Err(result) => return end(run, result),
-            };
-            if is_over(&mut run, moved) {
-                let done = run.transfer().done() as isize;
-                return end(run, done);
-            }
-            if mode == Mode::Block || mode == Mode::PageWait {
                 continue;
             }
-            alarms = 0;
-        } else if way.again_is_final || matches!(mode, Mode::Block | Mode::Inline) {
-            return end_with(run, if again { EAGAIN } else { EOPNOTSUPP });
+            Verdict::Wait => {}
         }
 
-        if unsupported {
-            return punt(context, run, List::Block, whence);
-        } else if way.arm {
-            alarms += 1;
+        if way.arm {
+            // What moves data is no false alarm.
+            alarms = if run.transfer().done() > done {
+                0
+            } else {
+                alarms + 1
+            };
             if alarms > FALSE_ALARMS {
                 return punt(context, run, List::Block, whence);
             }
@@ -332,16 +345,62 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
                 None => return Ok(()),
                 Some(next) => run = next,
             }
-        } else if way.page_wait && mode == Mode::Cached {
-            if from == Some(List::Page) && whence == Whence::Thread {
-                mode = Mode::PageWait;
-                continue;
-            }
-            return punt(context, run, List::Page, whence);
-        } else {
+        } else if !way.page_wait || mode != Mode::Cached {
             return punt(context, run, List::Block, whence);
+        } else if run.private().from == Some(List::Page) && whence == Whence::Thread {
+            mode = Mode::PageWait;
+        } else {
+            return punt(context, run, List::Page, whence);
         }
     }
+}
+
+/// A driver completed the request before the call returned.
+fn completed(
+    context: &Arc<Context>,
+    mut request: Request,
+    result: isize,
+    whence: Whence,
+) -> Result {
+    if !is_refused(&mut request, result) {
+        finish_driver(request, result);
+        return Ok(());
+    }
+    request.private().refused = request.private().refused.saturating_add(1);
+    punt(context, request.run(), List::Block, whence)
+}
+
+/// Leaves the request to the page's waker; or gives it back, if that has been here.
+fn wait_for_page(context: &Arc<Context>, page: PageRun<Context>, retry: List) -> Option<Running> {
+    page.shared().set_kicked_to(retry, page.transfer().done());
+    context.counters().armed();
+    trace::arm(|| page.shared().about(context, 0));
+    match page.wait() {
+        Armed::Left => None,
+        Armed::Again(run) | Armed::Cancelled(run) => {
+            context.counters().disarmed();
+            Some(run)
+        }
+    }
+}
+
+/// A signal ended a try: that of who runs it, and not always the request's business.
+fn interrupted(context: &Arc<Context>, run: Running, whence: Whence) -> Result {
+    match whence {
+        // It was submitted for others as well.
+        Whence::Own => return later(context, run),
+        Whence::Submit | Whence::Worker => return end_with(run, EINTR),
+        Whence::Thread => {}
+    }
+    if vhost_task::is_killed() || run.is_cancelled() || context.is_dead() {
+        return end_with(run, ECANCELED);
+    }
+    if current!().signal_pending() {
+        // A stop, or the freezer: it is run again after that.
+        return punt(context, run, List::Block, whence);
+    }
+    // The file says so, as a FUSE server may.
+    end_with(run, EINTR)
 }
 
 /// Leaves the request to its file's wait queues; or gives it back, if the file may be ready, or a
