@@ -190,24 +190,23 @@ int events_wait(aio_context_t ctx, struct io_event *events, long nr)
 
 void wait_armed(aio_context_t ctx)
 {
-	unsigned int armed = 0;
 	char path[64], text[512];
+	unsigned int armed;
 	unsigned long id;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", raio_fd());
-	while (armed == 0) {
+	do {
+		armed = 0;
 		file = fopen(path, "re");
 		ASSERT_TRUE(file);
-		while (fgets(text, sizeof(text), file))
+		while (armed == 0 && fgets(text, sizeof(text), file))
 			if (sscanf(text, "context: id=%lx size=%*u inflight=%*u armed=%u", &id,
-				   &armed) == 2 && id == ctx && armed > 0)
-				break;
-			else
+				   &armed) != 2 || id != ctx)
 				armed = 0;
 		fclose(file);
 		sched_yield();
-	}
+	} while (armed == 0);
 }
 
 struct raio_ring *ring_of(aio_context_t ctx)

@@ -455,7 +455,11 @@ impl Context {
                 found
             };
             match found {
-                Some((place, thread, killed)) => {
+                Some(Reaped {
+                    place,
+                    thread,
+                    killed,
+                }) => {
                     thread.stop();
                     if killed {
                         self.fail_queued();
@@ -472,11 +476,15 @@ impl Context {
     }
 }
 
+/// A thread that was taken out of its place, to be stopped.
+struct Reaped {
+    place: usize,
+    thread: Thread<Worker>,
+    killed: bool,
+}
+
 /// A thread that may be stopped, taken out of its place; or after how many ms to look again.
-fn find_reapable(
-    queues: &mut Queues,
-    now: i64,
-) -> (Option<(usize, Thread<Worker>, bool)>, Option<u32>) {
+fn find_reapable(queues: &mut Queues, now: i64) -> (Option<Reaped>, Option<u32>) {
     let closing = queues.closing;
     let alive = queues.threads.count(State::is_alive);
     let keep = alive <= queues.claims.threads();
@@ -512,7 +520,13 @@ fn find_reapable(
         };
         if due {
             if let Place::Used(thread, state) = core::mem::replace(place, Place::Taken) {
-                return (Some((i, thread, state == State::Killed)), None);
+                let killed = state == State::Killed;
+                let reaped = Reaped {
+                    place: i,
+                    thread,
+                    killed,
+                };
+                return (Some(reaped), None);
             }
         }
     }
