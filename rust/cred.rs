@@ -27,6 +27,13 @@ pub(crate) fn is_current(cred: &Credential) -> bool {
     unsafe { core::ptr::eq(bindings::raio_helper_current_cred(), cred.as_ptr()) }
 }
 
+/// Calls `f` with the current task's own credentials, whatever overrides them. Process context.
+pub(crate) fn with_own<R>(f: impl FnOnce() -> R) -> R {
+    // SAFETY: The task keeps its real credentials, and does not change them during the call.
+    let own = unsafe { Credential::from_ptr(bindings::raio_helper_current_real_cred()) };
+    with(own, f)
+}
+
 /// Calls `f` with `cred` as the subjective credentials of the current task.
 ///
 /// Process context.

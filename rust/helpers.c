@@ -378,6 +378,11 @@ const struct cred *raio_helper_current_cred(void)
 	return current_cred();
 }
 
+const struct cred *raio_helper_current_real_cred(void)
+{
+	return current_real_cred();
+}
+
 const struct cred *raio_helper_get_current_cred(void)
 {
 	return get_current_cred();

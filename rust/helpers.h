@@ -138,6 +138,7 @@ void raio_helper_synchronize_rcu_tasks(void);
 
 /* linux/cred.h */
 const struct cred *raio_helper_current_cred(void);
+const struct cred *raio_helper_current_real_cred(void);
 const struct cred *raio_helper_get_current_cred(void);
 const struct cred *raio_helper_override_creds(const struct cred *cred);
 void raio_helper_revert_creds(const struct cred *old);

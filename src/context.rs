@@ -590,7 +590,9 @@ impl Context {
     pub(crate) fn unmapped(this: Arc<Self>) {
         // A kernel thread was the address space's last user. What it releases for others must not
         // wait for the requests.
-        if sched::is_kthread() && this.kill().is_ok() {
+        if sched::is_kthread() {
+            // It may be dead already.
+            let _ = this.kill();
             this.submit.lock().module = Some(ModuleRef::new());
             let _ = workqueue::queue().enqueue::<_, 3>(this);
             return;

@@ -88,7 +88,9 @@ pub(crate) fn getevents(
             break;
         }
         // Whatever ended the wait, look once more what is there.
-        may_wait = context.wait(min_nr - got, deadline) == Woken::Ready;
+        // But what is left to run may need a thread, which can be created only after a signal.
+        may_wait =
+            context.wait(min_nr - got, deadline) == Woken::Ready && !current!().signal_pending();
     }
     if got == 0 && current!().signal_pending() {
         return Err(EINTR);

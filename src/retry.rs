@@ -126,11 +126,8 @@ impl Queues {
                 }
             }
             List::Own | List::Page | List::Block => {
-                let woken = self.threads.wake();
-                // Somebody who can create another.
-                if !woken && self.waiters > 0 && self.threads.can_grow() {
-                    self.grow = true;
-                    context.wake_waiters();
+                if !self.threads.wake() {
+                    self.ask_for_thread(context);
                 }
             }
         }
@@ -206,7 +203,24 @@ pub(crate) fn join(context: &Context, run: &mut Running) -> bool {
 
 /// Puts the request on `list`, or behind the others of its group; it is completed if it was
 /// cancelled meanwhile. Any context.
-pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List) {
+pub(crate) fn queue_in_order(context: &Context, request: Request, list: List) {
+    queue_with(context, request, |_| list);
+}
+
+/// Puts a request that may block where a thread finds it; but if there is none, where a task of the
+/// process finds it, or it is tried again in a moment. Any context.
+pub(crate) fn queue_for_thread(context: &Context, request: Request) {
+    queue_with(context, request, |queues| {
+        if queues.threads.is_there() {
+            List::Block
+        } else {
+            List::Later
+        }
+    });
+}
+
+/// As [`queue_in_order`], on the list that `choose` says under the lock.
+fn queue_with(context: &Context, mut request: Request, choose: impl FnOnce(&Queues) -> List) {
     let (index, key, joined) = (
         request.index(),
         request.private().key,
@@ -214,9 +228,10 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
     );
     let arc = request.client_arc();
     let moved = request.transfer().done();
-    request.shared().set_kicked_to(list, moved);
     request.private().joined = key != 0;
     let mut queues = context.queues().lock();
+    let list = choose(&queues);
+    request.shared().set_kicked_to(list, moved);
     if key != 0 && !joined {
         queues.groups.join(context.pool(), index, key);
     }
@@ -253,6 +268,10 @@ pub(crate) fn leave(request: &mut Request) {
     if let Some(claim) = claim {
         let before = queues.claims.threads();
         queues.claims.remove(claim);
+        if queues.for_threads() > 0 {
+            // One may be free for what is there now.
+            queues.threads.wake();
+        }
         if queues.claims.threads() < before && queues.threads.is_there() {
             threads::reap_later(request.client_arc());
         }
@@ -302,20 +321,6 @@ pub(crate) fn driver_done(mut request: Request, result: isize) {
     } else {
         op::finish_driver(request, result);
     }
-}
-
-/// Puts a request that may block where a thread finds it; but if there is none, and nobody here
-/// who could create one, it is tried again in a moment. Any context.
-pub(crate) fn queue_for_thread(context: &Arc<Context>, request: Request) {
-    let list = {
-        let queues = context.queues().lock();
-        if queues.threads.is_there() || queues.waiters > 0 && context.may_have_threads() {
-            List::Block
-        } else {
-            List::Later
-        }
-    };
-    queue_in_order(context, request, list);
 }
 
 /// Takes the first request off one of `lists`, and begins its run.

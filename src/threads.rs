@@ -19,7 +19,11 @@ use crate::{
         Whence, //
     },
     sys::{
-        sched::Identity,
+        cred,
+        sched::{
+            self,
+            Identity, //
+        },
         vhost_task::{
             self,
             Thread, //
@@ -180,6 +184,11 @@ impl Threads {
         }
     }
 
+    /// Those that run nothing.
+    fn free(&self) -> u32 {
+        self.count(|state| state.is_alive() && *state != State::Busy)
+    }
+
     fn is_empty(&self) -> bool {
         self.places.iter().all(|place| matches!(place, Place::Free))
     }
@@ -225,13 +234,27 @@ impl Threads {
 }
 
 impl Queues {
+    /// Threads that will look for work in a moment, and may take what is there.
+    fn coming(&self) -> u32 {
+        let own = self.lists.len(List::Own);
+        let blocking = self.for_threads().saturating_sub(own);
+        let kept = u32::from(self.claims.threads() >= 2 && blocking > 0);
+        let woken = self.threads.count(|state| *state == State::Woken);
+        woken.min(own.saturating_add(self.threads.free()).saturating_sub(kept))
+    }
+
+    /// Wakes a task that waits and can create another thread, if there may be one.
+    pub(crate) fn ask_for_thread(&mut self, context: &Context) {
+        if self.waiters > 0 && self.threads.can_grow() {
+            self.grow = true;
+            context.wake_waiters();
+        }
+    }
+
     /// Whether a thread that has no work may take what blocks: one that does not is left for what
     /// does not block.
     fn may_block(&self) -> bool {
-        let free = self
-            .threads
-            .count(|state| state.is_alive() && *state != State::Busy);
-        self.claims.threads() < 2 || free >= 2
+        self.claims.threads() < 2 || self.threads.free() >= 2
     }
 }
 
@@ -260,6 +283,10 @@ impl vhost_task::Worker for Worker {
                 }
                 None => {
                     queues.threads.set(self.place, State::Idle(wait::now()));
+                    // It may not take what is there: somebody who can create another.
+                    if queues.for_threads() > 0 {
+                        queues.ask_for_thread(context);
+                    }
                     reap_later(context.clone());
                 }
             }
@@ -322,12 +349,18 @@ impl Context {
         loop {
             {
                 let queues = self.queues().lock();
-                if queues.threads.count(State::is_alive) >= queues.claims.threads() {
+                let needed = queues.claims.threads();
+                // Of two kinds: not all may be at what blocks.
+                let one_is_free = queues.threads.free() > 0 || !queues.threads.can_grow();
+                if queues.threads.count(State::is_alive) >= needed && (needed < 2 || one_is_free) {
                     return Ok(());
                 }
             }
             if let Err(e) = self.create_thread() {
-                self.queues().lock().claims.remove(claim);
+                let mut queues = self.queues().lock();
+                queues.claims.remove(claim);
+                // One that was kept free for it may take what is there.
+                queues.threads.wake();
                 return Err(e);
             }
         }
@@ -341,8 +374,7 @@ impl Context {
             {
                 let mut queues = self.queues().lock();
                 queues.grow = false;
-                let coming = queues.threads.count(|state| *state == State::Woken);
-                if queues.for_threads() <= coming
+                if queues.for_threads() <= queues.coming()
                     || !queues.threads.can_grow()
                     || queues.threads.of != who && queues.threads.is_there()
                     || queues.closing
@@ -403,13 +435,17 @@ impl Context {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
-        Thread::create(worker, c"raio-worker")
+        // Not with the credentials of a request that is being run.
+        cred::with_own(|| Thread::create(worker, c"raio-worker"))
     }
 
     /// Interrupts and stops all threads of a dead context. Process context.
     pub(crate) fn stop_threads(self: &Arc<Self>) {
         if self.queues().lock().threads.is_empty() {
             return;
+        }
+        if sched::is_kthread() {
+            return self.reap_threads();
         }
         // By a worker, since the caller may be one of them.
         let _ = workqueue::queue().enqueue::<_, 2>(self.clone());
@@ -434,7 +470,11 @@ impl Context {
                 if queues.threads.is_there() {
                     return;
                 }
-                retry::take_from(&mut queues, self, &[List::Own, List::Page, List::Block])
+                retry::take_from(
+                    &mut queues,
+                    self,
+                    &[List::Own, List::Later, List::Page, List::Block],
+                )
             };
             match run {
                 Some(run) => retry::cancel_run(run),

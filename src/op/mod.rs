@@ -189,6 +189,9 @@ fn punt(context: &Arc<Context>, mut run: Running, list: List, whence: Whence) ->
     }
     context.counters().punted();
     trace::punt(|| run.shared().about(context, 0));
+    if whence == Whence::Worker {
+        run.private().refused = run.private().refused.saturating_add(1);
+    }
     let request = run.finish();
     if whence == Whence::Worker {
         retry::queue_for_thread(context, request);
@@ -201,18 +204,25 @@ fn punt(context: &Arc<Context>, mut run: Running, list: List, whence: Whence) ->
 /// Puts a request that is being submitted behind the others of its group.
 pub(crate) fn punt_behind(context: &Arc<Context>, mut request: Request) -> Result {
     let way = request.private().way;
-    let list = if way.arm { way.retry } else { List::Block };
+    let mut list = if way.arm { way.retry } else { List::Block };
     retry::hand_over(context, request.private());
+    if list == List::Ready && !request.has_memory(way.takes_first) {
+        list = List::Own;
+    }
     if list != List::Ready {
         if let Err(e) = claim(context, request.private(), list) {
             if let Some(e) = restart(e, 0) {
                 request.without_event();
                 return Err(e);
             }
-            // As native aio: no order is kept, and it waits here.
-            return go(context, request.run(), Whence::Submit);
+            if way.retry != List::Ready || !way.arm {
+                // As native aio: no order is kept, and it waits here.
+                return go(context, request.run(), Whence::Submit);
+            }
+            list = List::Ready;
         }
     }
+    request.private().way.retry = if way.arm { list } else { way.retry };
     retry::queue_in_order(context, request, list);
     Ok(())
 }
@@ -248,7 +258,9 @@ fn arm(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -
                 }
                 // As native aio, a kernel thread looks again; but not where that may hang.
                 let hangs = run.file().is_none_or(fs::is_fuse);
-                if !matches!(run.private().op, Op::Poll { .. }) || hangs {
+                // What only its memory made need one can do without, see `List::Later`.
+                let for_memory = way.retry == List::Ready;
+                if !for_memory && !matches!(run.private().op, Op::Poll { .. }) || hangs {
                     return Ok(Waiting::Unable(run));
                 }
                 run.private().way.retry = List::Ready;

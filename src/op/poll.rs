@@ -58,7 +58,10 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb) -> Result<Op> {
 
 /// Completes it if the file is ready, or arms it. See [`super::go`].
 pub(super) fn go(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -> Result {
-    let mut run = if run.private().way.first == First::Punt && whence != Whence::Thread {
+    let way = run.private().way;
+    // Where there can be no thread, `arm` has said that anybody looks.
+    let blocks = way.first == First::Punt && way.retry == List::Block;
+    let mut run = if blocks && whence != Whence::Thread {
         match super::punt(context, run, List::Block, whence)? {
             Punted::Queued => return Ok(()),
             Punted::Unable(run) => run,

@@ -289,7 +289,9 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
     let mut patient = whence != Whence::Worker;
     let mut alarms = 0;
     loop {
-        let faults = match (patient, way.takes_first) {
+        // A direct transfer does not fail for faults, it pins.
+        let needs_it = way.takes_first || run.transfer().is_direct();
+        let faults = match (patient, needs_it) {
             (true, _) => Faults::Wait,
             (false, false) => Faults::Fail,
             (false, true) if run.fault_in(true) == Memory::Later => return later(context, run),
@@ -323,7 +325,8 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
             Verdict::Memory => {
                 match run.fault_in(false) {
                     Memory::Present if alarms < FALSE_ALARMS => alarms += 1,
-                    Memory::Unknown => patient = true,
+                    // Part of it may be served by somebody all the same.
+                    Memory::Unknown if run.fault_in(true) != Memory::Later => patient = true,
                     _ => return later(context, run),
                 }
                 continue;
