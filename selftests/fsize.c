@@ -3,7 +3,9 @@
  * Description: RLIMIT_FSIZE of the process that submits holds for its writes:
  * SIGXFSZ and EFBIG beyond it, a short write across it.
  */
+#define _GNU_SOURCE
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -76,5 +78,22 @@ TEST(across)
 	limit_size();
 	EXPECT_EQ(100, write_at(ctx, fd, 1000, LIMIT - 100));
 	EXPECT_EQ(0, signals);
+	expect_size(fd, LIMIT);
+}
+
+/* In memory: the copy itself gets to the limit, not the check before it. */
+TEST(across_memfd)
+{
+	aio_context_t ctx = new_context(1);
+	int fd = memfd_create("raio", MFD_CLOEXEC);
+
+	if (fd < 0)
+		SKIP("memfd_create: %m");
+	limit_size();
+	EXPECT_EQ(100, write_at(ctx, fd, 1000, LIMIT - 100));
+	EXPECT_EQ(0, signals);
+	expect_size(fd, LIMIT);
+	EXPECT_EQ(-EFBIG, write_at(ctx, fd, 1, LIMIT));
+	EXPECT_EQ(1, signals);
 	expect_size(fd, LIMIT);
 }
