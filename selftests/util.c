@@ -188,25 +188,33 @@ int events_wait(aio_context_t ctx, struct io_event *events, long nr)
 	return ret;
 }
 
-void wait_armed(aio_context_t ctx)
+static unsigned int armed_count(aio_context_t ctx)
 {
+	unsigned int armed, found = 0;
 	char path[64], text[512];
-	unsigned int armed;
 	unsigned long id;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", raio_fd());
-	do {
-		armed = 0;
-		file = fopen(path, "re");
-		ASSERT_TRUE(file);
-		while (armed == 0 && fgets(text, sizeof(text), file))
-			if (sscanf(text, "context: id=%lx size=%*u inflight=%*u armed=%u", &id,
-				   &armed) != 2 || id != ctx)
-				armed = 0;
-		fclose(file);
+	file = fopen(path, "re");
+	ASSERT_TRUE(file);
+	while (fgets(text, sizeof(text), file))
+		if (sscanf(text, "context: id=%lx size=%*u inflight=%*u armed=%u", &id,
+			   &armed) == 2 && id == ctx)
+			found = armed;
+	fclose(file);
+	return found;
+}
+
+void wait_armed_count(aio_context_t ctx, unsigned int count)
+{
+	while (armed_count(ctx) < count)
 		sched_yield();
-	} while (armed == 0);
+}
+
+void wait_armed(aio_context_t ctx)
+{
+	wait_armed_count(ctx, 1);
 }
 
 struct raio_ring *ring_of(aio_context_t ctx)

@@ -42,8 +42,9 @@ int events_now(aio_context_t ctx, struct io_event *events, long nr);
 /* Waits for exactly that many. */
 int events_wait(aio_context_t ctx, struct io_event *events, long nr);
 
-/* Returns when a request of the context is armed; raio only. */
+/* Returns when a request of the context is armed, or that many are; raio only. */
 void wait_armed(aio_context_t ctx);
+void wait_armed_count(aio_context_t ctx, unsigned int count);
 
 /* Consumes events as libaio and fio do, without a call. */
 struct raio_ring *ring_of(aio_context_t ctx);
