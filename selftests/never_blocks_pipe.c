@@ -116,6 +116,20 @@ TEST_RAIO(anonymous, "native: blocks until there is data or space")
 	check(fds[0], fds[1]);
 }
 
+/*
+ * Its pages are those of files, for which a reader may have to wait: after
+ * splice(2) at either end nobody may rely on a try that does not.
+ */
+TEST_RAIO(spliced, "native: blocks until there is data or space")
+{
+	int fds[2], from = new_file(SIZE), to = new_file(0);
+
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(SIZE, splice(from, &(loff_t){ 0 }, fds[1], NULL, SIZE, 0));
+	ASSERT_EQ(SIZE, splice(fds[0], NULL, to, &(loff_t){ 0 }, SIZE, 0));
+	check(fds[0], fds[1]);
+}
+
 static void make_fifo(char *path, size_t size)
 {
 	const char *dir = getenv("RAIO_TEST_DIR");
