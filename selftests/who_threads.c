@@ -335,6 +335,62 @@ TEST_RAIO(stop_and_continue, "it has no such threads")
 	EXPECT_EQ(128 + SIGKILL, test_wait(pid));
 }
 
+/* Writes a block, stops, and so on. */
+static pid_t start_stopping_writer(void)
+{
+	pid_t pid = test_fork();
+
+	if (!pid) {
+		aio_context_t ctx = new_context(1);
+		int fd = new_file(0);
+
+		for (;;) {
+			EXPECT_EQ(4096, write_block(ctx, fd));
+			kill(getpid(), SIGSTOP);
+		}
+	}
+	return pid;
+}
+
+static void wait_stop(pid_t pid)
+{
+	int status;
+
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	ASSERT_TRUE(WIFSTOPPED(status));
+}
+
+/*
+ * A thread that is idle is stopped with its process, and would be gone soon after
+ * that: the kernel's worker does not wait until it goes on.
+ */
+TEST_RAIO(stopped_when_idle, "it has no such threads")
+{
+	pid_t pid = start_stopping_writer(), tid;
+	int round;
+
+	wait_stop(pid);
+	/* in a slow guest it may be gone by then */
+	while (!worker_threads(pid, &tid, 1)) {
+		ASSERT_EQ(0, kill(pid, SIGCONT));
+		wait_stop(pid);
+	}
+	wait_stopped(pid, tid);
+	for (round = 0; round < 3; round++) {
+		/* this thread is idle later, so the other one's turn was before it is gone */
+		EXPECT_EQ(4096, write_block(new_context(1), new_file(0)));
+		wait_worker_threads(getpid(), false);
+		wait_no_kworker_waits();
+	}
+	EXPECT_EQ(1, worker_threads(pid, NULL, 0));
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(0, kill(pid, SIGCONT));
+		wait_stop(pid);
+	}
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	EXPECT_EQ(128 + SIGKILL, test_wait(pid));
+}
+
 /* A signal for the process is not for such a thread. */
 TEST_RAIO(signals_go_elsewhere, "it has no such threads")
 {

@@ -128,6 +128,26 @@ unsigned int busy_workers(pid_t pid)
 	return busy;
 }
 
+static bool kworker_waits(void)
+{
+	bool waits = false;
+	pid_t pid;
+	DIR *dir;
+
+	dir = opendir("/proc");
+	ASSERT_TRUE(dir);
+	while (!waits && (pid = next_number(dir)))
+		waits = is_busy_kworker(pid) && thread_state(pid, pid) == 'D';
+	closedir(dir);
+	return waits;
+}
+
+void wait_no_kworker_waits(void)
+{
+	while (kworker_waits())
+		usleep(1000);
+}
+
 void wait_worker_threads(pid_t pid, bool some)
 {
 	while (!worker_threads(pid, NULL, 0) == some)

@@ -18,6 +18,8 @@ unsigned int all_threads(pid_t pid);
  * have work of raio.
  */
 unsigned int busy_workers(pid_t pid);
+/* Returns when no such worker of the kernel waits uninterruptibly. */
+void wait_no_kworker_waits(void);
 /* Returns when that process has such a thread, or has none any more. */
 void wait_worker_threads(pid_t pid, bool some);
 /* 'R', 'S', 'D', 'T', ...; 0 if there is no such thread. */
