@@ -52,7 +52,7 @@ static void release(aio_context_t ctx)
 }
 
 /* A read that waits, for data that comes. */
-static void retry_read(aio_context_t ctx, int fds[2], bool wait)
+static void retry_read(aio_context_t ctx, const int fds[2], bool wait)
 {
 	struct io_event event;
 	struct iocb iocb;
@@ -131,24 +131,74 @@ TEST(fsyncs)
 	run(IOCB_CMD_FSYNC, FUSE_FSYNC);
 }
 
-/* In the hanging context itself, what needs no thread goes on. */
-TEST_RAIO(same_context, "native: blocks")
+static void start_hanging(aio_context_t ctx, int count)
 {
-	aio_context_t ctx = new_context(HANGING + 4);
-	struct io_event event;
-	int pipes[2], fd, i;
+	int fd, i;
 
 	fuse_start(&fuse, FUSE_DIRECT_IO);
 	fuse_hold(&fuse, FUSE_OP(FUSE_READ));
 	fd = fuse_open(&fuse, O_RDWR);
-	for (i = 0; i < HANGING; i++) {
+	for (i = 0; i < count; i++) {
 		prep(&hanging[i], IOCB_CMD_PREAD, fd, bufs[i], sizeof(bufs[i]), i * 512);
 		ASSERT_EQ(1, submit_one(ctx, &hanging[i]));
 	}
-	ASSERT_EQ(0, pipe(pipes));
+}
+
+/* In the hanging context itself, what can be done without the server goes on. */
+static void run_same_context(const int fds[2], int hanging_count)
+{
+	aio_context_t ctx = new_context(HANGING + 4);
+	struct io_event event;
+	int i;
+
+	start_hanging(ctx, hanging_count);
+	fuse_wait_held(&fuse, 1);
 	for (i = 0; i < ROUNDS; i++)
-		retry_read(ctx, pipes, i % 2);
+		retry_read(ctx, fds, i % 2);
 	EXPECT_EQ(0, events_now(ctx, &event, 1));
+	fuse_release(&fuse);
+	for (i = 0; i < hanging_count; i++) {
+		ASSERT_EQ(1, events_wait(ctx, &event, 1));
+		EXPECT_EQ(512, (long long)event.res);
+	}
+}
+
+TEST_RAIO(same_context, "native: blocks")
+{
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	run_same_context(fds, HANGING);
+}
+
+/* Its retry needs a thread, and the first one hangs. */
+TEST_RAIO(same_context_one_hangs, "native: blocks")
+{
+	int fds[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	run_same_context(fds, 1);
+}
+
+/* It is armed before more requests hang than there may be threads. */
+TEST_RAIO(same_context_armed_before, "native: blocks")
+{
+	aio_context_t ctx = new_context(HANGING + 1);
+	struct io_event event;
+	struct iocb iocb;
+	char byte = 0;
+	int fds[2], i;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	prep(&iocb, IOCB_CMD_PREAD, fds[0], &byte, 1, 0);
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	start_hanging(ctx, HANGING);
+	fuse_wait_held(&fuse, MAX_WORKERS - 1);
+	ASSERT_EQ(1, write(fds[1], "x", 1));
+	wait_for_ring(ctx, 1);
+	ASSERT_EQ(1, events_now(ctx, &event, 1));
+	EXPECT_EQ((uintptr_t)&iocb, event.obj);
+	EXPECT_EQ('x', byte);
 	fuse_release(&fuse);
 	for (i = 0; i < HANGING; i++) {
 		ASSERT_EQ(1, events_wait(ctx, &event, 1));
