@@ -17,6 +17,7 @@
 
 #include "harness.h"
 #include "provider/provider.h"
+#include "workers.h"
 
 #define COUNT	32
 #define SIZE	1000
@@ -302,6 +303,19 @@ TEST_RAIO_BOTH(late_eagain_write, "native: every try may wait")
 	aio_context_t ctx = new_context(COUNT);
 
 	ASSERT_EQ(COUNT, be_submit(ctx, COUNT, batch->list));
+	expect_events(ctx, batch, SIZE);
+}
+
+/* The program looks at the ring alone: there may be no thread, and nobody who waits. */
+TEST_RAIO_BOTH(late_eagain_nobody_waits, "native: every try may wait")
+{
+	struct batch *batch = new_batch(provider(path, PROVIDER_LATE_EAGAIN), IOCB_CMD_PREAD);
+	aio_context_t ctx = new_context(COUNT);
+
+	ASSERT_EQ(1, be_submit(ctx, 1, batch->list));
+	wait_for_ring(ctx, 1);
+	ASSERT_EQ(COUNT - 1, be_submit(ctx, COUNT - 1, batch->list + 1));
+	wait_for_ring(ctx, COUNT);
 	expect_events(ctx, batch, SIZE);
 }
 
