@@ -315,6 +315,12 @@ fn is_pipefs(file: &File) -> bool {
     unsafe { bindings::raio_helper_super_magic(file.as_ptr()) == bindings::PIPEFS_MAGIC as c_ulong }
 }
 
+/// Whether somebody is at work with `file`, which is a pipe, and keeps all others out. Any context.
+pub(crate) fn is_pipe_locked(file: &File) -> bool {
+    // SAFETY: The file is valid, and the helper looks whether it is a pipe.
+    unsafe { bindings::raio_helper_is_pipe_locked(file.as_ptr()) }
+}
+
 /// Whether it is an eventfd or timerfd, which have no type that a module could compare.
 fn is_counter(file: &File) -> bool {
     // SAFETY: The file is valid, and the name of an anonymous file does not change.

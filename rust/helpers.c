@@ -10,6 +10,7 @@
 #include <linux/mount.h>
 #include <linux/net.h>
 #include <linux/pagemap.h>
+#include <linux/pipe_fs_i.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -72,6 +73,16 @@ bool raio_helper_has_page_cache(const struct file *file)
 
 	/* overlayfs has no pages of its own, but direct_IO */
 	return ops && (ops->read_folio || ops->direct_IO || shmem_mapping(file->f_mapping));
+}
+
+bool raio_helper_is_pipe_locked(const struct file *file)
+{
+	struct pipe_inode_info *pipe;
+
+	if (!S_ISFIFO(file_inode(file)->i_mode))
+		return false;
+	pipe = file->private_data;
+	return pipe && mutex_is_locked(&pipe->mutex);
 }
 
 const char *raio_helper_dentry_name(const struct file *file)

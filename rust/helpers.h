@@ -62,6 +62,7 @@ bool raio_helper_is_reg(const struct file *file);
 bool raio_helper_is_tcp_or_udp(const struct file *file);
 bool raio_helper_is_in_memory(const struct file *file);
 bool raio_helper_has_page_cache(const struct file *file);
+bool raio_helper_is_pipe_locked(const struct file *file);
 const char *raio_helper_dentry_name(const struct file *file);
 unsigned long raio_helper_super_magic(const struct file *file);
 s64 raio_helper_mapping_size(const struct file *file);

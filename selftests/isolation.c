@@ -180,6 +180,15 @@ TEST_RAIO(same_context_one_hangs, "native: blocks")
 	run_same_context(fds, 1);
 }
 
+/* There are as many that hang as there may be threads, and more, before it comes. */
+TEST_RAIO(same_context_all_hang, "native: blocks")
+{
+	int fds[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	run_same_context(fds, HANGING);
+}
+
 /* It is armed before more requests hang than there may be threads. */
 TEST_RAIO(same_context_armed_before, "native: blocks")
 {

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fuse.h"
 #include "harness.h"
 #include "switches.h"
 
@@ -128,6 +129,32 @@ TEST_RAIO(spliced, "native: blocks until there is data or space")
 	ASSERT_EQ(SIZE, splice(from, &(loff_t){ 0 }, fds[1], NULL, SIZE, 0));
 	ASSERT_EQ(SIZE, splice(fds[0], NULL, to, &(loff_t){ 0 }, SIZE, 0));
 	check(fds[0], fds[1]);
+}
+
+/* Another process splices a page that does not come, and has the pipe locked. */
+TEST_RAIO(locked_by_splice, "native: blocks until there is data or space")
+{
+	aio_context_t ctx = new_context(4);
+	struct fuse fuse;
+	struct iocb iocb;
+	int fds[2], fd;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(fds));
+	memset(buf, 0, SIZE);
+	fuse_start(&fuse, 0);
+	fd = fuse_open(&fuse, O_RDONLY);
+	fuse_hold(&fuse, FUSE_OP(FUSE_READ));
+	pid = test_fork();
+	if (!pid)
+		_exit(splice(fd, NULL, fds[1], NULL, SIZE, 0) != SIZE);
+	fuse_wait_held(&fuse, 1);
+	prep(&iocb, IOCB_CMD_PREAD, fds[0], buf, SIZE, 0);
+	submit_unfinished(ctx, &iocb);
+	fuse_release(&fuse);
+	EXPECT_EQ(SIZE, finish_one(ctx, &iocb));
+	EXPECT_TRUE(is_pattern(buf, SIZE, 0, 0));
+	EXPECT_EQ(0, test_wait(pid));
 }
 
 static void make_fifo(char *path, size_t size)

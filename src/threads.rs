@@ -166,9 +166,10 @@ impl Threads {
         self.count(State::is_alive) > 0
     }
 
-    /// Whether there is room for another.
-    pub(crate) fn can_grow(&self) -> bool {
-        self.places.iter().any(|place| matches!(place, Place::Free))
+    /// How many more there may be.
+    fn places(&self) -> u32 {
+        let free = |place: &&Place| matches!(place, Place::Free);
+        self.places.iter().filter(free).count() as u32
     }
 
     fn are_idle(&self) -> bool {
@@ -243,18 +244,25 @@ impl Queues {
         woken.min(own.saturating_add(self.threads.free()).saturating_sub(kept))
     }
 
+    /// Whether there may be another thread for what is there. The last place is for what does not
+    /// block.
+    fn may_grow(&self) -> bool {
+        let own = self.claims.own > 0 || self.lists.len(List::Own) > 0;
+        self.threads.places() > u32::from(!own)
+    }
+
     /// Wakes a task that waits and can create another thread, if there may be one.
     pub(crate) fn ask_for_thread(&mut self, context: &Context) {
-        if self.waiters > 0 && self.threads.can_grow() {
+        if self.waiters > 0 && self.may_grow() {
             self.grow = true;
             context.wake_waiters();
         }
     }
 
-    /// Whether a thread that has no work may take what blocks: one that does not is left for what
-    /// does not block.
+    /// Whether a thread that has no work may take what blocks: there is another for what does not,
+    /// or nobody claims one, and there is a place for it.
     fn may_block(&self) -> bool {
-        self.claims.threads() < 2 || self.threads.free() >= 2
+        self.threads.free() >= 2 || self.claims.threads() < 2 && self.threads.places() > 0
     }
 }
 
@@ -351,7 +359,7 @@ impl Context {
                 let queues = self.queues().lock();
                 let needed = queues.claims.threads();
                 // Of two kinds: not all may be at what blocks.
-                let one_is_free = queues.threads.free() > 0 || !queues.threads.can_grow();
+                let one_is_free = queues.threads.free() > 0 || queues.threads.places() == 0;
                 if queues.threads.count(State::is_alive) >= needed && (needed < 2 || one_is_free) {
                     return Ok(());
                 }
@@ -375,7 +383,7 @@ impl Context {
                 let mut queues = self.queues().lock();
                 queues.grow = false;
                 if queues.for_threads() <= queues.coming()
-                    || !queues.threads.can_grow()
+                    || !queues.may_grow()
                     || queues.threads.of != who && queues.threads.is_there()
                     || queues.closing
                 {

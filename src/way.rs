@@ -67,6 +67,8 @@ pub(crate) struct Way {
     pub(crate) order: Order,
     /// It goes on until all is moved; else the first data ends it.
     pub(crate) whole: bool,
+    /// It is to or from a pipe.
+    pub(crate) pipe: bool,
     /// A try to read takes the data before it is where the program wants it: what can't be
     /// written there is lost.
     pub(crate) takes_first: bool,
@@ -83,6 +85,7 @@ impl Default for Way {
             retry: List::Block,
             order: Order::Free,
             whole: false,
+            pipe: false,
             takes_first: false,
             again_is_final: false,
         }
@@ -118,6 +121,7 @@ impl Way {
             // A FIFO honours IOCB_NOWAIT without saying so.
             Class::Pipe => Way {
                 whole: write,
+                pipe: true,
                 ..stream(first_of(Mode::Nowait, true), List::Ready)
             },
             Class::Inet => Way {

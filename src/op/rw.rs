@@ -197,7 +197,8 @@ enum Begin {
 
 fn begin(run: &mut Running, whence: Whence) -> Begin {
     let way = run.private().way;
-    let waits = way.arm || way.page_wait;
+    // What was refused, or has nothing else to wait for, needs somebody who waits.
+    let waits = (way.arm || way.page_wait) && run.private().refused == 0;
     let Some(from) = run.private().from else {
         return match way.first {
             First::Try(mode) => Begin::Try(mode),
@@ -300,7 +301,15 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
         };
         let done = run.transfer().done();
         let result;
-        (run, result) = match run.call(mode, faults) {
+        // Whoever splices into a pipe keeps all others out while he waits for the data.
+        let kept_out =
+            mode != Mode::Block && way.pipe && run.file().is_some_and(fs::is_pipe_locked);
+        let tried = if kept_out {
+            Tried::Returned(run, EAGAIN.to_errno() as isize)
+        } else {
+            run.call(mode, faults)
+        };
+        (run, result) = match tried {
             Tried::Returned(run, result) => (run, result),
             Tried::Completed(request, result) => {
                 return completed(context, request, result, whence);
