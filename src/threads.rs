@@ -4,8 +4,9 @@
 //! one: its namespaces, limits, signals and cgroups.
 //!
 //! They are created by whoever submits or waits, when they are first needed, up to
-//! [`MAX_THREADS`] for each context, and stopped when they have been idle for a while; but one
-//! stays while a request has a claim to it, since only the process itself can create another.
+//! [`MAX_THREADS`] for each context, and stopped when they have been idle for a while; but those
+//! that requests have claims to stay, since only the process itself can create another. What
+//! blocks, perhaps for ever, never has the last of them, or the last place for one.
 //!
 //! A thread that is killed takes nothing with it: what is queued for threads is cancelled when the
 //! last is dead.
@@ -332,7 +333,7 @@ fn queue_reap(context: Arc<Context>, delay: Jiffies) {
 }
 
 impl Context {
-    /// Makes sure that a thread will be there for a request that claims one so.
+    /// Makes sure that a thread will be there for a request with that `claim`.
     ///
     /// ERESTARTNOINTR if a signal is pending and must be handled first, another error if there
     /// can be none. Process context, an ioctl of the process.
