@@ -203,6 +203,8 @@ TEST_RAIO(same_context_armed_before, "native: blocks")
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	start_hanging(ctx, HANGING);
 	fuse_wait_held(&fuse, MAX_WORKERS - 1);
+	/* idle threads go after 100 ms, but not the one that it needs */
+	usleep(300000);
 	ASSERT_EQ(1, write(fds[1], "x", 1));
 	wait_for_ring(ctx, 1);
 	ASSERT_EQ(1, events_now(ctx, &event, 1));

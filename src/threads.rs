@@ -45,6 +45,8 @@ use kernel::{
 
 /// Most threads of a context.
 pub(crate) const MAX_THREADS: usize = 8;
+/// Places for them, and for those that are being stopped meanwhile.
+const PLACES: usize = 2 * MAX_THREADS;
 /// Most of them that start reads of pages at once.
 const MAX_PAGES: u32 = 2;
 /// How long a thread is kept without work, in ms.
@@ -83,6 +85,8 @@ enum Place {
     Free,
     /// Somebody creates a thread for it.
     Taken,
+    /// Its thread is being stopped.
+    Left,
     Used(Thread<Worker>, State),
 }
 
@@ -142,7 +146,7 @@ pub(crate) struct Threads {
     /// Whose they are. A task in other namespaces, or of another process in the same address
     /// space, can't use them.
     of: Identity,
-    places: [Place; MAX_THREADS],
+    places: [Place; PLACES],
     /// Threads that start reads of pages.
     pages: u32,
 }
@@ -152,7 +156,7 @@ impl Threads {
     pub(crate) fn new() -> Self {
         Threads {
             of: Identity::NONE,
-            places: [const { Place::Free }; MAX_THREADS],
+            places: [const { Place::Free }; PLACES],
             pages: 0,
         }
     }
@@ -169,8 +173,15 @@ impl Threads {
 
     /// How many more there may be.
     fn places(&self) -> u32 {
-        let free = |place: &&Place| matches!(place, Place::Free);
-        self.places.iter().filter(free).count() as u32
+        let is_free = |place: &&Place| matches!(place, Place::Free);
+        let is_taken = |place: &&Place| match place {
+            Place::Taken => true,
+            Place::Used(_, state) => state.is_alive(),
+            _ => false,
+        };
+        let free = self.places.iter().filter(is_free).count();
+        let taken = self.places.iter().filter(is_taken).count();
+        MAX_THREADS.saturating_sub(taken).min(free) as u32
     }
 
     fn are_idle(&self) -> bool {
@@ -408,6 +419,9 @@ impl Context {
             if queues.closing {
                 return Err(EINVAL);
             }
+            if queues.threads.places() == 0 {
+                return Err(EAGAIN);
+            }
             let mut places = queues.threads.places.iter_mut().enumerate();
             let free = places.find(|(_, place)| matches!(place, Place::Free));
             let Some((place, free)) = free else {
@@ -536,7 +550,9 @@ struct Reaped {
 fn find_reapable(queues: &mut Queues, now: i64) -> (Option<Reaped>, Option<u32>) {
     let closing = queues.closing;
     let alive = queues.threads.count(State::is_alive);
-    let keep = alive <= queues.claims.threads();
+    // As many as are claimed, and one that is free for what does not block.
+    let keep =
+        alive <= queues.claims.threads() || queues.claims.own > 0 && queues.threads.free() <= 1;
     let (mut later, mut alone_later) = (false, false);
     for (i, place) in queues.threads.places.iter_mut().enumerate() {
         let Place::Used(thread, state) = place else {
@@ -568,7 +584,7 @@ fn find_reapable(queues: &mut Queues, now: i64) -> (Option<Reaped>, Option<u32>)
             _ => false,
         };
         if due {
-            if let Place::Used(thread, state) = core::mem::replace(place, Place::Taken) {
+            if let Place::Used(thread, state) = core::mem::replace(place, Place::Left) {
                 let killed = state == State::Killed;
                 let reaped = Reaped {
                     place: i,
