@@ -30,13 +30,11 @@ use kernel::{
         File,
         LocalFile, //
     },
-    page::PAGE_SIZE,
     prelude::*,
     sync::{
         aref::ARef,
         atomic::ordering::Relaxed, //
     },
-    types::Opaque, //
 };
 
 /// Which way data goes.
@@ -80,17 +78,6 @@ pub(crate) enum Faults {
     Wait,
     /// No: what is not there ends the try.
     Fail,
-}
-
-/// Whether the program's memory is there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Memory {
-    /// It is, or some of it was brought in.
-    Present,
-    /// It comes, or will when somebody serves the fault.
-    Later,
-    /// Who knows: a try must find out.
-    Unknown,
 }
 
 /// What a try came to.
@@ -154,6 +141,11 @@ impl Transfer {
     /// Which way data goes, if it was prepared.
     pub(crate) fn direction(&self) -> Option<Direction> {
         self.direction
+    }
+
+    /// The buffers, all of them.
+    pub(super) fn iter(&self) -> *const bindings::iov_iter {
+        &raw const self.iter
     }
 
     /// Bytes that were moved.
@@ -625,138 +617,6 @@ impl<C: Client> Run<C> {
             _ => Tried::InFlight,
         }
     }
-}
-
-/// The most that is brought in at once.
-const FAULT_IN: usize = 16 * PAGE_SIZE;
-
-impl<C: Client> Owned<C> {
-    /// Whether the program's memory for what is left of the transfer is there, or can be brought in
-    /// without waiting for anybody; `all` of it, or the next part.
-    ///
-    /// Process context, in the address space that the buffers are in.
-    pub(crate) fn has_memory(&self, all: bool) -> bool {
-        has_memory(self.transfer(), all)
-    }
-}
-
-impl<C: Client> Run<C> {
-    /// As [`Owned::has_memory`].
-    pub(crate) fn has_memory(&self, all: bool) -> bool {
-        has_memory(self.transfer(), all)
-    }
-
-    /// Brings in the next of the program's memory for what is left of the transfer, without waiting
-    /// for anybody; `all` of it, or a part.
-    ///
-    /// Process context, in the address space that the buffers are in.
-    pub(crate) fn fault_in(&self, all: bool) -> Memory {
-        fault_in(self.transfer(), all)
-    }
-}
-
-/// Whether the program's memory for what is left of the transfer is there, or can be brought in
-/// without waiting for anybody; `all` of it, or the next part.
-///
-/// Process context, in the address space that the buffers are in.
-fn has_memory(transfer: &Transfer, all: bool) -> bool {
-    let write_to = match transfer.direction {
-        Some(Direction::Read) => bindings::FOLL_WRITE,
-        _ => 0,
-    };
-    if transfer.left() == 0 {
-        return true;
-    }
-    // Mostly it is one piece in a page, and was touched just now.
-    if transfer.done == 0 && transfer.len <= PAGE_SIZE {
-        // SAFETY: `prep_rw` prepared the iterator, which is over user memory; the call takes a
-        // reference to the page if it is there, which is given back.
-        let there = unsafe {
-            let address = bindings::raio_helper_iter_address(&raw const transfer.iter);
-            let len = bindings::raio_helper_iter_len(&raw const transfer.iter);
-            let mut page = core::ptr::null_mut();
-            let got = bindings::get_user_pages_fast_only(
-                address & !(PAGE_SIZE - 1),
-                1,
-                write_to as c_uint,
-                &raw mut page,
-            );
-            if got == 1 {
-                bindings::raio_helper_put_page(page);
-            }
-            got == 1 && len >= transfer.len && address % PAGE_SIZE + len <= PAGE_SIZE
-        };
-        if there {
-            return true;
-        }
-    }
-    fault_in(transfer, all) != Memory::Later
-}
-
-/// Brings in the next of the program's memory for what is left of the transfer, without waiting
-/// for anybody; `all` of it, or a part.
-///
-/// Process context, in the address space that the buffers are in.
-fn fault_in(transfer: &Transfer, all: bool) -> Memory {
-    let write_to = match transfer.direction {
-        Some(Direction::Read) => bindings::FOLL_WRITE,
-        _ => 0,
-    };
-    // Plain data; the segments that it points at stay.
-    let iter = Opaque::<bindings::iov_iter>::uninit();
-    // A stream gives no more at once, as a rule, and no datagram is larger.
-    let most = if transfer.is_direct() {
-        usize::MAX
-    } else {
-        FAULT_IN
-    };
-    let mut left = most.min(transfer.left());
-    // SAFETY: `prep_rw` prepared it. The iterator that is advanced is our own copy.
-    let iter = unsafe {
-        let copy = iter.get();
-        core::ptr::copy_nonoverlapping(&raw const transfer.iter, copy, 1);
-        bindings::iov_iter_advance(copy, transfer.done);
-        copy
-    };
-    let mut unknown = false;
-    while left > 0 {
-        // SAFETY: There is more in the iterator, which is over user memory. Without pages to
-        // return, the call only faults; it checks the addresses.
-        let (address, len, pages, got) = unsafe {
-            let address = bindings::raio_helper_iter_address(iter);
-            let len = bindings::raio_helper_iter_len(iter).min(left).min(FAULT_IN);
-            let first = address & !(PAGE_SIZE - 1);
-            let pages = (address % PAGE_SIZE + len).div_ceil(PAGE_SIZE);
-            let flags = write_to | bindings::FOLL_NOWAIT | bindings::FOLL_HONOR_NUMA_FAULT;
-            let got = bindings::get_user_pages_unlocked(
-                first,
-                pages,
-                core::ptr::null_mut(),
-                flags as c_uint,
-            );
-            (address, len, pages, got)
-        };
-        let done = match usize::try_from(got) {
-            Ok(got) if got >= pages => len,
-            // Some of it is enough to go on with.
-            Ok(got) if got > 0 && !all => return Memory::Present,
-            // The next page is another matter.
-            Ok(got) if got > 0 => (got * PAGE_SIZE - address % PAGE_SIZE).min(len),
-            Ok(_) => return Memory::Later,
-            // Not mapped, or a device's: that says nothing of the rest.
-            Err(_) => {
-                unknown = true;
-                (PAGE_SIZE - address % PAGE_SIZE).min(len)
-            }
-        };
-        left -= done;
-        // SAFETY: `done` is within what is left in the iterator.
-        unsafe { bindings::iov_iter_advance(iter, done) };
-    }
-    if unknown {
-        return Memory::Unknown;
-    }
-    Memory::Present
 }
 
 /// Marks a write, and takes the file system's freeze protection if it is one to a regular file;

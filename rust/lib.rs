@@ -31,6 +31,7 @@ pub(crate) mod capability;
 pub(crate) mod cred;
 pub(crate) mod eventfd;
 pub(crate) mod fs;
+pub(crate) mod gup;
 pub(crate) mod kthread;
 pub(crate) mod mapping;
 pub(crate) mod miscdevice;

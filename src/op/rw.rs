@@ -27,10 +27,10 @@ use crate::{
             Class,
             Direction,
             Faults,
-            Memory,
             Mode,
             Tried, //
         },
+        gup::Memory,
         pagemap::PageRun,
         poll::{
             self,
