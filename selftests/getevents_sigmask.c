@@ -60,26 +60,6 @@ static void expect_restored(void)
 			test_note("signal %d", signal);
 }
 
-static pid_t main_tid;
-static pthread_t main_thread;
-
-static void *interrupt_main(void *arg)
-{
-	(void)arg;
-	wait_asleep(main_tid);
-	pthread_kill(main_thread, SIGUSR1);
-	return NULL;
-}
-
-static void start_interrupter(void)
-{
-	pthread_t thread;
-
-	main_tid = thread_id();
-	main_thread = pthread_self();
-	ASSERT_EQ(0, pthread_create(&thread, NULL, interrupt_main, NULL));
-}
-
 static int wait_for_one(aio_context_t ctx, const struct __kernel_timespec *timeout,
 			const uint64_t *mask)
 {

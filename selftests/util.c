@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -302,6 +303,26 @@ void catch_signal(int signal, int flags)
 	struct sigaction action = { .sa_handler = ignore, .sa_flags = flags };
 
 	ASSERT_EQ(0, sigaction(signal, &action, NULL));
+}
+
+static pid_t interrupted_tid;
+static pthread_t interrupted_thread;
+
+static void *interrupt(void *arg)
+{
+	(void)arg;
+	wait_asleep(interrupted_tid);
+	pthread_kill(interrupted_thread, SIGUSR1);
+	return NULL;
+}
+
+void start_interrupter(void)
+{
+	pthread_t thread;
+
+	interrupted_tid = thread_id();
+	interrupted_thread = pthread_self();
+	ASSERT_EQ(0, pthread_create(&thread, NULL, interrupt, NULL));
 }
 
 pid_t test_fork(void)

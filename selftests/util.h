@@ -61,6 +61,9 @@ pid_t thread_id(void);
 /* A handler that does nothing, with or without SA_RESTART. */
 void catch_signal(int signal, int flags);
 
+/* A thread that sends SIGUSR1 to the caller when that sleeps. */
+void start_interrupter(void);
+
 pid_t test_fork(void);
 /* The exit status, or 128 + the signal that killed it. */
 int test_wait(pid_t pid);
