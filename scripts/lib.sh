@@ -77,3 +77,31 @@ need_userns() {
 	[ ${#missing[@]} -eq 0 ] ||
 		die "not root, and a user namespace is not to be had; run as root, or provide:" "${missing[@]}"
 }
+
+# mmdebstrap makes Debian roots: from the net if it is missing and we may.
+# In namespaces of its own, so that neither mounts nor processes outlive it,
+# however it ends.
+mmdebstrap=(unshare --mount --pid --fork --kill-child mmdebstrap --mode=root)
+[ "$(id -u)" -eq 0 ] || mmdebstrap=(mmdebstrap --mode=unshare)
+need_mmdebstrap() {
+	! command -v mmdebstrap >/dev/null || return 0
+	[ "$(id -u)" -eq 0 ] || die "mmdebstrap is missing" "as root: apt-get install mmdebstrap"
+	say APT mmdebstrap
+	run_logged apt sh -c 'apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mmdebstrap' ||
+		die "mmdebstrap could not be installed" "see the log above; apt-get install mmdebstrap"
+}
+
+# The mirror is apt's own of this host: the one that has Debian's main archive.
+debian_mirror() {
+	local mirror=${RAIO_MIRROR:-}
+	if [ -z "$mirror" ]; then
+		# shellcheck disable=SC2016 # apt's own names
+		mirror=$(apt-get indextargets --format '$(SITE)|$(ORIGIN)|$(LABEL)' 'Created-By: Packages' |
+			awk -F'|' '$2 == "Debian" && $3 == "Debian" { print $1; exit }')
+		# Before the first apt-get update the index files do not exist.
+		[ -n "$mirror" ] || mirror=$(sed -n -E -e 's/^URIs: *([^ ]+).*/\1/p' -e 's/^deb +(\[[^]]*\] +)?([^ ]+).*/\2/p' \
+			/etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -m1 '/debian/\?$' || true)
+	fi
+	[ -n "$mirror" ] || die "apt on this host names no Debian mirror" "set RAIO_MIRROR=URL"
+	echo "$mirror"
+}
