@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The calls as the kernel would have them, by raio or by native aio. */
+#include <limits.h>
+#include <linux/futex.h>
+
+#include "internal.h"
+#include "sys.h"
+
+#define NSEC_PER_SEC	1000000000L
+
+/*
+ * Whether 8 bytes can be read: a mask that is read, and a change that is then
+ * refused.
+ */
+bool __raio_can_read(const void *address)
+{
+	return sys(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) != -EFAULT;
+}
+
+/* Whether a word can be written: 0 is added to it. */
+static bool can_write(void *address)
+{
+	static uint32_t nobody;
+	const unsigned int add_0_wake_none = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_NE, 0);
+
+	return sys(SYS_futex, &nobody, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, address,
+		   add_0_wake_none) != -EFAULT;
+}
+
+static long raio_setup(struct state *state, unsigned int nr_events, uint64_t *ctxp)
+{
+	struct raio_setup setup = { .nr_events = nr_events, .flags = RAIO_SETUP_CANCEL_EVENT };
+	struct raio_destroy destroy = { 0 };
+	long ret;
+
+	if (!__raio_can_read(ctxp))
+		return -EFAULT;
+	if (*ctxp)
+		return -EINVAL;
+	ret = __raio_ioctl(state, RAIO_IOC_SETUP, &setup);
+	if (ret)
+		return ret;
+	if (!can_write(ctxp)) {
+		destroy.ctx_id = setup.ctx_id;
+		__raio_ioctl(state, RAIO_IOC_DESTROY, &destroy);
+		return -EFAULT;
+	}
+	if (__raio_can_reap())
+		__raio_context_add(state, setup.ctx_id, ((struct raio_ring *)setup.ctx_id)->nr);
+	*ctxp = setup.ctx_id;
+	return 0;
+}
+
+static long native_setup(struct state *state, unsigned int nr_events, uint64_t *ctxp)
+{
+	long ret = sys(SYS_io_setup, nr_events, ctxp);
+
+	if (!ret)
+		__raio_context_add(state, *ctxp, 0);
+	return ret;
+}
+
+long __raio_setup(unsigned int nr_events, uint64_t *ctxp)
+{
+	struct state *state = state_get();
+	int mode;
+
+	if (!state)
+		return -ENOMEM;
+	mode = mode_of(state);
+	switch (mode) {
+	case MODE_RAIO:
+		return raio_setup(state, nr_events, ctxp);
+	case MODE_NATIVE:
+		return native_setup(state, nr_events, ctxp);
+	case MODE_FAIL:
+		return -ENOSYS;
+	default:
+		return mode;
+	}
+}
+
+long __raio_destroy(uint64_t ctx)
+{
+	struct raio_destroy destroy = { .ctx_id = ctx };
+	struct state *state = state_get();
+	int mode;
+
+	if (!state)
+		return -ENOMEM;
+	mode = mode_of(state);
+	switch (mode) {
+	case MODE_RAIO:
+		__raio_context_remove(state, ctx);
+		return __raio_ioctl(state, RAIO_IOC_DESTROY, &destroy);
+	case MODE_NATIVE:
+		__raio_context_remove(state, ctx);
+		return sys(SYS_io_destroy, ctx);
+	case MODE_FAIL:
+		return -ENOSYS;
+	default:
+		return mode;
+	}
+}
+
+long __raio_submit(uint64_t ctx, long nr, void *iocbpp)
+{
+	struct raio_submit submit = { .ctx_id = ctx, .nr = nr, .iocbpp = (uintptr_t)iocbpp };
+	struct state *state = state_get();
+	int mode;
+
+	if (!state)
+		return -ENOMEM;
+	mode = mode_of(state);
+	switch (mode) {
+	case MODE_RAIO:
+		return __raio_ioctl(state, RAIO_IOC_SUBMIT, &submit);
+	case MODE_NATIVE:
+		return sys(SYS_io_submit, ctx, nr, iocbpp);
+	case MODE_FAIL:
+		return -ENOSYS;
+	default:
+		return mode;
+	}
+}
+
+long __raio_cancel(uint64_t ctx, void *iocb, void *event)
+{
+	struct raio_cancel cancel = {
+		.ctx_id = ctx, .iocb = (uintptr_t)iocb, .result = (uintptr_t)event,
+	};
+	struct state *state = state_get();
+	int mode;
+
+	if (!state)
+		return -ENOMEM;
+	mode = mode_of(state);
+	switch (mode) {
+	case MODE_RAIO:
+		return __raio_ioctl(state, RAIO_IOC_CANCEL, &cancel);
+	case MODE_NATIVE:
+		return sys(SYS_io_cancel, ctx, iocb, event);
+	case MODE_FAIL:
+		return -ENOSYS;
+	default:
+		return mode;
+	}
+}
+
+/*
+ * raio refuses negative timeouts.  Native aio takes the sum of its parts modulo
+ * 2^64, and waits for ever if that is negative.  The kernel has read *timeout
+ * already when this is called.
+ */
+static bool refused_timeout(const struct timespec *timeout, struct timespec *instead, __u64 *arg)
+{
+	long sum, wrapped;
+
+	if (!timeout)
+		return false;
+	wrapped = (unsigned long)timeout->tv_sec * NSEC_PER_SEC + timeout->tv_nsec;
+	if (!__builtin_mul_overflow(timeout->tv_sec, NSEC_PER_SEC, &sum) &&
+	    !__builtin_add_overflow(sum, timeout->tv_nsec, &sum)) {
+		if (sum >= 0)
+			return false;
+	} else if (timeout->tv_sec > 0) {
+		return false;
+	}
+	instead->tv_sec = wrapped / NSEC_PER_SEC;
+	instead->tv_nsec = wrapped % NSEC_PER_SEC;
+	*arg = wrapped < 0 ? 0 : (uintptr_t)instead;
+	return true;
+}
+
+static long raio_getevents(struct state *state, const struct getevents *get)
+{
+	struct raio_getevents arg = {
+		.ctx_id = get->ctx, .min_nr = get->min_nr, .nr = get->nr,
+		.events = (uintptr_t)get->events, .timeout = (uintptr_t)get->timeout,
+		.sigmask = (uintptr_t)get->sigmask, .sigsetsize = get->sigsetsize,
+	};
+	struct slot *slot = __raio_context_enter(state, get->ctx);
+	struct timespec instead;
+	long ret;
+
+	ret = __raio_ioctl(state, RAIO_IOC_GETEVENTS, &arg);
+	if (ret == -EINVAL && refused_timeout(get->timeout, &instead, &arg.timeout))
+		ret = __raio_ioctl(state, RAIO_IOC_GETEVENTS, &arg);
+	__raio_context_leave(slot);
+	return ret;
+}
+
+static long native_getevents(struct state *state, const struct getevents *get)
+{
+	const struct {
+		const void *sigmask;
+		size_t size;
+	} set = { get->sigmask, get->sigsetsize };
+
+	if (get->trusted && __raio_native_empty(state, get->ctx, get->timeout))
+		return 0;
+	if (!get->sigmask)
+		return sys(SYS_io_getevents, get->ctx, get->min_nr, get->nr, get->events,
+			   get->timeout);
+	return sys(SYS_io_pgetevents, get->ctx, get->min_nr, get->nr, get->events,
+		   get->timeout, &set);
+}
+
+long __raio_getevents(const struct getevents *get)
+{
+	struct state *state = state_get();
+	long ret;
+	int mode;
+
+	if (!state)
+		return -ENOMEM;
+	/* A signal that only the mask lets through must come though there are events. */
+	if (!get->sigmask) {
+		ret = __raio_reap(state, get->ctx, get->min_nr, get->nr, get->events,
+				  get->trusted ? get->timeout : NULL);
+		if (ret >= 0)
+			return ret;
+	}
+	mode = mode_of(state);
+	switch (mode) {
+	case MODE_RAIO:
+		return raio_getevents(state, get);
+	case MODE_NATIVE:
+		return native_getevents(state, get);
+	case MODE_FAIL:
+		return -ENOSYS;
+	default:
+		return mode;
+	}
+}
+
+static long raio_enter(struct state *state, long nr, void *iocbpp, long *submitted,
+		       const struct getevents *get)
+{
+	struct raio_enter arg = {
+		.ctx_id = get->ctx, .nr = nr, .iocbpp = (uintptr_t)iocbpp,
+		.min_events = get->min_nr, .nr_events = get->nr,
+		.events = (uintptr_t)get->events, .timeout = (uintptr_t)get->timeout,
+	};
+	struct slot *slot = __raio_context_enter(state, get->ctx);
+	struct timespec instead;
+	long ret;
+
+	ret = __raio_ioctl(state, RAIO_IOC_ENTER, &arg);
+	if (ret == -EINVAL && !arg.submitted &&
+	    refused_timeout(get->timeout, &instead, &arg.timeout))
+		ret = __raio_ioctl(state, RAIO_IOC_ENTER, &arg);
+	__raio_context_leave(slot);
+	*submitted = arg.submitted;
+	return ret;
+}
+
+long __raio_enter(uint64_t ctx, long nr, void *iocbpp, long *submitted,
+		  const struct getevents *get)
+{
+	struct state *state = state_get();
+	int mode;
+	long ret;
+
+	*submitted = 0;
+	if (!state)
+		return -ENOMEM;
+	mode = mode_of(state);
+	if (mode < 0)
+		return mode;
+	if (mode == MODE_RAIO && nr)
+		return raio_enter(state, nr, iocbpp, submitted, get);
+	if (nr) {
+		ret = __raio_submit(ctx, nr, iocbpp);
+		if (ret <= 0)
+			return ret;
+		*submitted = ret;
+	}
+	return __raio_getevents(get);
+}

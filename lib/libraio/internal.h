@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of libraio share.
+ *
+ * All of it may run in several threads, in a signal handler that interrupted it,
+ * and in the child of vfork(); and a handler may leave it by siglongjmp().  So
+ * there are no locks and no allocator, and nothing waits for another thread but
+ * io_destroy, for a bounded time.
+ *
+ * All functions return a negative errno and leave errno itself alone.
+ */
+#ifndef LIBRAIO_INTERNAL_H
+#define LIBRAIO_INTERNAL_H
+
+#include <linux/aio_abi.h>
+#include <linux/raio.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+/* A power of two. */
+#define SLOTS	4096
+
+/* Where the calls go. */
+enum mode {
+	MODE_UNDECIDED = 0,
+	MODE_RAIO,
+	MODE_NATIVE,
+	MODE_FAIL,	/* as a kernel without aio: ENOSYS */
+};
+
+/* A context whose ring may be looked at in user space; see ring.c. */
+struct slot {
+	uint64_t ctx;		/* its id, or 0, or SLOT_CLAIMED */
+	uint64_t last;		/* the id it had before */
+	uint32_t users;		/* who may touch the ring */
+	uint32_t in_kernel;	/* who may be in a call that consumes events */
+	uint32_t nr;		/* of the ring; 0: a native one, of unknown shape */
+} __attribute__((aligned(64)));
+
+#define SLOT_CLAIMED	1
+
+/* What belongs to an address space.  A child of fork() finds it all zero. */
+struct state {
+	uint32_t mode;
+	uint32_t fd;		/* number + 1 of an open /dev/raio, or 0 */
+	uint64_t rdev;		/* what device that is */
+	struct slot slots[SLOTS];
+};
+
+extern struct state *__raio_state;
+
+/* NULL if there is no memory. */
+struct state *__raio_state_create(void);
+/* MODE_*, or a negative errno. */
+int __raio_decide(struct state *state);
+
+static inline struct state *state_get(void)
+{
+	struct state *state = __atomic_load_n(&__raio_state, __ATOMIC_ACQUIRE);
+
+	return __builtin_expect(!state, 0) ? __raio_state_create() : state;
+}
+
+static inline int mode_of(struct state *state)
+{
+	int mode = __atomic_load_n(&state->mode, __ATOMIC_ACQUIRE);
+
+	return __builtin_expect(mode == MODE_UNDECIDED, 0) ? __raio_decide(state) : mode;
+}
+
+/*
+ * An open /dev/raio that has been looked at, or a negative errno.  *reason says
+ * what is wrong with it if errno would not.
+ */
+int __raio_open(uint64_t *rdev, const char **reason);
+/* The ioctl, through whatever /dev/raio is open or can be opened. */
+long __raio_ioctl(struct state *state, unsigned int cmd, void *arg);
+/* The one line on stderr; choice is what RAIO_FALLBACK says, or NULL. */
+void __raio_complain(const char *reason, const char *choice);
+
+/* contexts.c */
+void __raio_context_add(struct state *state, uint64_t ctx, uint32_t nr);
+void __raio_context_remove(struct state *state, uint64_t ctx);
+/* Around calls that may consume events; the first may return NULL. */
+struct slot *__raio_context_enter(struct state *state, uint64_t ctx);
+void __raio_context_leave(struct slot *slot);
+
+static inline unsigned int slot_hash(uint64_t ctx)
+{
+	return (ctx >> 12) * 0x9e3779b97f4a7c15ULL >> 52;
+}
+
+#define SLOT_PROBES	8
+
+static inline struct slot *slot_find(struct state *state, uint64_t ctx)
+{
+	unsigned int i, at = slot_hash(ctx);
+
+	if (ctx <= SLOT_CLAIMED)
+		return NULL;
+	for (i = 0; i < SLOT_PROBES; i++, at++) {
+		struct slot *slot = &state->slots[at % SLOTS];
+
+		if (__atomic_load_n(&slot->ctx, __ATOMIC_ACQUIRE) == ctx)
+			return slot;
+	}
+	return NULL;
+}
+
+/*
+ * Between slot_hold(), if it is true, and slot_drop() the ring stays mapped, as
+ * far as the library is asked to unmap it.
+ */
+static inline bool slot_hold(struct slot *slot, uint64_t ctx)
+{
+	/* Against context_remove(): it clears ctx and then looks at users. */
+	__atomic_fetch_add(&slot->users, 1, __ATOMIC_SEQ_CST);
+	if (__builtin_expect(__atomic_load_n(&slot->ctx, __ATOMIC_SEQ_CST) == ctx, 1))
+		return true;
+	__atomic_fetch_sub(&slot->users, 1, __ATOMIC_RELEASE);
+	return false;
+}
+
+static inline void slot_drop(struct slot *slot)
+{
+	__atomic_fetch_sub(&slot->users, 1, __ATOMIC_RELEASE);
+}
+
+/* ring.c: the number of events, or -1: ask the kernel. */
+bool __raio_can_reap(void);
+long __raio_reap(struct state *state, uint64_t ctx, long min_nr, long nr,
+		 struct io_event *events, const struct timespec *timeout);
+/* For a context of native aio, as libaio does. */
+bool __raio_native_empty(struct state *state, uint64_t ctx, const struct timespec *timeout);
+
+/* calls.c */
+struct getevents {
+	uint64_t ctx;
+	long min_nr;
+	long nr;
+	struct io_event *events;
+	const void *timeout;
+	const void *sigmask;		/* the kernel's */
+	size_t sigsetsize;
+	/* timeout may be looked at here, where a bad one is fatal */
+	bool trusted;
+};
+
+long __raio_setup(unsigned int nr_events, uint64_t *ctxp);
+long __raio_destroy(uint64_t ctx);
+long __raio_submit(uint64_t ctx, long nr, void *iocbpp);
+long __raio_cancel(uint64_t ctx, void *iocb, void *event);
+long __raio_getevents(const struct getevents *get);
+long __raio_enter(uint64_t ctx, long nr, void *iocbpp, long *submitted,
+		  const struct getevents *get);
+bool __raio_can_read(const void *address);
+
+/* raw.c; -ENOSYS if it is none of the six. */
+long __raio_syscall(int number, const long *args);
+
+#endif /* LIBRAIO_INTERNAL_H */

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Whether calls go to raio or to native aio, and the open /dev/raio.
+ *
+ * A context belongs to the address space and not to the file, so any open
+ * /dev/raio will do, and it does not matter which one a vfork()ed child left in
+ * the state: if the number is not a /dev/raio here, another is opened.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "internal.h"
+#include "sys.h"
+
+#define DEVICE	"/dev/raio"
+/* A high number costs kernel memory: the table of files goes up to it. */
+#define HIGHEST	1024
+#define TRIES	8
+
+struct state *__raio_state;
+
+/* A child has the fallback of its parent, without a line of its own. */
+static uint32_t fallback;
+
+struct state *__raio_state_create(void)
+{
+	struct state *state, *other = NULL;
+	long ret;
+
+	ret = sys(SYS_mmap, NULL, sizeof(*state), PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (ret < 0 && ret > -4096)
+		return NULL;
+	state = (struct state *)ret;
+	if (sys(SYS_madvise, state, sizeof(*state), MADV_WIPEONFORK)) {
+		sys(SYS_munmap, state, sizeof(*state));
+		return NULL;
+	}
+	if (__atomic_compare_exchange_n(&__raio_state, &other, state, false,
+					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return state;
+	sys(SYS_munmap, state, sizeof(*state));
+	return other;
+}
+
+/* Out of the way of programs that expect the low numbers. */
+static int move_up(int fd)
+{
+	struct rlimit limit;
+	unsigned long lowest = HIGHEST;
+	long high;
+
+	if (!sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) && limit.rlim_cur < HIGHEST)
+		lowest = limit.rlim_cur;
+	lowest -= lowest / 64 + 1;
+	if ((long)lowest <= fd)
+		return fd;
+	high = sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, lowest);
+	if (high < 0)
+		return fd;
+	sys(SYS_close, fd);
+	return high;
+}
+
+int __raio_open(uint64_t *rdev, const char **reason)
+{
+	struct raio_info info;
+	struct stat stat;
+	long fd, ret;
+
+	*reason = NULL;
+	do {
+		fd = sys(SYS_openat, AT_FDCWD, DEVICE, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	} while (fd == -EINTR);
+	if (fd < 0)
+		return fd;
+
+	ret = sys(SYS_ioctl, fd, RAIO_IOC_INFO, &info);
+	if (!ret)
+		ret = sys(SYS_fstat, fd, &stat);
+	if (ret) {
+		*reason = "it is not raio's";
+	} else if (info.major != RAIO_API_MAJOR) {
+		*reason = "it has another major version";
+		ret = -EPROTO;
+	}
+	if (ret) {
+		sys(SYS_close, fd);
+		return ret < 0 ? ret : -ENOTTY;
+	}
+	*rdev = stat.st_rdev;
+	return move_up(fd);
+}
+
+/* The number is a /dev/raio, and not one that was opened with O_PATH. */
+static bool is_device(struct state *state, int fd)
+{
+	struct stat stat;
+	long flags;
+
+	if (sys(SYS_fstat, fd, &stat) || !S_ISCHR(stat.st_mode) ||
+	    stat.st_rdev != __atomic_load_n(&state->rdev, __ATOMIC_RELAXED))
+		return false;
+	flags = sys(SYS_fcntl, fd, F_GETFL);
+	return flags >= 0 && !(flags & O_PATH);
+}
+
+/* Whoever is first keeps its file; returns the one to be used. */
+static int publish(struct state *state, int fd, uint64_t rdev)
+{
+	uint32_t other = 0;
+
+	__atomic_store_n(&state->rdev, rdev, __ATOMIC_RELAXED);
+	if (__atomic_compare_exchange_n(&state->fd, &other, fd + 1, false,
+					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return fd;
+	sys(SYS_close, fd);
+	return other - 1;
+}
+
+static int device(struct state *state)
+{
+	uint32_t fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE);
+	const char *reason;
+	uint64_t rdev;
+	int ret;
+
+	if (fd)
+		return fd - 1;
+	ret = __raio_open(&rdev, &reason);
+	return ret < 0 ? ret : publish(state, ret, rdev);
+}
+
+/* What is wrong with the process, and not with the device. */
+static bool is_shortage(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EAGAIN;
+}
+
+int __raio_decide(struct state *state)
+{
+	uint32_t mode = __atomic_load_n(&fallback, __ATOMIC_ACQUIRE), other = MODE_UNDECIDED;
+	const char *reason = NULL, *choice = NULL;
+	uint64_t rdev = 0;
+	int fd = -1;
+	bool inherited = mode;
+
+	if (!inherited) {
+		fd = __raio_open(&rdev, &reason);
+		if (is_shortage(fd))
+			return fd;
+		mode = MODE_RAIO;
+		if (fd < 0) {
+			choice = secure_getenv("RAIO_FALLBACK");
+			mode = choice && !strcmp(choice, "fail") ? MODE_FAIL : MODE_NATIVE;
+		}
+	}
+	/* Another thread may be first, and may have seen something else. */
+	if (!__atomic_compare_exchange_n(&state->mode, &other, mode, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		if (fd >= 0)
+			sys(SYS_close, fd);
+		return other;
+	}
+	if (mode == MODE_RAIO) {
+		publish(state, fd, rdev);
+	} else if (!inherited) {
+		__atomic_store_n(&fallback, mode, __ATOMIC_RELEASE);
+		__raio_complain(reason ? reason : strerrordesc_np(-fd), choice);
+	}
+	return mode;
+}
+
+/*
+ * Errors that raio gives often, or after it has done something.  All others
+ * mean that nothing was done, so that a call that met another file can be made
+ * anew.
+ */
+static bool is_final(long ret)
+{
+	return ret >= 0 || ret == -EAGAIN || ret == -EINTR || ret == -EINPROGRESS ||
+	       ret == -EFAULT;
+}
+
+long __raio_ioctl(struct state *state, unsigned int cmd, void *arg)
+{
+	unsigned int tries;
+	uint32_t stale;
+	long ret = -EBADF;
+	int fd;
+
+	for (tries = 0; tries < TRIES; tries++) {
+		fd = device(state);
+		if (fd < 0)
+			return fd;
+		ret = sys(SYS_ioctl, fd, cmd, arg);
+		if (is_final(ret) || is_device(state, fd))
+			break;
+		/* It was closed, and the number may be somebody else's: not ours to close. */
+		stale = fd + 1;
+		__atomic_compare_exchange_n(&state->fd, &stale, 0, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	}
+	return ret;
+}

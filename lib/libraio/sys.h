@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * System calls that return -errno, leave errno alone, are no cancellation points,
+ * and do not go through syscall(), which somebody may have interposed.
+ */
+#ifndef LIBRAIO_SYS_H
+#define LIBRAIO_SYS_H
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef __LP64__
+#error "libraio is for 64-bit programs"
+#endif
+
+#ifdef __x86_64__
+static inline long sys_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a" (ret)
+			 : "0" (nr), "D" (a), "S" (b), "d" (c), "r" (r10), "r" (r8), "r" (r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+#else
+static inline long sys_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	int saved = errno;
+	long ret = syscall(nr, a, b, c, d, e, f);
+
+	if (ret == -1) {
+		ret = -errno;
+		errno = saved;
+	}
+	return ret;
+}
+#endif
+
+#define __SYS7(nr, a, b, c, d, e, f, ...) \
+	sys_call((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define sys(...)	__SYS7(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+
+#endif /* LIBRAIO_SYS_H */
