@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The five aio calls: the ioctls of /dev/raio, or native aio's system calls. */
+/* The five aio calls: the ioctls of /dev/raio, libraio, or native aio's system calls. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,19 +10,38 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "libraio.h"
 
 static int fd = -1;
+
+static bool is_backend(const char *name)
+{
+	const char *chosen = getenv("RAIO_BACKEND");
+
+	return chosen && !strcmp(chosen, name);
+}
 
 bool is_native(void)
 {
 	static int native = -1;
 
-	if (native < 0) {
-		const char *name = getenv("RAIO_BACKEND");
-
-		native = name && !strcmp(name, "native");
-	}
+	if (native < 0)
+		native = is_backend("native");
 	return native;
+}
+
+bool is_libraio(void)
+{
+	static int libraio = -1;
+
+	if (libraio < 0)
+		libraio = is_backend("libraio");
+	return libraio;
+}
+
+bool cancels_into_ring(void)
+{
+	return is_native() || is_libraio();
 }
 
 int raio_fd(void)
@@ -58,6 +77,8 @@ int be_setup(unsigned int nr_events, aio_context_t *ctx)
 
 	if (is_native())
 		return result(syscall(SYS_io_setup, nr_events, ctx));
+	if (is_libraio())
+		return io_setup(nr_events, ctx);
 	arg.ctx_id = *ctx;
 	ret = raio_ioctl(RAIO_IOC_SETUP, &arg);
 	*ctx = arg.ctx_id;
@@ -70,6 +91,8 @@ int be_destroy(aio_context_t ctx)
 
 	if (is_native())
 		return result(syscall(SYS_io_destroy, ctx));
+	if (is_libraio())
+		return io_destroy(ctx);
 	return raio_ioctl(RAIO_IOC_DESTROY, &arg);
 }
 
@@ -79,6 +102,8 @@ int be_submit(aio_context_t ctx, long nr, struct iocb **iocbpp)
 
 	if (is_native())
 		return result(syscall(SYS_io_submit, ctx, nr, iocbpp));
+	if (is_libraio())
+		return io_submit(ctx, nr, iocbpp);
 	return raio_ioctl(RAIO_IOC_SUBMIT, &arg);
 }
 
@@ -90,6 +115,8 @@ int be_cancel(aio_context_t ctx, struct iocb *iocb, struct io_event *event)
 
 	if (is_native())
 		return result(syscall(SYS_io_cancel, ctx, iocb, event));
+	if (is_libraio())
+		return io_cancel(ctx, iocb, event);
 	return raio_ioctl(RAIO_IOC_CANCEL, &arg);
 }
 
@@ -103,6 +130,8 @@ int be_getevents(aio_context_t ctx, long min_nr, long nr, struct io_event *event
 
 	if (is_native())
 		return result(syscall(SYS_io_getevents, ctx, min_nr, nr, events, timeout));
+	if (is_libraio())
+		return io_getevents(ctx, min_nr, nr, events, timeout);
 	return raio_ioctl(RAIO_IOC_GETEVENTS, &arg);
 }
 
@@ -120,6 +149,9 @@ int be_pgetevents(aio_context_t ctx, long min_nr, long nr, struct io_event *even
 		size_t size;
 	} native = { sigmask, sigsetsize };
 
+	/* io_pgetevents() knows one size. */
+	if (is_libraio())
+		return raio_syscall(SYS_io_pgetevents, ctx, min_nr, nr, events, timeout, &native);
 	if (!is_native())
 		return raio_ioctl(RAIO_IOC_GETEVENTS, &arg);
 #ifdef SYS_io_pgetevents_time64

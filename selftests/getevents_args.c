@@ -103,6 +103,8 @@ TEST(bad_timeout_is_seen_first)
 	aio_context_t ctx = context_with_events(1);
 	struct io_event event;
 
+	if (is_libraio())
+		SKIP("the library reads it, as libaio does");
 	EXPECT_EQ(-EFAULT, be_getevents(ctx, 1, 1, &event, bad));
 	EXPECT_EQ(-EFAULT, be_getevents(ctx, 1, 1, &event, half));
 	EXPECT_EQ(-EFAULT, be_getevents(0, 1, 1, &event, bad));

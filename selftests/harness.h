@@ -7,7 +7,7 @@
  * crash or a hang is one "not ok".  EXPECT_*() note a failure and go on,
  * ASSERT_*() end the test.  Both may be used in threads and in forked children.
  *
- * Environment: RAIO_BACKEND=raio|native, RAIO_TEST_DIR (a directory for plain
+ * Environment: RAIO_BACKEND=raio|native|libraio, RAIO_TEST_DIR (a directory for plain
  * files, default /tmp), RAIO_TEST_TIMEOUT (seconds for each TEST, default 60),
  * RAIO_STRESS (scale of the loops of the stress tests, default 1).
  */
@@ -92,6 +92,9 @@ bool test_compare(const char *file, int line, const char *expected_text,
 
 /* The calls: 0 or a count, or a negative errno. */
 bool is_native(void);
+bool is_libraio(void);
+/* The event of what is cancelled is in the ring, and cancel is EINPROGRESS. */
+bool cancels_into_ring(void);
 int be_setup(unsigned int nr_events, aio_context_t *ctx);
 int be_destroy(aio_context_t ctx);
 int be_submit(aio_context_t ctx, long nr, struct iocb **iocbpp);

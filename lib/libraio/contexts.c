@@ -30,7 +30,10 @@ static bool claim(struct slot *slot)
 					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-/* The slot that had the address before: who is still in a call with it, is seen. */
+/*
+ * The slot that had the address before: who is still in a call with it, is seen.
+ * One that still has users is forgotten.
+ */
 static struct slot *claim_same(struct state *state, uint64_t ctx)
 {
 	unsigned int i, at = slot_hash(ctx);
@@ -38,8 +41,11 @@ static struct slot *claim_same(struct state *state, uint64_t ctx)
 	for (i = 0; i < SLOT_PROBES; i++, at++) {
 		struct slot *slot = &state->slots[at % SLOTS];
 
-		if (__atomic_load_n(&slot->last, __ATOMIC_RELAXED) == ctx && claim(slot))
+		if (__atomic_load_n(&slot->last, __ATOMIC_RELAXED) != ctx)
+			continue;
+		if (claim(slot))
 			return slot;
+		__atomic_store_n(&slot->last, 0, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -79,19 +85,10 @@ void __raio_context_add(struct state *state, uint64_t ctx, uint32_t nr)
 	__atomic_store_n(&slot->ctx, ctx, __ATOMIC_SEQ_CST);
 }
 
-/*
- * When it returns nobody touches the ring any more: unless somebody takes
- * longer than that, or is the code that this is a signal handler of.
- */
-void __raio_context_remove(struct state *state, uint64_t ctx)
+static void wait_for_users(struct slot *slot)
 {
-	struct slot *slot = slot_find(state, ctx);
-	uint64_t known = ctx;
 	unsigned int i;
 
-	if (!slot || !__atomic_compare_exchange_n(&slot->ctx, &known, 0, false,
-						  __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		return;
 	for (i = 0; i < YIELDS + SLEEPS; i++) {
 		if (!__atomic_load_n(&slot->users, __ATOMIC_SEQ_CST))
 			return;
@@ -99,6 +96,29 @@ void __raio_context_remove(struct state *state, uint64_t ctx)
 			sys(SYS_sched_yield);
 		else
 			sys(SYS_nanosleep, &SLEEP, NULL);
+	}
+}
+
+/*
+ * When it returns nobody touches the ring any more: unless somebody takes
+ * longer than that, or is the code that this is a signal handler of.
+ */
+void __raio_context_remove(struct state *state, uint64_t ctx)
+{
+	unsigned int i, at = slot_hash(ctx);
+
+	if (ctx <= SLOT_CLAIMED)
+		return;
+	for (i = 0; i < SLOT_PROBES; i++, at++) {
+		struct slot *slot = &state->slots[at % SLOTS];
+		uint64_t known = ctx;
+
+		/* Of two who destroy it, the second waits as well. */
+		if (__atomic_load_n(&slot->last, __ATOMIC_RELAXED) != ctx)
+			continue;
+		__atomic_compare_exchange_n(&slot->ctx, &known, 0, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		wait_for_users(slot);
 	}
 }
 

@@ -33,7 +33,7 @@ enum mode {
 /* A context whose ring may be looked at in user space; see ring.c. */
 struct slot {
 	uint64_t ctx;		/* its id, or 0, or SLOT_CLAIMED */
-	uint64_t last;		/* the id it had before */
+	uint64_t last;		/* the id it has or had */
 	uint32_t users;		/* who may touch the ring */
 	uint32_t in_kernel;	/* who may be in a call that consumes events */
 	uint32_t nr;		/* of the ring; 0: a native one, of unknown shape */
