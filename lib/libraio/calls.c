@@ -14,7 +14,8 @@
  */
 bool __raio_can_read(const void *address)
 {
-	return sys(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) != -EFAULT;
+	return address &&
+	       sys(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) != -EFAULT;
 }
 
 /* Whether a word can be written: 0 is added to it. */
@@ -46,7 +47,7 @@ static long raio_setup(struct state *state, unsigned int nr_events, uint64_t *ct
 		return -EFAULT;
 	}
 	if (__raio_can_reap())
-		__raio_context_add(state, setup.ctx_id, ((struct raio_ring *)setup.ctx_id)->nr);
+		__raio_context_add(state, setup.ctx_id, false);
 	*ctxp = setup.ctx_id;
 	return 0;
 }
@@ -56,7 +57,7 @@ static long native_setup(struct state *state, unsigned int nr_events, uint64_t *
 	long ret = sys(SYS_io_setup, nr_events, ctxp);
 
 	if (!ret)
-		__raio_context_add(state, *ctxp, 0);
+		__raio_context_add(state, *ctxp, true);
 	return ret;
 }
 
@@ -84,6 +85,7 @@ long __raio_destroy(uint64_t ctx)
 {
 	struct raio_destroy destroy = { .ctx_id = ctx };
 	struct state *state = state_get();
+	long ret;
 	int mode;
 
 	if (!state)
@@ -92,10 +94,14 @@ long __raio_destroy(uint64_t ctx)
 	switch (mode) {
 	case MODE_RAIO:
 		__raio_context_remove(state, ctx);
-		return __raio_ioctl(state, RAIO_IOC_DESTROY, &destroy);
+		ret = __raio_ioctl(state, RAIO_IOC_DESTROY, &destroy);
+		__raio_context_removed(state, ctx);
+		return ret;
 	case MODE_NATIVE:
 		__raio_context_remove(state, ctx);
-		return sys(SYS_io_destroy, ctx);
+		ret = sys(SYS_io_destroy, ctx);
+		__raio_context_removed(state, ctx);
+		return ret;
 	case MODE_FAIL:
 		return -ENOSYS;
 	default:

@@ -16,7 +16,7 @@
 #define SLEEPS	100
 #define SLEEP	((struct timespec){ .tv_nsec = 1000000 })
 
-static bool claim(struct slot *slot)
+static bool claim(struct slot *slot, uint64_t ctx)
 {
 	uint64_t none = 0;
 
@@ -26,8 +26,8 @@ static bool claim(struct slot *slot)
 	 */
 	if (__atomic_load_n(&slot->users, __ATOMIC_ACQUIRE))
 		return false;
-	return __atomic_compare_exchange_n(&slot->ctx, &none, SLOT_CLAIMED, false,
-					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&slot->ctx, &none, ctx | SLOT_NEW, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
 /*
@@ -43,7 +43,7 @@ static struct slot *claim_same(struct state *state, uint64_t ctx)
 
 		if (__atomic_load_n(&slot->last, __ATOMIC_RELAXED) != ctx)
 			continue;
-		if (claim(slot))
+		if (claim(slot, ctx))
 			return slot;
 		__atomic_store_n(&slot->last, 0, __ATOMIC_RELAXED);
 	}
@@ -57,23 +57,35 @@ static struct slot *claim_any(struct state *state, uint64_t ctx)
 	for (i = 0; i < SLOT_PROBES; i++, at++) {
 		struct slot *slot = &state->slots[at % SLOTS];
 
-		if (!__atomic_load_n(&slot->in_kernel, __ATOMIC_ACQUIRE) && claim(slot))
+		if (!__atomic_load_n(&slot->in_kernel, __ATOMIC_ACQUIRE) && claim(slot, ctx))
 			return slot;
 	}
 	return NULL;
 }
 
-/* Before the program knows the context: no call on it is on its way. */
-void __raio_context_add(struct state *state, uint64_t ctx, uint32_t nr)
+static void set(struct slot *slot, uint64_t from, uint64_t to)
 {
-	uint64_t stale = ctx;
+	__atomic_compare_exchange_n(&slot->ctx, &from, to, false,
+				    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/*
+ * Before the program knows the context, so that no call on it is on its way.
+ *
+ * But for those who use an id that they should not: the address may have been
+ * that of another context.  Who destroys that one may end the new one as well,
+ * and at any time.  If its call comes before the submit of nothing, that fails; else
+ * leaving is above 0, or it has found the slot and cleared it.
+ */
+void __raio_context_add(struct state *state, uint64_t ctx, bool native)
+{
+	struct raio_ring *ring = (struct raio_ring *)ctx;
 	struct slot *slot;
 
 	/* The program has unmapped a ring at this address. */
 	slot = slot_find(state, ctx);
 	if (slot)
-		__atomic_compare_exchange_n(&slot->ctx, &stale, 0, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+		set(slot, ctx, 0);
 
 	slot = claim_same(state, ctx);
 	if (!slot)
@@ -81,45 +93,60 @@ void __raio_context_add(struct state *state, uint64_t ctx, uint32_t nr)
 	if (!slot)
 		return;
 	__atomic_store_n(&slot->last, ctx, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->nr, nr, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->ctx, ctx, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&slot->nr, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->native, native, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&state->slots[slot_hash(ctx)].leaving, __ATOMIC_SEQ_CST) ||
+	    __raio_submit(ctx, 0, NULL)) {
+		set(slot, ctx | SLOT_NEW, 0);
+		return;
+	}
+	set(slot, ctx | SLOT_NEW, ctx);
+	if (!native && slot_hold(slot, ctx)) {
+		__atomic_store_n(&slot->nr, __atomic_load_n(&ring->nr, __ATOMIC_RELAXED),
+				 __ATOMIC_RELEASE);
+		slot_drop(slot);
+	}
 }
 
-static void wait_for_users(struct slot *slot)
+/* Lets others run, and says whether it was often enough. */
+static bool give_up(unsigned int *tries)
 {
-	unsigned int i;
-
-	for (i = 0; i < YIELDS + SLEEPS; i++) {
-		if (!__atomic_load_n(&slot->users, __ATOMIC_SEQ_CST))
-			return;
-		if (i < YIELDS)
-			sys(SYS_sched_yield);
-		else
-			sys(SYS_nanosleep, &SLEEP, NULL);
-	}
+	if (++*tries > YIELDS + SLEEPS)
+		return true;
+	if (*tries <= YIELDS)
+		sys(SYS_sched_yield);
+	else
+		sys(SYS_nanosleep, &SLEEP, NULL);
+	return false;
 }
 
 /*
- * When it returns nobody touches the ring any more: unless somebody takes
- * longer than that, or is the code that this is a signal handler of.
+ * When it returns nobody touches the ring any more, nor will until
+ * context_removed(): unless somebody takes longer than that, or is the code that
+ * this is a signal handler of.
  */
 void __raio_context_remove(struct state *state, uint64_t ctx)
 {
-	unsigned int i, at = slot_hash(ctx);
+	unsigned int i, tries = 0, at = slot_hash(ctx);
 
-	if (ctx <= SLOT_CLAIMED)
-		return;
+	/* Against context_add(), which claims and then looks at leaving. */
+	__atomic_fetch_add(&state->slots[at].leaving, 1, __ATOMIC_SEQ_CST);
 	for (i = 0; i < SLOT_PROBES; i++, at++) {
 		struct slot *slot = &state->slots[at % SLOTS];
-		uint64_t known = ctx;
 
+		set(slot, ctx, 0);
+		set(slot, ctx | SLOT_NEW, 0);
 		/* Of two who destroy it, the second waits as well. */
-		if (__atomic_load_n(&slot->last, __ATOMIC_RELAXED) != ctx)
+		if (!ctx || __atomic_load_n(&slot->last, __ATOMIC_RELAXED) != ctx)
 			continue;
-		__atomic_compare_exchange_n(&slot->ctx, &known, 0, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-		wait_for_users(slot);
+		while (__atomic_load_n(&slot->users, __ATOMIC_SEQ_CST) && !give_up(&tries))
+			;
 	}
+}
+
+void __raio_context_removed(struct state *state, uint64_t ctx)
+{
+	__atomic_fetch_sub(&state->slots[slot_hash(ctx)].leaving, 1, __ATOMIC_RELEASE);
 }
 
 struct slot *__raio_context_enter(struct state *state, uint64_t ctx)
@@ -129,10 +156,6 @@ struct slot *__raio_context_enter(struct state *state, uint64_t ctx)
 
 	if (!slot || !slot_hold(slot, ctx))
 		return NULL;
-	if (!__atomic_load_n(&slot->nr, __ATOMIC_RELAXED)) {
-		slot_drop(slot);
-		return NULL;
-	}
 	/* In this order, see ring.c. */
 	__atomic_fetch_add(&slot->in_kernel, 1, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&ring->id, 1, __ATOMIC_SEQ_CST);

@@ -32,14 +32,17 @@ enum mode {
 
 /* A context whose ring may be looked at in user space; see ring.c. */
 struct slot {
-	uint64_t ctx;		/* its id, or 0, or SLOT_CLAIMED */
+	uint64_t ctx;		/* its id, or 0; with SLOT_NEW: not yet */
 	uint64_t last;		/* the id it has or had */
 	uint32_t users;		/* who may touch the ring */
 	uint32_t in_kernel;	/* who may be in a call that consumes events */
-	uint32_t nr;		/* of the ring; 0: a native one, of unknown shape */
+	uint32_t nr;		/* of the ring, or 0 if that is not known */
+	uint32_t native;
+	uint32_t leaving;	/* who destroys a context that would be here first */
 } __attribute__((aligned(64)));
 
-#define SLOT_CLAIMED	1
+/* An id is the address of a page. */
+#define SLOT_NEW	1
 
 /* What belongs to an address space.  A child of fork() finds it all zero. */
 struct state {
@@ -81,8 +84,9 @@ long __raio_ioctl(struct state *state, unsigned int cmd, void *arg);
 void __raio_complain(const char *reason, const char *choice);
 
 /* contexts.c */
-void __raio_context_add(struct state *state, uint64_t ctx, uint32_t nr);
+void __raio_context_add(struct state *state, uint64_t ctx, bool native);
 void __raio_context_remove(struct state *state, uint64_t ctx);
+void __raio_context_removed(struct state *state, uint64_t ctx);
 /* Around calls that may consume events; the first may return NULL. */
 struct slot *__raio_context_enter(struct state *state, uint64_t ctx);
 void __raio_context_leave(struct slot *slot);
@@ -98,7 +102,7 @@ static inline struct slot *slot_find(struct state *state, uint64_t ctx)
 {
 	unsigned int i, at = slot_hash(ctx);
 
-	if (ctx <= SLOT_CLAIMED)
+	if (!ctx || ctx & SLOT_NEW)
 		return NULL;
 	for (i = 0; i < SLOT_PROBES; i++, at++) {
 		struct slot *slot = &state->slots[at % SLOTS];

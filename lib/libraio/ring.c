@@ -107,7 +107,7 @@ static inline long reap(struct slot *slot, struct raio_ring *ring, long min_nr, 
 			struct io_event *events, const struct timespec *timeout)
 {
 	const struct io_event *slots = (const struct io_event *)(ring + 1);
-	const uint32_t size = __atomic_load_n(&slot->nr, __ATOMIC_RELAXED);
+	const uint32_t size = __atomic_load_n(&slot->nr, __ATOMIC_ACQUIRE);
 	union header old, new;
 	uint32_t n, run;
 
@@ -117,7 +117,7 @@ static inline long reap(struct slot *slot, struct raio_ring *ring, long min_nr, 
 	old.words.nr = __atomic_load_n(&ring->nr, __ATOMIC_RELAXED);
 	old.words.head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
 	old.words.tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
-	/* The program may have written what it liked; an unknown size is 0. */
+	/* The program may have written what it liked; a size that is not known is 0. */
 	if (old.words.head >= size || old.words.tail >= size)
 		return -1;
 
