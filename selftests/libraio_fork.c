@@ -17,7 +17,7 @@
 #include "libraio.h"
 
 static const struct __kernel_timespec zero;
-static aio_context_t ctx, childs;
+static aio_context_t ctx, its_own;
 
 static void submit(aio_context_t to, uint64_t data)
 {
@@ -124,9 +124,9 @@ TEST_RAIO(generations, "libraio's")
 static int sharing_child(void *arg)
 {
 	(void)arg;
-	ASSERT_EQ(0, io_setup(8, &childs));
-	submit(childs, 5);
-	submit(ctx ? ctx : childs, 6);
+	ASSERT_EQ(0, io_setup(8, &its_own));
+	submit(its_own, 5);
+	submit(ctx ? ctx : its_own, 6);
 	return 0;
 }
 
@@ -145,8 +145,8 @@ TEST_RAIO(vforked, "libraio's")
 	share(CLONE_VFORK);
 	expect_one(ctx, 2);
 	expect_one(ctx, 6);
-	expect_one(childs, 5);
-	EXPECT_EQ(0, io_destroy(childs));
+	expect_one(its_own, 5);
+	EXPECT_EQ(0, io_destroy(its_own));
 	EXPECT_EQ(0, io_destroy(ctx));
 }
 
@@ -154,12 +154,12 @@ TEST_RAIO(vforked, "libraio's")
 TEST_RAIO(vfork_is_first, "libraio's")
 {
 	share(CLONE_VFORK);
-	expect_one(childs, 5);
-	expect_one(childs, 6);
+	expect_one(its_own, 5);
+	expect_one(its_own, 6);
 	ASSERT_EQ(0, io_setup(8, &ctx));
 	submit(ctx, 2);
 	expect_untouched();
-	EXPECT_EQ(0, io_destroy(childs));
+	EXPECT_EQ(0, io_destroy(its_own));
 }
 
 TEST_RAIO(shared_memory, "libraio's")
@@ -168,7 +168,7 @@ TEST_RAIO(shared_memory, "libraio's")
 	share(0);
 	expect_one(ctx, 2);
 	expect_one(ctx, 6);
-	expect_one(childs, 5);
+	expect_one(its_own, 5);
 }
 
 /* A new program. */
