@@ -51,7 +51,7 @@ struct state *__raio_state_create(void)
 /* Out of the way of programs that expect the low numbers. */
 static int move_up(int fd)
 {
-	struct rlimit limit;
+	struct rlimit limit = { 0 };
 	unsigned long lowest = HIGHEST;
 	long high;
 
@@ -69,8 +69,8 @@ static int move_up(int fd)
 
 int __raio_open(uint64_t *rdev, const char **reason)
 {
-	struct raio_info info;
-	struct stat stat;
+	struct raio_info info = { 0 };
+	struct stat stat = { 0 };
 	long fd, ret;
 
 	*reason = NULL;
@@ -100,7 +100,7 @@ int __raio_open(uint64_t *rdev, const char **reason)
 /* The number is a /dev/raio, and not one that was opened with O_PATH. */
 static bool is_device(struct state *state, int fd)
 {
-	struct stat stat;
+	struct stat stat = { 0 };
 	long flags;
 
 	if (sys(SYS_fstat, fd, &stat) || !S_ISCHR(stat.st_mode) ||
