@@ -3,45 +3,77 @@
 use std::{
     alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout},
     fmt,
+    mem::ManuallyDrop,
     ops::{Deref, DerefMut},
     ptr::NonNull,
     slice,
 };
 
-/// Memory for a request, aligned so that it is fit for `O_DIRECT`.
+/// Memory for a request.
 ///
 /// It does not move when the `Buffer` does, and there is no way to borrow it
 /// while a request has it: a request owns its buffer.
+///
+/// One made by [`new`](Self::new) is aligned so that it is fit for `O_DIRECT`.
+/// One made from a `Vec<u8>` is the vector's own memory, with its alignment,
+/// and goes back by [`into_vec`](Self::into_vec) without a copy.
+///
+/// What is in flight can't be touched:
+///
+/// ```compile_fail,E0382
+/// # use raio::{Buffer, Request};
+/// # let file = std::fs::File::open("/etc/os-release").unwrap();
+/// let buffer = Buffer::new(512);
+/// let request = Request::read(&file, buffer, 0);
+/// println!("{}", buffer[0]);
+/// ```
+///
+/// nor is there a way to borrow it beforehand:
+///
+/// ```compile_fail,E0505
+/// # use raio::{Buffer, Request};
+/// # let file = std::fs::File::open("/etc/os-release").unwrap();
+/// let mut buffer = Buffer::new(512);
+/// let bytes = &mut buffer[..];
+/// let request = Request::read(&file, buffer, 0);
+/// bytes[0] = 1;
+/// ```
 pub struct Buffer {
+    // Invariant: `capacity` bytes at `ptr` are ours and initialised; they are the
+    // start of an allocation of `allocated` bytes with alignment `align`, or
+    // `allocated` is 0 and there is none.  len <= capacity <= allocated.
     ptr: NonNull<u8>,
     len: usize,
     capacity: usize,
+    allocated: usize,
+    align: usize,
 }
 
 impl Buffer {
-    /// The alignment of every buffer.
+    /// The alignment of buffers that [`new`](Self::new) makes.
     pub const ALIGN: usize = 4096;
 
     /// A buffer of that many zeroes.
     ///
     /// # Panics
     ///
-    /// If `len` is 0 or more than an allocation can be.
+    /// If `len` is more than an allocation can be.
     pub fn new(len: usize) -> Self {
-        assert!(len > 0, "a buffer of no bytes");
-        let layout = Self::layout(len);
-        // SAFETY: The size is not 0.
-        let ptr = unsafe { alloc_zeroed(layout) };
-        let ptr = NonNull::new(ptr).unwrap_or_else(|| handle_alloc_error(layout));
+        let layout = Layout::from_size_align(len, Self::ALIGN).expect("buffer too large");
+        let ptr = if len == 0 {
+            NonNull::dangling()
+        } else {
+            // SAFETY: The size is not 0.
+            let ptr = unsafe { alloc_zeroed(layout) };
+            NonNull::new(ptr).unwrap_or_else(|| handle_alloc_error(layout))
+        };
         Self {
             ptr,
             len,
             capacity: len,
+            allocated: len,
+            align: Self::ALIGN,
         }
-    }
-
-    fn layout(capacity: usize) -> Layout {
-        Layout::from_size_align(capacity, Self::ALIGN).expect("buffer too large")
     }
 
     /// The largest length it can be set to: that of its creation.
@@ -59,8 +91,52 @@ impl Buffer {
         self.len = len;
     }
 
-    pub(crate) fn address(&self) -> u64 {
-        self.ptr.as_ptr() as u64
+    /// The bytes that are used, as a vector: the one that the buffer was made
+    /// from, or else a copy.
+    pub fn into_vec(self) -> Vec<u8> {
+        if self.align != 1 {
+            return self.to_vec();
+        }
+        let this = ManuallyDrop::new(self);
+        // SAFETY: The alignment says that the memory came from a vector with this
+        // capacity (0 if it had no memory); `len` bytes are initialised.  `this` is
+        // not dropped.
+        unsafe { Vec::from_raw_parts(this.ptr.as_ptr(), this.len, this.allocated) }
+    }
+
+    /// Where it is, for the kernel.
+    pub(crate) fn address(&self) -> usize {
+        self.ptr.as_ptr().expose_provenance()
+    }
+}
+
+impl From<Vec<u8>> for Buffer {
+    /// Takes the bytes of the vector; what it has room for beyond is not used.
+    fn from(vec: Vec<u8>) -> Self {
+        let mut vec = ManuallyDrop::new(vec);
+        Self {
+            // SAFETY: A vector's pointer is never null.
+            ptr: unsafe { NonNull::new_unchecked(vec.as_mut_ptr()) },
+            len: vec.len(),
+            capacity: vec.len(),
+            allocated: vec.capacity(),
+            align: 1,
+        }
+    }
+}
+
+impl From<&[u8]> for Buffer {
+    /// An aligned copy.
+    fn from(bytes: &[u8]) -> Self {
+        let mut buffer = Self::new(bytes.len());
+        buffer.copy_from_slice(bytes);
+        buffer
+    }
+}
+
+impl From<Buffer> for Vec<u8> {
+    fn from(buffer: Buffer) -> Self {
+        buffer.into_vec()
     }
 }
 
@@ -68,8 +144,7 @@ impl Deref for Buffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `len` is at most the size of the allocation, which was
-        // initialised as a whole, and is ours alone: no request has it.
+        // SAFETY: By the invariant, and it is ours alone: no request has it.
         unsafe { slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
     }
 }
@@ -81,10 +156,29 @@ impl DerefMut for Buffer {
     }
 }
 
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl AsMut<[u8]> for Buffer {
+    fn as_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // SAFETY: `new` allocated it with this layout.
-        unsafe { dealloc(self.ptr.as_ptr(), Self::layout(self.capacity)) }
+        if self.allocated == 0 {
+            return;
+        }
+        // SAFETY: By the invariant there is an allocation with this layout, which
+        // therefore is a valid one.
+        unsafe {
+            let layout = Layout::from_size_align_unchecked(self.allocated, self.align);
+            dealloc(self.ptr.as_ptr(), layout);
+        }
     }
 }
 
@@ -98,7 +192,58 @@ impl fmt::Debug for Buffer {
         f.debug_struct("Buffer")
             .field("len", &self.len)
             .field("capacity", &self.capacity)
-            .finish()
+            .finish_non_exhaustive()
+    }
+}
+
+/// `struct iovec`.  The fields are addresses, so that it is `Send`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct IoVec {
+    base: usize,
+    len: usize,
+}
+
+const _: () = assert!(size_of::<IoVec>() == size_of::<libc::iovec>());
+
+/// What a request owns: the kernel may use it until the request has ended.
+#[derive(Debug)]
+pub(crate) enum Data {
+    None,
+    One(Buffer),
+    Many {
+        buffers: Vec<Buffer>,
+        iovecs: Box<[IoVec]>,
+    },
+}
+
+impl Data {
+    pub(crate) fn many(buffers: Vec<Buffer>) -> Self {
+        let iovecs = buffers
+            .iter()
+            .map(|buffer| IoVec {
+                base: buffer.address(),
+                len: buffer.len(),
+            })
+            .collect();
+        Self::Many { buffers, iovecs }
+    }
+
+    /// `aio_buf` and `aio_nbytes` of a transfer.
+    pub(crate) fn address_and_len(&self) -> (usize, usize) {
+        match self {
+            Self::None => (0, 0),
+            Self::One(buffer) => (buffer.address(), buffer.len()),
+            Self::Many { iovecs, .. } => (iovecs.as_ptr().expose_provenance(), iovecs.len()),
+        }
+    }
+
+    pub(crate) fn into_buffers(self) -> (Option<Buffer>, Vec<Buffer>) {
+        match self {
+            Self::None => (None, Vec::new()),
+            Self::One(buffer) => (Some(buffer), Vec::new()),
+            Self::Many { buffers, .. } => (None, buffers),
+        }
     }
 }
 
@@ -109,7 +254,7 @@ mod tests {
     #[test]
     fn is_aligned_and_zeroed() {
         let buffer = Buffer::new(5000);
-        assert_eq!(buffer.address() % Buffer::ALIGN as u64, 0);
+        assert_eq!(buffer.address() % Buffer::ALIGN, 0);
         assert!(buffer.iter().all(|&byte| byte == 0));
     }
 
@@ -127,5 +272,47 @@ mod tests {
     #[should_panic(expected = "more than the capacity")]
     fn does_not_grow() {
         Buffer::new(8).set_len(9);
+    }
+
+    #[test]
+    #[should_panic(expected = "more than the capacity")]
+    fn does_not_grow_into_what_a_vector_never_wrote() {
+        let mut vec = Vec::with_capacity(64);
+        vec.push(1);
+        Buffer::from(vec).set_len(2);
+    }
+
+    #[test]
+    fn is_a_vector_and_back() {
+        let mut vec = Vec::with_capacity(64);
+        vec.extend_from_slice(b"database");
+        let address = vec.as_ptr();
+        let mut buffer = Buffer::from(vec);
+        assert_eq!(&buffer[..], b"database");
+        buffer.set_len(4);
+        let vec = buffer.into_vec();
+        assert_eq!((&vec[..], vec.capacity()), (&b"data"[..], 64));
+        assert_eq!(vec.as_ptr(), address);
+        // One that has memory of its own is dropped as what it is.
+        drop(Buffer::from(vec));
+    }
+
+    #[test]
+    fn has_no_memory_where_there_are_no_bytes() {
+        assert!(Buffer::new(0).is_empty());
+        assert!(Buffer::from(Vec::new()).into_vec().is_empty());
+        assert!(Buffer::new(0).into_vec().is_empty());
+    }
+
+    #[test]
+    fn is_where_its_iovec_says_though_it_moves() {
+        let data = Data::many(vec![Buffer::new(3), Buffer::new(5)]);
+        let moved = Box::new(data);
+        let Data::Many { buffers, iovecs } = *moved else {
+            unreachable!()
+        };
+        for (buffer, iovec) in buffers.iter().zip(&iovecs) {
+            assert_eq!((buffer.address(), buffer.len()), (iovec.base, iovec.len));
+        }
     }
 }

@@ -27,14 +27,69 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Tour
+//!
+//! **Requests** are made by functions of [`Request`]: `read` and `write`, vectored
+//! as well, `fsync` and `fdsync`, `poll` and `noop`.  `with_*` adds flags, a priority,
+//! an eventfd, or a word that comes back.  A request borrows its file only until it
+//! is submitted.
+//!
+//! **Submitting** does not wait for files.  [`Context::submit`] takes from a queue what
+//! there is room for and leaves the rest there; [`Context::submit_one`] takes one, or
+//! gives it back.
+//!
+//! **Completions** come from [`Context::getevents`]; if there are enough of them already
+//! that is done without a system call.  [`Context::submit_and_getevents`] does both in
+//! one.  A program with an event loop polls the context itself: it is
+//! [`AsFd`](std::os::fd::AsFd).
+//!
+//! **Cancelling** is by [`RequestId`], which no other request ever has:
+//!
+//! ```no_run
+//! # use raio::{Buffer, Context, ErrorKind, Request};
+//! # use std::time::Duration;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let pipe = std::os::unix::net::UnixStream::pair()?.0;
+//! let mut context = Context::new(8)?;
+//! let request = Request::read(&pipe, Buffer::new(512), 0);
+//! let id = context.submit_one(request).map_err(raio::Error::from)?;
+//! let mut completions = Vec::new();
+//! if context.getevents(1, Some(Duration::from_secs(1)), &mut completions)? == 0 {
+//!     match context.cancel(id) {
+//!         Ok(completion) => assert!(completion.is_cancelled()),
+//!         Err(error) if error.kind() == ErrorKind::Running => {
+//!             context.getevents(1, None, &mut completions)?;
+//!         }
+//!         Err(error) => return Err(error.into()),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **Errors** name the call; where a limit is the reason, the message has its numbers,
+//! and [`Error::limit`] too.
 
 mod buffer;
+mod builder;
+mod completion;
 mod context;
+mod door;
 mod error;
+mod flags;
+mod process;
 mod request;
+mod ring;
+mod slots;
 pub mod sys;
+mod wait;
 
 pub use buffer::Buffer;
-pub use context::{Context, Info};
-pub use error::{Error, Result};
-pub use request::{Completion, Request};
+pub use builder::Builder;
+pub use completion::{Completion, Output, RequestId};
+pub use context::{Context, Entered};
+pub use door::Info;
+pub use error::{Error, ErrorKind, Limit, Result};
+pub use flags::{IoPriority, Readiness, RwFlags};
+pub use request::{Operation, Rejected, Request};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The kernel's interface as it is: `<linux/aio_abi.h>` and `<linux/raio.h>`.
+//! The kernel's interface as it is: `<linux/aio_abi.h>` and `<linux/raio.h>`, see
+//! raio_ioctl(2).  For those who make the calls themselves.
 
 #![allow(non_camel_case_types)]
 #![allow(missing_docs)] // the headers have them
@@ -11,6 +12,13 @@ pub const IOCB_CMD_PREAD: u16 = 0;
 pub const IOCB_CMD_PWRITE: u16 = 1;
 pub const IOCB_CMD_FSYNC: u16 = 2;
 pub const IOCB_CMD_FDSYNC: u16 = 3;
+pub const IOCB_CMD_POLL: u16 = 5;
+pub const IOCB_CMD_NOOP: u16 = 6;
+pub const IOCB_CMD_PREADV: u16 = 7;
+pub const IOCB_CMD_PWRITEV: u16 = 8;
+
+pub const IOCB_FLAG_RESFD: u32 = 1 << 0;
+pub const IOCB_FLAG_IOPRIO: u32 = 1 << 1;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,6 +50,31 @@ pub struct io_event {
 }
 
 pub const RAIO_API_MAJOR: u16 = 1;
+
+pub const RAIO_RING_MAGIC: u32 = 0xa10a_10a1;
+pub const RAIO_RING_COMPAT_FEATURES: u32 = 1;
+pub const RAIO_RING_INCOMPAT_FEATURES: u32 = 0;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct raio_ring {
+    pub id: u32,
+    pub nr: u32,
+    pub head: u32,
+    pub tail: u32,
+    pub magic: u32,
+    pub compat_features: u32,
+    pub incompat_features: u32,
+    pub header_length: u32,
+}
+
+pub const RAIO_FEATURE_DIRECT: u64 = 1 << 0;
+pub const RAIO_FEATURE_RETRY: u64 = 1 << 1;
+pub const RAIO_FEATURE_THREADS: u64 = 1 << 2;
+pub const RAIO_FEATURE_PAGE_WAIT: u64 = 1 << 3;
+
+pub const RAIO_SETUP_CANCEL_EVENT: u32 = 1 << 0;
+pub const RAIO_SETUP_NO_THREADS: u32 = 1 << 1;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -104,6 +137,31 @@ pub struct raio_getevents {
     pub flags: u64,
 }
 
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct raio_cancel {
+    pub ctx_id: u64,
+    pub iocb: u64,
+    pub result: u64,
+    pub flags: u64,
+}
+
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct raio_enter {
+    pub ctx_id: u64,
+    pub nr: i64,
+    pub iocbpp: u64,
+    pub submitted: i64,
+    pub min_events: i64,
+    pub nr_events: i64,
+    pub events: u64,
+    pub timeout: u64,
+    pub sigmask: u64,
+    pub sigsetsize: u64,
+    pub flags: u64,
+}
+
 // A layout that differs from the header's is a build error.
 const _: () = {
     assert!(size_of::<iocb>() == 64);
@@ -119,6 +177,12 @@ const _: () = {
     assert!(size_of::<raio_submit>() == 32);
     assert!(size_of::<raio_timespec>() == 16);
     assert!(size_of::<raio_getevents>() == 64);
+    assert!(size_of::<raio_ring>() == 32);
+    assert!(offset_of!(raio_ring, header_length) == 28);
+    assert!(size_of::<raio_cancel>() == 32);
+    assert!(size_of::<raio_enter>() == 88);
+    assert!(offset_of!(raio_enter, submitted) == 24);
+    assert!(offset_of!(raio_enter, events) == 48);
 };
 
 const READ: u32 = 2;
@@ -134,4 +198,6 @@ pub const RAIO_IOC_INFO: u32 = ioc::<raio_info>(READ, 0);
 pub const RAIO_IOC_SETUP: u32 = ioc::<raio_setup>(READ | WRITE, 1);
 pub const RAIO_IOC_DESTROY: u32 = ioc::<raio_destroy>(WRITE, 2);
 pub const RAIO_IOC_SUBMIT: u32 = ioc::<raio_submit>(WRITE, 3);
+pub const RAIO_IOC_CANCEL: u32 = ioc::<raio_cancel>(WRITE, 4);
 pub const RAIO_IOC_GETEVENTS: u32 = ioc::<raio_getevents>(WRITE, 5);
+pub const RAIO_IOC_ENTER: u32 = ioc::<raio_enter>(READ | WRITE, 6);

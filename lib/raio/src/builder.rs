@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+use crate::{
+    door::{page_size, Door},
+    process::Process,
+    ring::Ring,
+    sys, Context, Error, Result,
+};
+use std::path::{Path, PathBuf};
+
+/// How a context is to be.  See [`Context::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "it makes nothing until `build` is called"]
+pub struct Builder {
+    nr_events: u32,
+    flags: u32,
+    device: PathBuf,
+}
+
+impl Builder {
+    pub(crate) fn new(nr_events: u32) -> Self {
+        Self {
+            nr_events,
+            flags: 0,
+            device: "/dev/raio".into(),
+        }
+    }
+
+    /// Another path to the device.
+    pub fn device(mut self, path: impl AsRef<Path>) -> Self {
+        self.device = path.as_ref().into();
+        self
+    }
+
+    /// The completion of a request that is cancelled comes from
+    /// [`Context::getevents`], as that of any other.
+    pub fn cancel_event(self) -> Self {
+        self.flag(sys::RAIO_SETUP_CANCEL_EVENT)
+    }
+
+    /// The kernel makes no threads in the process: what would need one is done in
+    /// submit, which blocks.
+    pub fn no_threads(self) -> Self {
+        self.flag(sys::RAIO_SETUP_NO_THREADS)
+    }
+
+    fn flag(mut self, flag: u32) -> Self {
+        self.flags |= flag;
+        self
+    }
+
+    /// Makes the context.
+    pub fn build(self) -> Result<Context> {
+        let door = Door::open(&self.device)?;
+        let process = Process::current().map_err(|error| Error::new("madvise", error))?;
+        let mut arg = sys::raio_setup {
+            nr_events: self.nr_events,
+            flags: self.flags,
+            ctx_id: 0,
+        };
+        // SAFETY: The argument has no addresses.
+        unsafe { door.call("RAIO_IOC_SETUP", sys::RAIO_IOC_SETUP, &mut arg) }
+            .map_err(|error| door.explain_setup(self.nr_events, error))?;
+        // SAFETY: It is that context, which nobody else knows of, and which `Context`
+        // destroys when it does not use the ring any more.
+        let ring = unsafe { Ring::new(arg.ctx_id, self.nr_events, page_size()) };
+        Ok(Context::from_parts(
+            door,
+            process,
+            arg.ctx_id,
+            ring,
+            self.nr_events,
+        ))
+    }
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+use crate::{sys, Error, ErrorKind, Limit, Operation, Result};
+use std::{fs, fs::File, io, mem::MaybeUninit, os::fd::AsRawFd, path::Path};
+
+/// What the kernel's side is and can do: `RAIO_IOC_INFO`.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Info {
+    /// The major version of the interface; another one is not compatible.
+    pub major: u16,
+    /// The minor version, which adds.
+    pub minor: u16,
+    /// Bit `IOCB_CMD_*` is set if that is served; see [`serves`](Self::serves).
+    pub opcodes: u64,
+    /// Bits `RAIO_FEATURE_*`; see the methods.
+    pub features: u64,
+    /// The flags that a setup takes, `RAIO_SETUP_*`.
+    pub setup_flags: u64,
+    /// The largest number of events of a context.
+    pub max_events: u32,
+    /// `fs.raio-nr`: the events of all contexts.
+    pub nr: u64,
+    /// `fs.raio-max-nr`: how many these can be.
+    pub max_nr: u64,
+    /// What the user has of them.
+    pub user_nr: u64,
+    /// `fs.raio-max-user-nr`: how many these can be.
+    pub max_user_nr: u64,
+}
+
+impl Info {
+    /// Whether requests of that kind are served.
+    pub fn serves(&self, operation: Operation) -> bool {
+        self.opcodes & (1 << operation.opcode()) != 0
+    }
+
+    /// `O_DIRECT` requests are in flight when submit returns.
+    pub fn has_direct(&self) -> bool {
+        self.features & sys::RAIO_FEATURE_DIRECT != 0
+    }
+
+    /// What can't go on is retried when it can; submit does not wait for it.
+    pub fn has_retry(&self) -> bool {
+        self.features & sys::RAIO_FEATURE_RETRY != 0
+    }
+
+    /// What may block runs in threads of the process.
+    pub fn has_threads(&self) -> bool {
+        self.features & sys::RAIO_FEATURE_THREADS != 0
+    }
+
+    /// Buffered reads of files that offer it hold no thread while the device works.
+    pub fn has_page_wait(&self) -> bool {
+        self.features & sys::RAIO_FEATURE_PAGE_WAIT != 0
+    }
+}
+
+impl From<sys::raio_info> for Info {
+    fn from(info: sys::raio_info) -> Self {
+        Self {
+            major: info.major,
+            minor: info.minor,
+            opcodes: info.opcodes,
+            features: info.features,
+            setup_flags: info.setup_flags,
+            max_events: info.max_events,
+            nr: info.nr,
+            max_nr: info.max_nr,
+            user_nr: info.user_nr,
+            max_user_nr: info.max_user_nr,
+        }
+    }
+}
+
+/// An open `/dev/raio`.
+#[derive(Debug)]
+pub(crate) struct Door(pub(crate) File);
+
+impl Door {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let open = File::options().read(true).write(true).open(path);
+        let door = Self(open.map_err(|error| {
+            let kind = match error.raw_os_error() {
+                Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => ErrorKind::NoDevice,
+                Some(libc::EACCES | libc::EPERM) => ErrorKind::PermissionDenied,
+                _ => ErrorKind::Os,
+            };
+            Error::new("open", error)
+                .with_kind(kind)
+                .with_path(path.into())
+        })?);
+        let unsupported = |text| {
+            let error = io::Error::new(io::ErrorKind::Unsupported, text);
+            Error::new("RAIO_IOC_INFO", error)
+                .with_kind(ErrorKind::Unsupported)
+                .with_path(path.into())
+        };
+        match door.info() {
+            Ok(info) if info.major == sys::RAIO_API_MAJOR => Ok(door),
+            Ok(_) => Err(unsupported("another major version of the interface")),
+            Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => {
+                Err(unsupported("not a device of raio"))
+            }
+            Err(error) => Err(error.with_path(path.into())),
+        }
+    }
+
+    /// Calls the ioctl with that argument.
+    ///
+    /// # Safety
+    ///
+    /// `arg` is of the type that `request` takes, and the addresses in it are good
+    /// for what the kernel does with them.
+    pub(crate) unsafe fn call<T>(
+        &self,
+        call: &'static str,
+        request: u32,
+        arg: &mut T,
+    ) -> Result<usize> {
+        // SAFETY: By the contract of this function.
+        let ret = unsafe { libc::ioctl(self.0.as_raw_fd(), request as _, arg as *mut T) };
+        usize::try_from(ret).map_err(|_| Error::new(call, io::Error::last_os_error()))
+    }
+
+    pub(crate) fn info(&self) -> Result<Info> {
+        let mut info = sys::raio_info::default();
+        // SAFETY: The argument has no addresses.  A device that is not raio's does
+        // not know the call, or agrees about the size, which is a part of its number.
+        unsafe { self.call("RAIO_IOC_INFO", sys::RAIO_IOC_INFO, &mut info)? };
+        Ok(info.into())
+    }
+
+    /// Which limit it was that did not allow a setup, as far as that can be told now.
+    pub(crate) fn explain_setup(&self, nr_events: u32, error: Error) -> Error {
+        let limit = match error.raw_os_error() {
+            Some(libc::EINVAL) => self.info().ok().and_then(|info| {
+                (nr_events > info.max_events).then_some(Limit::Events {
+                    wanted: nr_events,
+                    max: info.max_events,
+                })
+            }),
+            Some(libc::EAGAIN) => self
+                .info()
+                .ok()
+                .and_then(|info| count_limit(nr_events, &info)),
+            Some(libc::ENOMEM) => memlock_limit(nr_events),
+            _ => None,
+        };
+        match limit {
+            Some(limit) => error.with_kind(ErrorKind::Limit(limit)),
+            None => error,
+        }
+    }
+}
+
+fn count_limit(wanted: u32, info: &Info) -> Option<Limit> {
+    if info.nr.saturating_add(wanted.into()) > info.max_nr {
+        Some(Limit::System {
+            wanted,
+            used: info.nr,
+            max: info.max_nr,
+        })
+    } else if info.user_nr.saturating_add(wanted.into()) > info.max_user_nr {
+        Some(Limit::User {
+            wanted,
+            used: info.user_nr,
+            max: info.max_user_nr,
+        })
+    } else {
+        None
+    }
+}
+
+fn memlock_limit(nr_events: u32) -> Option<Limit> {
+    let mut limit = MaybeUninit::<libc::rlimit>::uninit();
+    // SAFETY: The kernel writes `limit`.
+    if unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, limit.as_mut_ptr()) } < 0 {
+        return None;
+    }
+    // SAFETY: It was written.
+    let max = unsafe { limit.assume_init() }.rlim_cur;
+    let wanted = crate::ring::mapping_len(nr_events, page_size()) as u64;
+    let used = pinned(&fs::read_to_string("/proc/self/status").ok()?)?;
+    (max != libc::RLIM_INFINITY && used.saturating_add(wanted) > max).then_some(Limit::Memlock {
+        wanted,
+        used,
+        max,
+    })
+}
+
+/// The bytes that `VmPin` in the status of a process counts.
+fn pinned(status: &str) -> Option<u64> {
+    let rest = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmPin:"))?;
+    let kilobytes: u64 = rest.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+pub(crate) fn page_size() -> usize {
+    // SAFETY: It only says a number.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).unwrap_or(4096)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_device_says_so() {
+        let error = Door::open(Path::new("/dev/raio-not-there")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoDevice);
+        let error = Door::open(Path::new("/dev/null")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert_eq!(
+            error.to_string(),
+            "RAIO_IOC_INFO /dev/null: not a device of raio"
+        );
+    }
+
+    #[test]
+    fn tells_which_count_it_was() {
+        let info = Info {
+            nr: 90,
+            max_nr: 100,
+            user_nr: 45,
+            max_user_nr: 50,
+            ..sys::raio_info::default().into()
+        };
+        let (wanted, system) = (11, 90);
+        assert_eq!(
+            count_limit(wanted, &info),
+            Some(Limit::System {
+                wanted,
+                used: system,
+                max: 100
+            })
+        );
+        assert_eq!(
+            count_limit(6, &info),
+            Some(Limit::User {
+                wanted: 6,
+                used: 45,
+                max: 50
+            })
+        );
+        assert_eq!(count_limit(5, &info), None);
+    }
+
+    #[test]
+    fn pinned_is_in_bytes() {
+        assert_eq!(pinned("VmLck:\t 0 kB\nVmPin:\t      12 kB\n"), Some(12288));
+        assert_eq!(pinned("VmLck:\t 0 kB\n"), None);
+    }
+}
