@@ -14,6 +14,16 @@ pub struct RequestId {
     pub(crate) generation: u64,
 }
 
+impl RequestId {
+    /// Of a request that was never taken.
+    #[cfg(feature = "tokio")]
+    pub(crate) const NONE: Self = Self {
+        context: 0,
+        index: 0,
+        generation: 0,
+    };
+}
+
 /// A request that has ended.
 #[derive(Debug)]
 #[non_exhaustive]

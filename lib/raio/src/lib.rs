@@ -70,6 +70,12 @@
 //!
 //! **Errors** name the call; where a limit is the reason, the message has its numbers,
 //! and [`Error::limit`] too.
+//!
+//! **Futures**: feature `tokio`, module `tokio`.
+//!
+//! # Features
+//!
+//! - `tokio` (off by default): module `tokio`.
 
 mod buffer;
 mod builder;
@@ -83,6 +89,8 @@ mod request;
 mod ring;
 mod slots;
 pub mod sys;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod wait;
 
 pub use buffer::Buffer;

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Futures, on a tokio runtime (feature `tokio`).
+//!
+//! A [`Handle`] is a context, and a task of the runtime that takes its completions
+//! when epoll says that there are any.  Requests are submitted where their futures
+//! are polled; one that ends at once, as a read from the page cache does, is ready at
+//! once.
+//!
+//! ```no_run
+//! use raio::{tokio::Handle, Buffer};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let raio = Handle::new(64)?;
+//! let file = std::fs::File::open("/etc/os-release")?;
+//! let (result, buffer) = raio.read_at(&file, Buffer::new(512), 0).await;
+//! print!("{}", String::from_utf8_lossy(&buffer[..result?]));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **Room.** If as many requests are in flight as the context was made for, futures
+//! wait for their turn, first come, first served.
+//!
+//! **Dropping a future** cancels its request, if it can be cancelled.  If not, the
+//! context keeps the buffer until the request has ended.  What it has read is lost,
+//! and what it was to write may be written.  Forgetting a future loses the buffer, and
+//! no more.
+//!
+//! **The end.**  [`Handle::shutdown`] cancels what can be cancelled, and waits for the
+//! rest.  When the last handle is dropped the task does the same.  If the runtime is
+//! dropped before that, this waits: a request that runs may use its buffer.
+//!
+//! The context's calls are made under a mutex; submit does not wait for files, but see
+//! [`Builder::no_threads`](crate::Builder::no_threads).
+
+mod driver;
+mod operation;
+mod state;
+
+use crate::{Buffer, Completion, Context, Output, Readiness, Request};
+use operation::Operation;
+use state::Shared;
+use std::{
+    fmt,
+    future::{poll_fn, Future},
+    io,
+    os::fd::AsFd,
+    sync::Arc,
+    task::Poll,
+};
+use tokio::io::{unix::AsyncFd, Interest};
+
+/// A context on a tokio runtime.  Clones are the same one.
+///
+/// Nothing of a request is started before its future is polled.
+#[derive(Clone)]
+pub struct Handle(Arc<Owner>);
+
+/// Closes when the last handle is gone; the driver holds what is inside.
+struct Owner(Arc<Shared>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// What a transfer comes to: the number of bytes or the error, and its buffer or
+/// buffers.
+pub type Transferred<B> = (io::Result<usize>, B);
+
+impl Handle {
+    /// A context for up to that many requests at a time, whose completions are taken
+    /// by a task of the current runtime.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, and in one without I/O
+    /// ([`enable_io`](tokio::runtime::Builder::enable_io)).
+    pub fn new(nr_events: u32) -> io::Result<Self> {
+        Self::from_context(Context::new(nr_events)?)
+    }
+
+    /// The same with a context that was made already.  It must have no requests.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    pub fn from_context(context: Context) -> io::Result<Self> {
+        if context.in_flight() > 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the context has requests in flight",
+            ));
+        }
+        // The same open file, by another number: epoll wants one that stays.
+        let fd = context.as_fd().try_clone_to_owned()?;
+        // SAFETY: An `OwnedFd` is always the same number, open until it is dropped, and
+        // there is no way to get at it but through the `AsyncFd`, which has no `mut` use.
+        let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE)? };
+        let shared = Arc::new(Shared::new(context));
+        tokio::spawn(driver::drive(Arc::clone(&shared), fd));
+        Ok(Self(Arc::new(Owner(shared))))
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.0 .0
+    }
+
+    /// The number of requests that can be in flight at a time.
+    pub fn capacity(&self) -> usize {
+        self.shared().with(|state, _| state.context.capacity())
+    }
+
+    /// The number of requests that are in flight now.
+    pub fn in_flight(&self) -> usize {
+        self.shared().with(|state, _| state.context.in_flight())
+    }
+
+    /// Does what the request says.
+    ///
+    /// One that is not taken has the error in its completion, as one that fails later.
+    /// Its user data is not kept.
+    pub fn submit<'a>(
+        &'a self,
+        request: Request<'a>,
+    ) -> impl Future<Output = Completion> + Send + 'a {
+        Operation::new(self.shared(), request)
+    }
+
+    fn transfer<'a>(
+        &'a self,
+        request: Request<'a>,
+    ) -> impl Future<Output = Transferred<Buffer>> + Send + 'a {
+        let operation = self.submit(request);
+        async move {
+            let completion = operation.await;
+            // There is none if the context was lost.
+            let buffer = completion.buffer.unwrap_or_else(|| Buffer::new(0));
+            (completion.result, buffer)
+        }
+    }
+
+    fn transfer_vectored<'a>(
+        &'a self,
+        request: Request<'a>,
+    ) -> impl Future<Output = Transferred<Vec<Buffer>>> + Send + 'a {
+        let operation = self.submit(request);
+        async move {
+            let completion = operation.await;
+            (completion.result, completion.buffers)
+        }
+    }
+
+    fn done<'a>(
+        &'a self,
+        request: Request<'a>,
+    ) -> impl Future<Output = io::Result<()>> + Send + 'a {
+        let operation = self.submit(request);
+        async move { operation.await.result.map(drop) }
+    }
+
+    /// [`Request::read`]: reads from that offset of a file.
+    pub fn read_at<'a>(
+        &'a self,
+        fd: &'a impl AsFd,
+        buffer: Buffer,
+        offset: u64,
+    ) -> impl Future<Output = Transferred<Buffer>> + Send + 'a {
+        self.transfer(Request::read(fd, buffer, offset))
+    }
+
+    /// [`Request::write`]: writes to that offset of a file.
+    pub fn write_at<'a>(
+        &'a self,
+        fd: &'a impl AsFd,
+        buffer: Buffer,
+        offset: u64,
+    ) -> impl Future<Output = Transferred<Buffer>> + Send + 'a {
+        self.transfer(Request::write(fd, buffer, offset))
+    }
+
+    /// Reads from a stream: a pipe, a socket, a terminal.
+    pub fn read<'a>(
+        &'a self,
+        fd: &'a impl AsFd,
+        buffer: Buffer,
+    ) -> impl Future<Output = Transferred<Buffer>> + Send + 'a {
+        self.read_at(fd, buffer, 0)
+    }
+
+    /// Writes to a stream: a pipe, a socket, a terminal.
+    pub fn write<'a>(
+        &'a self,
+        fd: &'a impl AsFd,
+        buffer: Buffer,
+    ) -> impl Future<Output = Transferred<Buffer>> + Send + 'a {
+        self.write_at(fd, buffer, 0)
+    }
+
+    /// [`Request::read_vectored`].
+    pub fn read_vectored_at<'a>(
+        &'a self,
+        fd: &'a impl AsFd,
+        buffers: Vec<Buffer>,
+        offset: u64,
+    ) -> impl Future<Output = Transferred<Vec<Buffer>>> + Send + 'a {
+        self.transfer_vectored(Request::read_vectored(fd, buffers, offset))
+    }
+
+    /// [`Request::write_vectored`].
+    pub fn write_vectored_at<'a>(
+        &'a self,
+        fd: &'a impl AsFd,
+        buffers: Vec<Buffer>,
+        offset: u64,
+    ) -> impl Future<Output = Transferred<Vec<Buffer>>> + Send + 'a {
+        self.transfer_vectored(Request::write_vectored(fd, buffers, offset))
+    }
+
+    /// [`Request::fsync`].
+    pub fn fsync<'a>(
+        &'a self,
+        fd: &'a impl AsFd,
+    ) -> impl Future<Output = io::Result<()>> + Send + 'a {
+        self.done(Request::fsync(fd))
+    }
+
+    /// [`Request::fdsync`].
+    pub fn fdsync<'a>(
+        &'a self,
+        fd: &'a impl AsFd,
+    ) -> impl Future<Output = io::Result<()>> + Send + 'a {
+        self.done(Request::fdsync(fd))
+    }
+
+    /// [`Request::poll`]: waits until the file is ready for one of the events.
+    pub fn poll<'a>(
+        &'a self,
+        fd: &'a impl AsFd,
+        events: Readiness,
+    ) -> impl Future<Output = io::Result<Readiness>> + Send + 'a {
+        let operation = self.submit(Request::poll(fd, events));
+        async move {
+            let completion = operation.await;
+            match completion.output() {
+                Ok(Output::Ready(readiness)) => Ok(readiness),
+                _ => Err(completion.result.err().unwrap_or_else(closed)),
+            }
+        }
+    }
+
+    /// Takes no more requests, cancels those that can be cancelled, and waits until
+    /// the others have ended.  Their futures have what came of them.
+    pub async fn shutdown(&self) {
+        self.shared().close();
+        poll_fn(|cx| {
+            let waker = cx.waker().clone();
+            self.shared().with(|state, _| {
+                if state.ended {
+                    return Poll::Ready(());
+                }
+                state.waiting.push(waker);
+                Poll::Pending
+            })
+        })
+        .await;
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("capacity", &self.capacity())
+            .field("in_flight", &self.in_flight())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The error of requests that come too late.
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the context is shut down")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_and_futures_can_go_to_other_threads() {
+        fn send<T: Send>(_: impl FnOnce(&'static Handle) -> T) {}
+        static FILE: std::sync::OnceLock<std::io::Stdin> = std::sync::OnceLock::new();
+        fn send_sync<T: Send + Sync>() {}
+        send_sync::<Handle>();
+        send(|handle| handle.submit(Request::noop()));
+        send(|handle| handle.shutdown());
+        send(|handle| handle.read_at(FILE.get_or_init(std::io::stdin), Buffer::new(1), 0));
+    }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+use super::{
+    closed,
+    state::{Shared, Ticket},
+};
+use crate::{Completion, ErrorKind, Request, RequestId};
+use std::{
+    future::Future,
+    io, mem,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+use tokio::sync::{AcquireError, SemaphorePermit};
+
+/// A request, from before it is submitted to its completion.
+pub(super) struct Operation<'a> {
+    shared: &'a Shared,
+    stage: Stage<'a>,
+}
+
+type Acquire<'a> =
+    Pin<Box<dyn Future<Output = Result<SemaphorePermit<'a>, AcquireError>> + Send + 'a>>;
+
+enum Stage<'a> {
+    New(Request<'a>),
+    /// Waits for its turn.
+    Queued(Request<'a>, Acquire<'a>),
+    /// May be submitted.
+    Ready(Request<'a>, SemaphorePermit<'a>),
+    /// The context has it.
+    InFlight {
+        key: usize,
+        id: RequestId,
+    },
+    Ended,
+}
+
+impl<'a> Operation<'a> {
+    pub(super) fn new(shared: &'a Shared, request: Request<'a>) -> Self {
+        Self {
+            shared,
+            stage: Stage::New(request),
+        }
+    }
+
+    /// One that was not taken.
+    fn refuse(request: Request<'_>, error: io::Error) -> Poll<Completion> {
+        Poll::Ready(Completion::new(
+            RequestId::NONE,
+            request.into_parts(),
+            Err(error),
+        ))
+    }
+
+    fn submit(
+        &mut self,
+        request: Request<'a>,
+        permit: SemaphorePermit<'a>,
+        waker: Waker,
+    ) -> Poll<Completion> {
+        // Dropped without the lock: it wakes somebody.
+        let mut unused = None;
+        self.shared.with(|state, after| {
+            if state.closing {
+                unused = Some(permit);
+                return Self::refuse(request, closed());
+            }
+            let key = state.tickets.insert();
+            match state.context.submit_one(request.with_user_data(key as u64)) {
+                Ok(id) => {
+                    // `deliver` gives it back.
+                    permit.forget();
+                    self.stage = Stage::InFlight { key, id };
+                }
+                Err(rejected) => {
+                    state.tickets.remove(key);
+                    let (request, error) = rejected.into_parts();
+                    if error.kind() != ErrorKind::Full || state.context.in_flight() == 0 {
+                        unused = Some(permit);
+                        return Self::refuse(request, error.into_io_error());
+                    }
+                    // The kernel has no room though we have: a request that was
+                    // cancelled while it waited for a page keeps its place.
+                    state.waiting.push(waker);
+                    self.stage = Stage::Ready(request, permit);
+                    return Poll::Pending;
+                }
+            }
+            // Maybe it is over.  If this fails, so it does for the driver.
+            let _ = state.reap(after);
+            match state.tickets.get(key) {
+                Ticket::Waiting(nobody) => {
+                    *nobody = Some(waker);
+                    Poll::Pending
+                }
+                _ => {
+                    self.stage = Stage::Ended;
+                    completed(state.tickets.remove(key))
+                }
+            }
+        })
+    }
+
+    fn wait(&mut self, key: usize, id: RequestId, waker: Waker) -> Poll<Completion> {
+        // What the ticket had is dropped without the lock.
+        let (_old, poll) = self.shared.with(|state, _| {
+            if let (Ticket::Waiting(old), false) = (state.tickets.get(key), state.ended) {
+                return (
+                    old.replace(waker).map(|old| Ticket::Waiting(Some(old))),
+                    Poll::Pending,
+                );
+            }
+            match state.tickets.remove(key) {
+                done @ Ticket::Done(_) => (None, completed(done)),
+                other => (Some(other), lost(id)),
+            }
+        });
+        if poll.is_ready() {
+            self.stage = Stage::Ended;
+        } else {
+            self.stage = Stage::InFlight { key, id };
+        }
+        poll
+    }
+}
+
+fn completed(ticket: Ticket) -> Poll<Completion> {
+    match ticket {
+        Ticket::Done(completion) => Poll::Ready(completion),
+        _ => lost(RequestId::NONE),
+    }
+}
+
+/// The context is not to be had any more, as after a fork; it keeps the buffer.
+fn lost(id: RequestId) -> Poll<Completion> {
+    let nothing = Request::noop().into_parts();
+    Poll::Ready(Completion::new(id, nothing, Err(closed())))
+}
+
+impl Future for Operation<'_> {
+    type Output = Completion;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Completion> {
+        loop {
+            let shared = self.shared;
+            match mem::replace(&mut self.stage, Stage::Ended) {
+                Stage::New(request) => {
+                    self.stage = match shared.room.try_acquire() {
+                        Ok(permit) => Stage::Ready(request, permit),
+                        Err(_) => Stage::Queued(request, Box::pin(shared.room.acquire())),
+                    };
+                }
+                Stage::Queued(request, mut acquire) => match acquire.as_mut().poll(cx) {
+                    Poll::Ready(Ok(permit)) => self.stage = Stage::Ready(request, permit),
+                    Poll::Ready(Err(_)) => return Self::refuse(request, closed()),
+                    Poll::Pending => {
+                        self.stage = Stage::Queued(request, acquire);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Ready(request, permit) => {
+                    return self.submit(request, permit, cx.waker().clone());
+                }
+                Stage::InFlight { key, id } => return self.wait(key, id, cx.waker().clone()),
+                Stage::Ended => panic!("polled after it was ready"),
+            }
+        }
+    }
+}
+
+impl Drop for Operation<'_> {
+    fn drop(&mut self) {
+        let Stage::InFlight { key, id } = self.stage else {
+            return;
+        };
+        let _old = self.shared.with(|state, after| {
+            if let Ticket::Waiting(_) = state.tickets.get(key) {
+                let old = mem::replace(state.tickets.get(key), Ticket::Detached);
+                if let Ok(completion) = state.context.cancel(id) {
+                    state.deliver(completion, after);
+                }
+                return old;
+            }
+            state.tickets.remove(key)
+        });
+    }
+}
