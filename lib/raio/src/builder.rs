@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 use crate::{
-    door::{page_size, Door},
+    door::{page_size, Door, DEVICE},
     process::Process,
     ring::Ring,
     sys, Context, Error, Result,
@@ -22,7 +22,7 @@ impl Builder {
         Self {
             nr_events,
             flags: 0,
-            device: "/dev/raio".into(),
+            device: DEVICE.into(),
         }
     }
 

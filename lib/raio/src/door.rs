@@ -1,77 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-use crate::{sys, Error, ErrorKind, Limit, Operation, Result};
+use crate::{sys, Error, ErrorKind, Info, Limit, Result};
 use std::{fs, fs::File, io, mem::MaybeUninit, os::fd::AsRawFd, path::Path};
 
-/// What the kernel's side is and can do: `RAIO_IOC_INFO`.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Info {
-    /// The major version of the interface; another one is not compatible.
-    pub major: u16,
-    /// The minor version, which adds.
-    pub minor: u16,
-    /// Bit `IOCB_CMD_*` is set if that is served; see [`serves`](Self::serves).
-    pub opcodes: u64,
-    /// Bits `RAIO_FEATURE_*`; see the methods.
-    pub features: u64,
-    /// The flags that a setup takes, `RAIO_SETUP_*`.
-    pub setup_flags: u64,
-    /// The largest number of events of a context.
-    pub max_events: u32,
-    /// `fs.raio-nr`: the events of all contexts.
-    pub nr: u64,
-    /// `fs.raio-max-nr`: how many these can be.
-    pub max_nr: u64,
-    /// What the user has of them.
-    pub user_nr: u64,
-    /// `fs.raio-max-user-nr`: how many these can be.
-    pub max_user_nr: u64,
-}
-
-impl Info {
-    /// Whether requests of that kind are served.
-    pub fn serves(&self, operation: Operation) -> bool {
-        self.opcodes & (1 << operation.opcode()) != 0
-    }
-
-    /// `O_DIRECT` requests are in flight when submit returns.
-    pub fn has_direct(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_DIRECT != 0
-    }
-
-    /// What can't go on is retried when it can; submit does not wait for it.
-    pub fn has_retry(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_RETRY != 0
-    }
-
-    /// What may block runs in threads of the process.
-    pub fn has_threads(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_THREADS != 0
-    }
-
-    /// Buffered reads of files that offer it hold no thread while the device works.
-    pub fn has_page_wait(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_PAGE_WAIT != 0
-    }
-}
-
-impl From<sys::raio_info> for Info {
-    fn from(info: sys::raio_info) -> Self {
-        Self {
-            major: info.major,
-            minor: info.minor,
-            opcodes: info.opcodes,
-            features: info.features,
-            setup_flags: info.setup_flags,
-            max_events: info.max_events,
-            nr: info.nr,
-            max_nr: info.max_nr,
-            user_nr: info.user_nr,
-            max_user_nr: info.max_user_nr,
-        }
-    }
-}
+/// Where the device is.
+pub(crate) const DEVICE: &str = "/dev/raio";
 
 /// An open `/dev/raio`.
 #[derive(Debug)]
@@ -124,11 +57,11 @@ impl Door {
     }
 
     pub(crate) fn info(&self) -> Result<Info> {
-        let mut info = sys::raio_info::default();
+        let mut info = Info::default();
         // SAFETY: The argument has no addresses.  A device that is not raio's does
         // not know the call, or agrees about the size, which is a part of its number.
         unsafe { self.call("RAIO_IOC_INFO", sys::RAIO_IOC_INFO, &mut info)? };
-        Ok(info.into())
+        Ok(info)
     }
 
     /// Which limit it was that did not allow a setup, as far as that can be told now.
@@ -222,13 +155,8 @@ mod tests {
 
     #[test]
     fn tells_which_count_it_was() {
-        let info = Info {
-            nr: 90,
-            max_nr: 100,
-            user_nr: 45,
-            max_user_nr: 50,
-            ..sys::raio_info::default().into()
-        };
+        let mut info = Info::default();
+        (info.nr, info.max_nr, info.user_nr, info.max_user_nr) = (90, 100, 45, 50);
         let (wanted, system) = (11, 90);
         assert_eq!(
             count_limit(wanted, &info),

@@ -84,6 +84,7 @@ mod context;
 mod door;
 mod error;
 mod flags;
+mod info;
 mod process;
 mod request;
 mod ring;
@@ -97,7 +98,12 @@ pub use buffer::Buffer;
 pub use builder::Builder;
 pub use completion::{Completion, Output, RequestId};
 pub use context::{Context, Entered};
-pub use door::Info;
 pub use error::{Error, ErrorKind, Limit, Result};
 pub use flags::{IoPriority, Readiness, RwFlags};
+pub use info::Info;
 pub use request::{Operation, Rejected, Request};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,7 +2,7 @@
 
 use crate::{buffer::Data, sys, Buffer, Error, IoPriority, Readiness, RwFlags};
 use std::{
-    fmt,
+    fmt, io,
     os::fd::{AsFd, AsRawFd, BorrowedFd},
 };
 
@@ -255,6 +255,12 @@ impl<'fd> Rejected<'fd> {
 impl From<Rejected<'_>> for Error {
     fn from(rejected: Rejected<'_>) -> Self {
         rejected.into_parts().1
+    }
+}
+
+impl From<Rejected<'_>> for io::Error {
+    fn from(rejected: Rejected<'_>) -> Self {
+        Error::from(rejected).into()
     }
 }
 

@@ -76,22 +76,7 @@ pub const RAIO_FEATURE_PAGE_WAIT: u64 = 1 << 3;
 pub const RAIO_SETUP_CANCEL_EVENT: u32 = 1 << 0;
 pub const RAIO_SETUP_NO_THREADS: u32 = 1 << 1;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct raio_info {
-    pub major: u16,
-    pub minor: u16,
-    pub flags: u32,
-    pub opcodes: u64,
-    pub features: u64,
-    pub setup_flags: u64,
-    pub max_events: u32,
-    pub reserved: u32,
-    pub nr: u64,
-    pub max_nr: u64,
-    pub user_nr: u64,
-    pub max_user_nr: u64,
-}
+pub use crate::Info as raio_info;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -170,8 +155,6 @@ const _: () = {
     assert!(offset_of!(iocb, aio_offset) == 40);
     assert!(offset_of!(iocb, aio_resfd) == 60);
     assert!(size_of::<io_event>() == 32);
-    assert!(size_of::<raio_info>() == 72);
-    assert!(offset_of!(raio_info, nr) == 40);
     assert!(size_of::<raio_setup>() == 16);
     assert!(size_of::<raio_destroy>() == 16);
     assert!(size_of::<raio_submit>() == 32);

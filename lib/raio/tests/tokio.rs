@@ -25,6 +25,16 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
+/// A handle whose task has begun to run: a runtime that is dropped before any of its
+/// threads has, as may be here, forgets its tasks.
+fn begun(runtime: &Runtime, nr_events: u32) -> Handle {
+    runtime.block_on(async {
+        let raio = Handle::new(nr_events).unwrap();
+        tokio::spawn(async {}).await.unwrap();
+        raio
+    })
+}
+
 fn poll_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
@@ -292,7 +302,7 @@ fn shutdown_ends_what_is_in_flight() {
 fn the_runtime_may_go_first() {
     need_device!();
     let first = runtime();
-    let raio = first.block_on(async { Handle::new(2).unwrap() });
+    let raio = begun(&first, 2);
     let (reader, _writer) = pipe();
     let mut read = pin!(raio.read(&reader, b"mine"[..].into()));
     assert!(poll_once(read.as_mut()).is_pending());
@@ -301,6 +311,26 @@ fn the_runtime_may_go_first() {
     let (result, buffer) = runtime().block_on(read);
     assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
     assert_eq!(&buffer[..], b"mine");
+}
+
+#[test]
+fn what_runs_is_waited_for() {
+    need_device!();
+    const LEN: usize = 4 << 20;
+    for _ in 0..10 {
+        let (first, file) = (runtime(), temp_file());
+        let raio = begun(&first, 1);
+        let mut write = pin!(raio.write_at(&file, vec![1; LEN].into(), 0));
+        // A thread does that, and has begun, as a rule.
+        let poll = poll_once(write.as_mut());
+        std::thread::yield_now();
+        drop(first);
+        let (_, buffer) = match poll {
+            Poll::Ready(done) => done,
+            Poll::Pending => runtime().block_on(write),
+        };
+        assert_eq!(buffer.len(), LEN);
+    }
 }
 
 #[test]

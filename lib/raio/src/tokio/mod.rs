@@ -29,7 +29,7 @@
 //!
 //! **The end.**  [`Handle::shutdown`] cancels what can be cancelled, and waits for the
 //! rest.  When the last handle is dropped the task does the same.  If the runtime is
-//! dropped before that, this waits: a request that runs may use its buffer.
+//! dropped before that, this waits, so that no future waits for a task that is gone.
 //!
 //! The context's calls are made under a mutex; submit does not wait for files, but see
 //! [`Builder::no_threads`](crate::Builder::no_threads).
