@@ -3,6 +3,7 @@
 # make				raio.ko for KDIR (default: the running kernel)
 # make modules_install		installs it
 # make udev_install DESTDIR=	installs the udev rule
+# make deb			Debian packages, in build/deb/
 # make demo | test | check	see README.md; each sets up what it needs
 # make clean | distclean	what was built; the cache as well
 
@@ -36,13 +37,15 @@ $(KDIR)/include/config/auto.conf:
 udev_install:
 	install -D -m 644 udev/70-raio.rules '$(DESTDIR)/usr/lib/udev/rules.d/70-raio.rules'
 
-.PHONY: demo test check distclean
+.PHONY: demo test check deb distclean
 demo:
 	@scripts/demo
 test:
 	@scripts/test '$(KERNEL)'
 check:
 	@scripts/check
+deb:
+	@scripts/deb
 distclean: clean
 	@scripts/distclean
 
