@@ -4,7 +4,8 @@
 # make modules_install		installs it
 # make udev_install DESTDIR=	installs the udev rule
 # make deb			Debian packages, in build/deb/
-# make demo | test | check	see README.md; each sets up what it needs
+# make demo | test | test-apps | check
+#				see README.md; each sets up what it needs
 # make clean | distclean	what was built; the cache as well
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
@@ -37,11 +38,13 @@ $(KDIR)/include/config/auto.conf:
 udev_install:
 	install -D -m 644 udev/70-raio.rules '$(DESTDIR)/usr/lib/udev/rules.d/70-raio.rules'
 
-.PHONY: demo test check deb distclean
+.PHONY: demo test test-apps check deb distclean
 demo:
 	@scripts/demo
 test:
 	@scripts/test '$(KERNEL)'
+test-apps:
+	@scripts/test apps
 check:
 	@scripts/check
 deb:
