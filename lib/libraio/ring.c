@@ -33,6 +33,8 @@
  * A program that moves head itself, as it may do with native aio, must be alone
  * in it, as there.
  */
+#include <assert.h>
+
 #include "internal.h"
 
 #define TRIES	4
@@ -65,8 +67,8 @@ union header {
 	uint64_t halves[2];
 };
 
-_Static_assert(sizeof(struct raio_ring) == 32 && sizeof(struct io_event) == 32, "");
-_Static_assert(offsetof(struct raio_ring, tail) == offsetof(struct words, tail), "");
+static_assert(sizeof(struct raio_ring) == 32 && sizeof(struct io_event) == 32, "layout");
+static_assert(offsetof(struct raio_ring, tail) == offsetof(struct words, tail), "layout");
 
 bool __raio_can_reap(void)
 {
