@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The command `raio`: shows what goes on in `/dev/raio`.
+
+mod cli;
+mod device;
+mod fdinfo;
+mod man;
+mod output;
+mod stat;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command};
+use std::{error::Error, io, process::ExitCode};
+
+/// What a command ends with, unless it ends well.
+type Outcome = Result<ExitCode, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let (name, outcome) = match cli.command {
+        Command::Stat(args) => ("stat", stat::run(&args)),
+        Command::Completion { shell } => ("completion", completion(shell)),
+        Command::Man { dir } => ("man", man::write(&dir)),
+    };
+    outcome.unwrap_or_else(|error| {
+        // Whoever reads our output has enough of it.
+        if let Some(io::ErrorKind::BrokenPipe) = error.downcast_ref().map(io::Error::kind) {
+            let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGPIPE);
+        }
+        let bad = output::BAD;
+        output::complain(&format!(
+            "raio {name}: {bad}error{bad:#}: {}\n",
+            text_of(&*error)
+        ));
+        ExitCode::from(cli::EXIT_FAILURE)
+    })
+}
+
+fn text_of(error: &(dyn Error + 'static)) -> String {
+    match error.downcast_ref::<io::Error>() {
+        Some(error) => output::reason(error),
+        None => error.to_string(),
+    }
+}
+
+fn completion(shell: clap_complete::Shell) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "raio", &mut script);
+    output::print(&String::from_utf8(script)?)?;
+    Ok(ExitCode::SUCCESS)
+}
