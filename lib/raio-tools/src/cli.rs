@@ -42,6 +42,30 @@ Exit status:
   1    a process could not be read, or something else failed
   2    the command line is wrong";
 
+const PROBE_HELP: &str = "\
+Shows the module's version and limits, what else the kernel has for asynchronous I/O, and how requests go \
+on the file systems of the paths (by default, the current directory and /tmp) and for pipes, sockets and the like.
+
+How they go is measured: requests are submitted, and the counters in fdinfo compared. In a directory \
+a temporary file without a name is used; of other paths only regular files and block devices are probed, and only read. 'first' is \
+the first request of its kind on the open file, 'then' one after it. The ways:
+  at once      done when submit returned
+  in flight    with the driver when submit returned
+  armed        waits for its file, without a thread
+  thread       a thread of the process runs it
+  thread, page a thread starts the read, and does not wait for the page
+'at once or in flight' is a request that had ended before one could look.
+
+Examples:
+  raio probe
+  raio probe /var/lib/mysql /mnt
+  raio probe --json | jq .paths
+
+Exit status:
+  0    the module is there, and all paths could be probed
+  1    it is not, or a path could not be probed
+  2    the command line is wrong";
+
 /// Asynchronous I/O through /dev/raio: see what goes on.
 #[derive(Debug, Parser)]
 #[command(name = "raio", version, max_term_width = 100, after_help = EXIT_STATUS, propagate_version = true)]
@@ -57,6 +81,9 @@ pub enum Command {
     /// Show the contexts of processes: requests in flight, counters
     #[command(after_help = STAT_HELP)]
     Stat(Stat),
+    /// Show whether and how raio works here
+    #[command(after_help = PROBE_HELP)]
+    Probe(Probe),
     /// Print a script that completes the command line
     #[command(
         after_help = "Examples:\n  raio completion bash > /etc/bash_completion.d/raio\n  \
@@ -89,6 +116,17 @@ pub struct Stat {
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
     /// Print JSON, an object in a line each time
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `raio probe` is told.
+#[derive(Debug, Clone, Args)]
+pub struct Probe {
+    /// Where to probe: directories, regular files, block devices [default: . and /tmp]
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The command `raio`: shows what goes on in `/dev/raio`.
+//! The command `raio`: shows what goes on in `/dev/raio`, and how it works where one is.
 
 mod cli;
 mod device;
 mod fdinfo;
 mod man;
 mod output;
+mod probe;
 mod stat;
 
 use clap::{CommandFactory, Parser};
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let (name, outcome) = match cli.command {
         Command::Stat(args) => ("stat", stat::run(&args)),
+        Command::Probe(args) => ("probe", probe::run(&args)),
         Command::Completion { shell } => ("completion", completion(shell)),
         Command::Man { dir } => ("man", man::write(&dir)),
     };
