@@ -16,6 +16,34 @@ Exit status:
   2    the command line is wrong
   128+N  ended by signal N, as seen by a shell";
 
+const CP_HELP: &str = "\
+A file appears under its name only when it is complete: it is written to a file without a name in \
+the destination's directory (or to .raio-XXXXXXXXXXXXXXXX, if the file system has none without names), \
+which then replaces what was there. So a replaced file's other hard links keep the old data; \
+--inplace avoids that. Its mode and owner stay. Devices and FIFOs that exist are written to.
+
+Without -r, symbolic links and special files are opened and what they yield is copied. With -r, links \
+are copied as links, and FIFOs, sockets and devices are made anew. A link in the destination is followed \
+if it is named on the command line, else replaced. Holes stay holes. Hard links become copies.
+
+A file that is changed while it is copied is put in place, and is a failure: there is no telling \
+what of it was when. Files that have no asynchronous reads (some of /proc) are read \
+synchronously; --json counts them.
+
+Ctrl-C leaves no temporary. After a failure the rest is still copied.
+
+Examples:
+  raio cp image.qcow2 /backup/
+  raio cp -a ~/photos /mnt/disk
+  raio cp --direct --verify -q 64 -b 1M disk.img /dev/sdb
+  raio cp -r --json src dst | jq .bytes
+
+Exit status:
+  0    all was copied
+  1    something was not copied, or not as asked for; what, is on standard error
+  2    the command line is wrong
+  128+N  ended by signal N, as seen by a shell";
+
 const STAT_HELP: &str = "\
 A row for each context of /dev/raio. The columns (see raio(4)):
   SIZE        events that the ring can hold
@@ -66,7 +94,7 @@ Exit status:
   1    it is not, or a path could not be probed
   2    the command line is wrong";
 
-/// Asynchronous I/O through /dev/raio: see what goes on.
+/// Asynchronous I/O through /dev/raio: copy files, and see what goes on.
 #[derive(Debug, Parser)]
 #[command(name = "raio", version, max_term_width = 100, after_help = EXIT_STATUS, propagate_version = true)]
 pub struct Cli {
@@ -78,6 +106,9 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Copy files and directories with many requests in flight
+    #[command(visible_alias = "copy", after_help = CP_HELP)]
+    Cp(Cp),
     /// Show the contexts of processes: requests in flight, counters
     #[command(after_help = STAT_HELP)]
     Stat(Stat),
@@ -101,6 +132,90 @@ pub enum Command {
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
+}
+
+/// What `raio cp` is told.
+#[derive(Debug, Clone, Args)]
+pub struct Cp {
+    /// What to copy, and where to: a file, or a directory to copy into
+    #[arg(required = true, value_name = "SRC... DST", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+
+    /// Copy directories with all that is in them
+    #[arg(short, long, visible_short_alias = 'R')]
+    pub recursive: bool,
+    /// As -r -P -p
+    #[arg(short, long)]
+    pub archive: bool,
+    /// Keep mode, owner, times and extended attributes (ACLs too), where that is allowed
+    #[arg(short, long)]
+    pub preserve: bool,
+    /// Follow all symbolic links
+    #[arg(short = 'L', long, conflicts_with = "no_dereference")]
+    pub dereference: bool,
+    /// Copy symbolic links as such (-r does so, too)
+    #[arg(short = 'P', long)]
+    pub no_dereference: bool,
+    /// Leave out directories of other file systems
+    #[arg(short = 'x', long)]
+    pub one_file_system: bool,
+
+    /// Leave files that exist as they are
+    #[arg(short, long)]
+    pub no_clobber: bool,
+    /// Write into files that exist: not atomic, but hard links and all else of the file stay
+    #[arg(long, visible_alias = "in-place", conflicts_with = "no_clobber")]
+    pub inplace: bool,
+    /// Take DST for the copy's name, even if it is a directory
+    #[arg(short = 'T', long, conflicts_with = "target_directory")]
+    pub no_target_directory: bool,
+    /// Copy all paths into DIR
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub target_directory: Option<PathBuf>,
+
+    /// Requests in flight at a time
+    #[arg(short, long, value_name = "N", default_value_t = 32, help_heading = "I/O",
+          value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub queue_depth: u32,
+    /// Bytes of a request, a multiple of 4K
+    #[arg(short, long, value_name = "SIZE", default_value = "256K", help_heading = "I/O",
+          value_parser = ValueParser::new(block_size))]
+    pub block_size: usize,
+    /// Go past the page cache (O_DIRECT), where files can
+    #[arg(long, help_heading = "I/O")]
+    pub direct: bool,
+    /// Have the data and its name on the device before a file counts as copied
+    #[arg(long, help_heading = "I/O")]
+    pub fsync: bool,
+    /// Read source and copy again and compare, before the copy gets its name
+    ///
+    /// The copy is made durable and dropped from the page cache first, so it is the device that is read.
+    #[arg(long, help_heading = "I/O")]
+    pub verify: bool,
+
+    /// Name each file that is copied
+    #[arg(short, long, help_heading = "Output", conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Show no progress bar; there is one only if standard error is a terminal
+    #[arg(long, help_heading = "Output")]
+    pub no_progress: bool,
+    /// Say nothing but what fails
+    #[arg(long, help_heading = "Output")]
+    pub quiet: bool,
+    /// Print a summary as JSON on standard output
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+impl Cp {
+    /// Does what -a stands for.
+    pub fn apply(&mut self) {
+        if self.archive {
+            self.recursive = true;
+            self.preserve = true;
+            self.no_dereference = !self.dereference;
+        }
+    }
 }
 
 /// What `raio stat` is told.
@@ -131,6 +246,17 @@ pub struct Probe {
     pub json: bool,
 }
 
+fn block_size(text: &str) -> Result<usize, String> {
+    let size = parse_size::Config::new()
+        .with_binary()
+        .parse_size(text)
+        .map_err(|error| error.to_string())?;
+    match usize::try_from(size) {
+        Ok(size) if size > 0 && size % raio::Buffer::ALIGN == 0 && size <= 1 << 30 => Ok(size),
+        _ => Err("it must be a multiple of 4K, from 4K to 1G".to_string()),
+    }
+}
+
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.01..=86400.0).contains(&seconds) => Ok(seconds),
@@ -146,6 +272,26 @@ mod tests {
     #[test]
     fn is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(block_size("256K"), Ok(256 << 10));
+        assert_eq!(block_size("1MiB"), Ok(1 << 20));
+        assert_eq!(block_size("8192"), Ok(8192));
+        for bad in [
+            "0",
+            "1",
+            "4097",
+            "2G",
+            "-4096",
+            "",
+            "K",
+            "1e30",
+            "99999999999999999999999",
+        ] {
+            assert!(block_size(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

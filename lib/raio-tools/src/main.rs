@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The command `raio`: shows what goes on in `/dev/raio`, and how it works where one is.
+//! The command `raio`: copies files through `/dev/raio`, shows what goes on in it, and how it
+//! works where one is.
 
 mod cli;
+mod cp;
 mod device;
 mod fdinfo;
 mod man;
@@ -20,6 +22,7 @@ type Outcome = Result<ExitCode, Box<dyn Error>>;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let (name, outcome) = match cli.command {
+        Command::Cp(args) => ("cp", cp::run(args)),
         Command::Stat(args) => ("stat", stat::run(&args)),
         Command::Probe(args) => ("probe", probe::run(&args)),
         Command::Completion { shell } => ("completion", completion(shell)),

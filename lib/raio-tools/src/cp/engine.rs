@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Keeps the context full: as many requests as it has room for, of as many files as that needs.
+
+use super::{
+    job::{Job, Next, Order, Phase, ALIGN},
+    meta,
+    report::{Copied, Failure, Report},
+    target::Installed,
+    walk::Walk,
+};
+use crate::cli;
+use raio::{Buffer, Completion, Context, Request};
+use rustix::fs::Advice;
+use slab::Slab;
+use std::{
+    collections::{HashSet, VecDeque},
+    os::unix::fs::MetadataExt,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
+
+/// So long a signal may go unnoticed that came just before a wait.
+const NAP: Duration = Duration::from_millis(300);
+
+/// What a request is for.
+#[derive(Clone, Copy)]
+pub(super) enum What {
+    /// Of `len` bytes; more is asked for where O_DIRECT wants it.
+    Read,
+    /// Of `len` bytes of data; then come `rest` bytes that the read did not yield.
+    Write {
+        rest: usize,
+    },
+    Sync,
+    /// To compare; of the source or of the copy.
+    Compare {
+        pair: usize,
+        copy: bool,
+    },
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Op {
+    pub(super) job: usize,
+    pub(super) what: What,
+    pub(super) offset: u64,
+    pub(super) len: usize,
+}
+
+/// Two parts that have to be alike.
+pub(super) struct Pair {
+    pub(super) offset: u64,
+    pub(super) len: usize,
+    /// How many of the two reads have come back.
+    pub(super) back: u32,
+    pub(super) source: Option<Buffer>,
+    pub(super) copy: Option<Buffer>,
+}
+
+/// The engine.  What is dropped first is the context: it waits for all requests.
+pub struct Engine<'a> {
+    context: Context,
+    args: &'a cli::Cp,
+    /// Not 0 if it is to stop.
+    signal: &'a AtomicUsize,
+    pub(super) jobs: Slab<Job>,
+    /// In the order in which they were begun.
+    order: VecDeque<usize>,
+    pub(super) ops: Slab<Op>,
+    pub(super) pairs: Slab<Pair>,
+    /// To be submitted.
+    pending: VecDeque<(usize, Option<Buffer>)>,
+    pub(super) free: Vec<Buffer>,
+    /// How many more may be allocated.
+    unallocated: usize,
+    max_jobs: usize,
+    /// File systems that it was said of that they have no O_DIRECT.
+    not_direct: HashSet<u64>,
+    /// There may be more files.
+    more: bool,
+}
+
+impl<'a> Engine<'a> {
+    /// With that context, and for so many files at a time.
+    pub fn new(
+        context: Context,
+        args: &'a cli::Cp,
+        max_jobs: usize,
+        signal: &'a AtomicUsize,
+    ) -> Self {
+        // Comparing takes two.
+        let buffers = args.queue_depth.max(1 + u32::from(args.verify)) as usize;
+        Self {
+            context,
+            args,
+            signal,
+            jobs: Slab::new(),
+            order: VecDeque::new(),
+            ops: Slab::new(),
+            pairs: Slab::new(),
+            pending: VecDeque::new(),
+            free: Vec::new(),
+            unallocated: buffers,
+            max_jobs,
+            not_direct: HashSet::new(),
+            more: true,
+        }
+    }
+
+    /// Copies all files, unless there is a signal.
+    pub fn run(&mut self, walk: &mut Walk, report: &mut Report) -> Result<(), raio::Error> {
+        let mut completions = Vec::new();
+        while !self.stopped() {
+            self.fill(walk, report);
+            self.submit(walk, report);
+            if self.context.in_flight() == 0 {
+                if !self.more && self.jobs.is_empty() {
+                    break;
+                }
+                continue;
+            }
+            match self.context.getevents(1, Some(NAP), &mut completions) {
+                Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
+                result => {
+                    result?;
+                }
+            }
+            for completion in completions.drain(..) {
+                let Completion {
+                    result,
+                    buffer,
+                    user_data,
+                    ..
+                } = completion;
+                self.complete(user_data as usize, result, buffer, walk, report);
+            }
+            report.tick();
+        }
+        Ok(())
+    }
+
+    fn stopped(&self) -> bool {
+        self.signal.load(Relaxed) != 0
+    }
+
+    fn buffers(&self) -> usize {
+        self.free.len() + self.unallocated
+    }
+
+    fn take_buffer(&mut self, len: usize) -> Buffer {
+        let mut buffer = self.free.pop().unwrap_or_else(|| {
+            self.unallocated -= 1;
+            Buffer::new(self.args.block_size)
+        });
+        buffer.set_len(len);
+        buffer
+    }
+
+    /// Makes requests as long as there are buffers: of the files that were begun first.
+    fn fill(&mut self, walk: &mut Walk, report: &mut Report) {
+        for id in self.order.clone() {
+            if self.buffers() == 0 {
+                return;
+            }
+            self.go_on(id, walk, report);
+        }
+        while self.more && self.buffers() > 0 && self.jobs.len() < self.max_jobs && !self.stopped()
+        {
+            let Some(work) = walk.next(report) else {
+                self.more = false;
+                return;
+            };
+            report.begin(&work.source);
+            match Job::open(work, self.args) {
+                Ok(None) => report.skipped(),
+                Ok(Some(job)) => self.begin(job, walk, report),
+                // A FIFO that nobody else has opened, and a signal.
+                Err(failure) if self.stopped() && failure.is_interrupted() => {}
+                Err(failure) => report.fail(failure),
+            }
+        }
+    }
+
+    fn begin(&mut self, mut job: Job, walk: &mut Walk, report: &mut Report) {
+        // Of an empty file nothing is read.
+        let data = job.order != Order::Stream || !job.metadata.is_file();
+        if self.args.direct && data && !job.go_direct() {
+            report.not_direct();
+            if self.not_direct.insert(job.metadata.dev()) {
+                let source = crate::output::Quoted(&job.work.source);
+                report.note(&format!(
+                    "{source}: it or its copy can't be O_DIRECT; the page cache is used, here and for what is like it"
+                ));
+            }
+        }
+        if let Err(failure) = job.allocate(self.args.block_size) {
+            job.fail(failure);
+        }
+        let id = self.jobs.insert(job);
+        self.order.push_back(id);
+        self.go_on(id, walk, report);
+    }
+
+    /// Makes the requests of a file that can be made now, or ends it.
+    pub(super) fn go_on(&mut self, id: usize, walk: &mut Walk, report: &mut Report) {
+        loop {
+            let Some(job) = self.jobs.get_mut(id) else {
+                return;
+            };
+            let block = self.args.block_size;
+            let next = match job.phase {
+                _ if job.failure.is_some() => Next::End,
+                Phase::Copy if self.free.is_empty() && self.unallocated == 0 => Next::Wait,
+                Phase::Copy => job.next_read(block),
+                Phase::Verify if self.free.len() + self.unallocated < 2 => Next::Wait,
+                Phase::Verify => job.next_compare(block),
+                Phase::Sync | Phase::Install => Next::End,
+            };
+            match next {
+                Next::Wait => return,
+                Next::End if job.outstanding > 0 => return,
+                Next::End => {
+                    if self.step(id, walk, report) {
+                        return;
+                    }
+                }
+                Next::Read(offset, len) if job.phase == Phase::Copy => self.read(id, offset, len),
+                Next::Read(offset, len) => self.compare(id, offset, len),
+            }
+        }
+    }
+
+    pub(super) fn push(&mut self, op: Op, buffer: Option<Buffer>) {
+        self.jobs[op.job].outstanding += 1;
+        let key = self.ops.insert(op);
+        self.pending.push_back((key, buffer));
+    }
+
+    /// How much to ask for, to get `len` bytes.
+    pub(super) fn aligned(&self, id: usize, len: usize) -> usize {
+        match self.jobs[id].direct {
+            true => len.next_multiple_of(ALIGN as usize),
+            false => len,
+        }
+    }
+
+    fn read(&mut self, id: usize, offset: u64, len: usize) {
+        let buffer = self.take_buffer(self.aligned(id, len));
+        let what = What::Read;
+        self.push(
+            Op {
+                job: id,
+                what,
+                offset,
+                len,
+            },
+            Some(buffer),
+        );
+    }
+
+    fn compare(&mut self, id: usize, offset: u64, len: usize) {
+        let pair = self.pairs.insert(Pair {
+            offset,
+            len,
+            back: 0,
+            source: None,
+            copy: None,
+        });
+        for copy in [false, true] {
+            let mut buffer = self.take_buffer(self.aligned(id, len));
+            // A device that does not fill it is not to pass because of what is in it already.
+            buffer.fill(if copy { 0x5a } else { 0xa5 });
+            let what = What::Compare { pair, copy };
+            self.push(
+                Op {
+                    job: id,
+                    what,
+                    offset,
+                    len,
+                },
+                Some(buffer),
+            );
+        }
+    }
+
+    /// A phase is over, and nothing is outstanding.  True: the file is done with.
+    fn step(&mut self, id: usize, walk: &mut Walk, report: &mut Report) -> bool {
+        let job = &mut self.jobs[id];
+        if job.failure.is_none() {
+            match job.phase {
+                Phase::Copy => match job.finish_copy() {
+                    Ok(false) => return false,
+                    Ok(true) => job.phase = Phase::Sync,
+                    Err(failure) => job.fail(failure),
+                },
+                Phase::Sync if self.args.verify => {
+                    // What is in the cache says nothing of the device.  Where it can't be dropped
+                    // there is none, or nothing can be done.
+                    let _ = rustix::fs::fadvise(&job.source, 0, None, Advice::DontNeed);
+                    let _ = rustix::fs::fadvise(&job.target.file, 0, None, Advice::DontNeed);
+                    job.phase = Phase::Verify;
+                    job.restart();
+                }
+                Phase::Sync | Phase::Verify => job.phase = Phase::Install,
+                Phase::Install => {}
+            }
+            let job = &self.jobs[id];
+            if job.failure.is_none() && job.phase == Phase::Sync && self.durable() {
+                let (offset, len) = (0, 0);
+                self.push(
+                    Op {
+                        job: id,
+                        what: What::Sync,
+                        offset,
+                        len,
+                    },
+                    None,
+                );
+                return false;
+            }
+            if job.failure.is_none() && job.phase != Phase::Install {
+                return false;
+            }
+        }
+        let job = self.jobs.remove(id);
+        self.order.retain(|&other| other != id);
+        match job.failure {
+            Some(failure) => report.fail(failure),
+            None => self.install(job, walk, report),
+        }
+        true
+    }
+
+    /// Whether each file is made durable.
+    fn durable(&self) -> bool {
+        self.args.fsync || self.args.verify
+    }
+
+    fn install(&mut self, job: Job, walk: &mut Walk, report: &mut Report) {
+        let changed = job.has_changed();
+        let kept = match self.args.preserve && job.target.regular {
+            true => meta::preserve(&job.target.file, &job.source, &job.metadata),
+            false => job.target.keep(),
+        };
+        let copied = Copied {
+            bytes: job.size(),
+            data_bytes: job.data,
+            verified: self.args.verify,
+            synchronous: job.synchronous,
+        };
+        let (work, path) = (job.work, job.target.path.clone());
+        match job.target.install(self.args.no_clobber) {
+            Ok(Installed::Yes) => {}
+            Ok(Installed::NotWanted) => return report.skipped(),
+            Err(failure) => return report.fail(failure),
+        }
+        // Holes were not written.
+        report.advance(copied.bytes.saturating_sub(copied.data_bytes));
+        walk.changed(&path);
+        report.copied(&work.source, &work.destination, &copied);
+        if let Err((call, error)) = kept {
+            report.fail(Failure::new(path, call, error));
+        }
+        if changed {
+            let why = "it was changed meanwhile, and so the copy may be of no one time";
+            report.fail(Failure::refused(work.source, "copy", why));
+        }
+    }
+
+    fn submit(&mut self, walk: &mut Walk, report: &mut Report) {
+        while !self.pending.is_empty() && !self.stopped() {
+            let (ops, jobs) = (&self.ops, &self.jobs);
+            let keys: Vec<usize> = self.pending.iter().map(|(key, _)| *key).collect();
+            let mut queue: VecDeque<Request<'_>> = self
+                .pending
+                .drain(..)
+                .map(|(key, buffer)| request(&jobs[ops[key].job], &ops[key], buffer, key))
+                .collect();
+            let result = self.context.submit(&mut queue);
+            // What was not taken is at the end.
+            let left = keys.len() - queue.len();
+            let buffers = queue.into_iter().map(Request::into_buffer);
+            self.pending = keys[left..].iter().copied().zip(buffers).collect();
+            match result {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => {
+                    let errno = error.raw_os_error();
+                    // Memory is short: it will be there when something has come back.
+                    if errno == Some(libc::EAGAIN) && self.context.in_flight() > 0 {
+                        return;
+                    }
+                    let (key, buffer) = self.pending.pop_front().expect("its error it was");
+                    self.refused(key, errno, buffer, walk, report);
+                }
+            }
+        }
+    }
+}
+
+fn request<'job>(job: &'job Job, op: &Op, buffer: Option<Buffer>, key: usize) -> Request<'job> {
+    let request = match (op.what, buffer) {
+        (What::Read | What::Compare { copy: false, .. }, Some(buffer)) => {
+            Request::read(&job.source, buffer, op.offset)
+        }
+        (What::Compare { copy: true, .. }, Some(buffer)) => {
+            Request::read(&job.target.file, buffer, op.offset)
+        }
+        (What::Write { .. }, Some(buffer)) => Request::write(&job.target.file, buffer, op.offset),
+        (_, _) => Request::fsync(&job.target.file),
+    };
+    request.with_user_data(key as u64)
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What --preserve keeps of a file besides its data.
+
+use rustix::{
+    fs::{AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, CWD},
+    io::{Errno, Result},
+};
+use std::{
+    ffi::{CStr, CString},
+    fs::{File, Metadata},
+    io,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
+
+/// A call that failed, and why.
+pub type Failed = (&'static str, io::Error);
+
+fn failed(call: &'static str) -> impl Fn(Errno) -> Failed {
+    move |errno| (call, errno.into())
+}
+
+fn times(metadata: &Metadata) -> Timestamps {
+    Timestamps {
+        last_access: Timespec {
+            tv_sec: metadata.atime(),
+            tv_nsec: metadata.atime_nsec() as _,
+        },
+        last_modification: Timespec {
+            tv_sec: metadata.mtime(),
+            tv_nsec: metadata.mtime_nsec() as _,
+        },
+    }
+}
+
+/// The permissions; without set-user-ID and set-group-ID if the owner is another.
+fn mode(metadata: &Metadata, owned: bool) -> Mode {
+    let bits = metadata.permissions().mode() & 0o7777;
+    Mode::from_raw_mode(if owned { bits } else { bits & !0o6000 })
+}
+
+/// Gives a file its owner.  It may not be for us to do so: says whether it was.
+fn own(
+    metadata: &Metadata,
+    chown: impl Fn(Option<Uid>, Option<Gid>) -> Result<()>,
+) -> Result<bool> {
+    let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
+    let forbidden = |errno| matches!(errno, Errno::PERM | Errno::INVAL | Errno::OPNOTSUPP);
+    match chown(Some(uid), Some(gid)) {
+        Err(errno) if forbidden(errno) => {}
+        result => return result.map(|()| true),
+    }
+    // A group that we are in may be given.
+    match chown(None, Some(gid)) {
+        Err(errno) if !forbidden(errno) => Err(errno),
+        _ => Ok(false),
+    }
+}
+
+/// What the copy of a file that was there before keeps of it.
+pub fn keep(file: &File, replaced: &Metadata) -> std::result::Result<(), Failed> {
+    let chown = |uid, gid| rustix::fs::fchown(file, uid, gid);
+    let owned = own(replaced, chown).map_err(failed("fchown"))?;
+    rustix::fs::fchmod(file, mode(replaced, owned)).map_err(failed("fchmod"))
+}
+
+/// Makes an open file like its source.
+pub fn preserve(
+    file: &File,
+    source: &File,
+    metadata: &Metadata,
+) -> std::result::Result<(), Failed> {
+    let chown = |uid, gid| rustix::fs::fchown(file, uid, gid);
+    let owned = own(metadata, chown).map_err(failed("fchown"))?;
+    let list = |list: &mut [u8]| rustix::fs::flistxattr(source, list);
+    let get = |name: &CStr, value: &mut [u8]| rustix::fs::fgetxattr(source, name, value);
+    let set =
+        |name: &CStr, value: &[u8]| rustix::fs::fsetxattr(file, name, value, XattrFlags::empty());
+    copy_xattrs(list, get, set)?;
+    rustix::fs::fchmod(file, mode(metadata, owned)).map_err(failed("fchmod"))?;
+    rustix::fs::futimens(file, &times(metadata)).map_err(failed("futimens"))
+}
+
+/// Makes a directory, special file or symbolic link like its source.
+pub fn preserve_path(
+    path: &Path,
+    source: &Path,
+    metadata: &Metadata,
+) -> std::result::Result<(), Failed> {
+    let nofollow = AtFlags::SYMLINK_NOFOLLOW;
+    let chown = |uid, gid| rustix::fs::chownat(CWD, path, uid, gid, nofollow);
+    let owned = own(metadata, chown).map_err(failed("chown"))?;
+    if metadata.is_dir() {
+        let list = |list: &mut [u8]| rustix::fs::listxattr(source, list);
+        let get = |name: &CStr, value: &mut [u8]| rustix::fs::getxattr(source, name, value);
+        let set = |name: &CStr, value: &[u8]| {
+            rustix::fs::setxattr(path, name, value, XattrFlags::empty())
+        };
+        copy_xattrs(list, get, set)?;
+    }
+    if !metadata.is_symlink() {
+        rustix::fs::chmod(path, mode(metadata, owned)).map_err(failed("chmod"))?;
+    }
+    rustix::fs::utimensat(CWD, path, &times(metadata), nofollow).map_err(failed("utimensat"))
+}
+
+/// Gives a new directory the permissions that it shall have, once all is in it.
+pub fn chmod(path: &Path, mode: Mode) -> std::result::Result<(), Failed> {
+    rustix::fs::chmod(path, mode).map_err(failed("chmod"))
+}
+
+/// As large as the kernel lets a list or a value be.
+const XATTR_MAX: usize = 64 << 10;
+
+fn copy_xattrs(
+    list: impl Fn(&mut [u8]) -> Result<usize>,
+    get: impl Fn(&CStr, &mut [u8]) -> Result<usize>,
+    set: impl Fn(&CStr, &[u8]) -> Result<()>,
+) -> std::result::Result<(), Failed> {
+    let mut names = vec![0; XATTR_MAX];
+    let len = match list(&mut names) {
+        // As cp: what a file system does not have is not kept.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM | Errno::ACCESS) => return Ok(()),
+        len => len.map_err(failed("listxattr"))?,
+    };
+    let mut value = vec![0; XATTR_MAX];
+    for name in names[..len].split_inclusive(|&byte| byte == 0) {
+        let Ok(name) = CString::from_vec_with_nul(name.to_vec()) else {
+            continue;
+        };
+        let len = match get(&name, &mut value) {
+            Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS) => continue,
+            len => len.map_err(failed("getxattr"))?,
+        };
+        match set(&name, &value[..len]) {
+            Err(Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS) => {}
+            result => result.map_err(failed("setxattr"))?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    #[test]
+    fn mode_and_times_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        fs::write(&a, "a").unwrap();
+        fs::write(&b, "b").unwrap();
+        fs::set_permissions(&a, fs::Permissions::from_mode(0o640)).unwrap();
+        let old = Timestamps {
+            last_access: Timespec {
+                tv_sec: 1,
+                tv_nsec: 2,
+            },
+            last_modification: Timespec {
+                tv_sec: 3,
+                tv_nsec: 4,
+            },
+        };
+        rustix::fs::utimensat(CWD, &a, &old, AtFlags::empty()).unwrap();
+        let metadata = fs::metadata(&a).unwrap();
+        preserve(
+            &File::create(&b).unwrap(),
+            &File::open(&a).unwrap(),
+            &metadata,
+        )
+        .unwrap();
+        let copy = fs::metadata(&b).unwrap();
+        assert_eq!(copy.permissions().mode() & 0o7777, 0o640);
+        assert_eq!((copy.mtime(), copy.mtime_nsec()), (3, 4));
+        assert_eq!((copy.atime(), copy.atime_nsec()), (1, 2));
+    }
+
+    #[test]
+    fn who_may_not_give_files_away_gives_no_rights_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, "a").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o6755)).unwrap();
+        let metadata = fs::metadata(&path).unwrap();
+        let owned = own(&metadata, |uid, _| match uid {
+            Some(_) => Err(Errno::PERM),
+            None => Ok(()),
+        });
+        assert_eq!(owned, Ok(false));
+        assert_eq!(mode(&metadata, false).as_raw_mode(), 0o755);
+        assert_eq!(mode(&metadata, true).as_raw_mode(), 0o6755);
+        assert_eq!(own(&metadata, |_, _| Err(Errno::IO)), Err(Errno::IO));
+    }
+}

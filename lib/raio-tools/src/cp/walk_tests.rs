@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+use super::*;
+use clap::Parser;
+use std::os::unix::{
+    fs::{symlink, FileTypeExt},
+    net::UnixListener,
+};
+
+/// Goes through the sources; what is yielded, and how many failed.
+fn walk(options: &[&str], sources: &[(&Path, &Path)]) -> (Vec<Work>, u64) {
+    let line = ["raio", "cp", "--quiet", "a", "b"].iter().chain(options);
+    let mut args = match cli::Cli::parse_from(line).command {
+        cli::Command::Cp(args) => args,
+        _ => unreachable!(),
+    };
+    args.apply();
+    let owned = |&(from, to): &(&Path, &Path)| (from.to_path_buf(), to.to_path_buf());
+    let mut walk = Walk::new(&args, sources.iter().map(owned).collect());
+    let mut report = Report::new(&args, None);
+    let works = std::iter::from_fn(|| walk.next(&mut report)).collect();
+    walk.finish(&mut report);
+    (works, report.failures())
+}
+
+#[test]
+fn a_tree_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    fs::create_dir_all(from.join("sub")).unwrap();
+    fs::write(from.join("sub/file"), "x").unwrap();
+    symlink("nowhere", from.join("link")).unwrap();
+    let socket = UnixListener::bind(from.join("socket")).unwrap();
+    fs::set_permissions(from.join("sub"), fs::Permissions::from_mode(0o500)).unwrap();
+
+    let (works, failures) = walk(&["-r"], &[(&from, &to)]);
+    assert_eq!(failures, 0);
+    assert_eq!(works.len(), 1);
+    assert_eq!(works[0].destination, to.join("sub/file"));
+    assert!(!works[0].named);
+    assert_eq!(
+        fs::read_link(to.join("link")).unwrap(),
+        Path::new("nowhere")
+    );
+    assert!(fs::metadata(to.join("socket"))
+        .unwrap()
+        .file_type()
+        .is_socket());
+    // Closed again when all is in it.
+    assert_eq!(fs::metadata(to.join("sub")).unwrap().mode() & 0o777, 0o500);
+    drop(socket);
+
+    // And again, over what is there.
+    let (_, failures) = walk(&["-r"], &[(&from, &to)]);
+    assert_eq!(failures, 0);
+    assert!(!fs::read_dir(&to).unwrap().any(|entry| {
+        entry
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with(".raio")
+    }));
+}
+
+#[test]
+fn a_directory_wants_r() {
+    let dir = tempfile::tempdir().unwrap();
+    let (works, failures) = walk(&[], &[(dir.path(), Path::new("/nonexistent/x"))]);
+    assert!(works.is_empty());
+    assert_eq!(failures, 1);
+}
+
+#[test]
+fn not_into_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = dir.path().join("from");
+    fs::create_dir(&from).unwrap();
+    symlink(&from, dir.path().join("link")).unwrap();
+    for to in [
+        "from",
+        "from/sub",
+        "from/a/b",
+        "link/sub",
+        "from/../from/sub",
+    ] {
+        let to = dir.path().join(to);
+        assert_eq!(walk(&["-r"], &[(&from, &to)]).1, 1, "{to:?}");
+    }
+    assert_eq!(fs::read_dir(&from).unwrap().count(), 0);
+    assert_eq!(walk(&["-r"], &[(&from, &dir.path().join("from2"))]).1, 0);
+}
+
+#[test]
+fn not_onto_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b, link) = (
+        dir.path().join("a"),
+        dir.path().join("b"),
+        dir.path().join("link"),
+    );
+    fs::write(&a, "x").unwrap();
+    fs::hard_link(&a, &b).unwrap();
+    symlink("a", &link).unwrap();
+    for (from, to) in [(&a, &a), (&a, &b), (&a, &link), (&link, &a)] {
+        assert_eq!(walk(&[], &[(from, to)]).1, 1, "{from:?} {to:?}");
+    }
+    assert_eq!(walk(&["-P"], &[(&link, &link)]).1, 1);
+}
+
+#[test]
+fn no_two_sources_to_one_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    fs::write(&a, "a").unwrap();
+    fs::write(&b, "b").unwrap();
+    let to = dir.path().join("to");
+    let (works, failures) = walk(&[], &[(&a, &to), (&b, &to)]);
+    assert_eq!((works.len(), failures), (1, 1));
+}
+
+#[test]
+fn loops_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = dir.path().join("from");
+    fs::create_dir(&from).unwrap();
+    symlink(".", from.join("loop")).unwrap();
+    let (works, failures) = walk(&["-rL"], &[(&from, &dir.path().join("to"))]);
+    assert_eq!((works.len(), failures), (0, 1));
+}
+
+#[test]
+fn links_inside_the_destination_are_not_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to, other) = (
+        dir.path().join("from"),
+        dir.path().join("to"),
+        dir.path().join("other"),
+    );
+    for path in [&from.join("sub"), &to, &other] {
+        fs::create_dir_all(path).unwrap();
+    }
+    fs::write(from.join("sub/file"), "x").unwrap();
+    symlink(&other, to.join("sub")).unwrap();
+    let (works, failures) = walk(&["-r"], &[(&from, &to)]);
+    assert_eq!((works.len(), failures), (0, 1));
+}
+
+#[test]
+fn sizes_are_added() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a"), [0; 100]).unwrap();
+    fs::create_dir(dir.path().join("sub")).unwrap();
+    fs::write(dir.path().join("sub/b"), [0; 11]).unwrap();
+    let line = ["raio", "cp", "-r", "a", "b"];
+    let cli::Command::Cp(args) = cli::Cli::parse_from(line).command else {
+        unreachable!()
+    };
+    let sources = [(dir.path().to_path_buf(), PathBuf::new())];
+    assert_eq!(total(&args, &sources), 111);
+}
