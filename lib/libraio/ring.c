@@ -37,7 +37,7 @@
 
 #include "internal.h"
 
-#define TRIES	4
+#define TRIES	64
 
 static inline bool is_zero(const struct timespec *timeout)
 {
