@@ -19,6 +19,8 @@
 
 static const struct __kernel_timespec zero, moment = { .tv_nsec = 1 }, negative = { .tv_sec = -1 };
 
+static int refused = REFUSED;
+
 /* But for what a test needs to tell its result. */
 static void refuse_system_calls(void)
 {
@@ -26,7 +28,7 @@ static void refuse_system_calls(void)
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 2, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | REFUSED),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | refused),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
@@ -72,6 +74,21 @@ TEST_RAIO(enough, "libraio's")
 	for (i = 0; i < n; i++)
 		EXPECT_EQ(i, events[i].data);
 	EXPECT_EQ(4711, errno);
+}
+
+/*
+ * As the io_getevents of libaio's own: a set on the stack, without a mask.  That the
+ * kernel is not asked about the set either, is seen by the error.
+ */
+TEST_RAIO(set_on_the_stack, "libraio's")
+{
+	const uint64_t set[] = { 0, 8 };
+	struct io_event events[2];
+	aio_context_t ctx;
+
+	refused = EFAULT;
+	ctx = start(2);
+	EXPECT_EQ(2, raio_syscall(SYS_io_pgetevents, ctx, 1, 2, events, NULL, set));
 }
 
 /* With a timeout of 0, also if it is too few. */

@@ -12,10 +12,25 @@ struct aio_sigset {
 	uint64_t size;
 };
 
+/*
+ * libaio's own io_getevents comes here, with a set on its stack: what is a bit above
+ * our part of it, at get, can be read.  Else the kernel is asked, and once if both
+ * words are in one page.
+ */
+static bool can_read_set(const struct aio_sigset *set, const struct getevents *get)
+{
+	const uintptr_t at = (uintptr_t)set, last = at + sizeof(*set) - 1, page = 4096;
+
+	if (at - (uintptr_t)get < page)
+		return true;
+	return __raio_can_read(&set->sigmask) &&
+	       (at / page == last / page || __raio_can_read(&set->size));
+}
+
 static long pgetevents(struct getevents *get, const struct aio_sigset *set)
 {
 	if (set) {
-		if (!__raio_can_read(&set->sigmask) || !__raio_can_read(&set->size))
+		if (!can_read_set(set, get))
 			return -EFAULT;
 		get->sigmask = (const void *)(uintptr_t)set->sigmask;
 		get->sigsetsize = set->size;
