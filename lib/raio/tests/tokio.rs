@@ -25,16 +25,6 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// A handle whose task has begun to run: a runtime that is dropped before any of its
-/// threads has, as may be here, forgets its tasks.
-fn begun(runtime: &Runtime, nr_events: u32) -> Handle {
-    runtime.block_on(async {
-        let raio = Handle::new(nr_events).unwrap();
-        tokio::spawn(async {}).await.unwrap();
-        raio
-    })
-}
-
 fn poll_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
@@ -302,7 +292,7 @@ fn shutdown_ends_what_is_in_flight() {
 fn the_runtime_may_go_first() {
     need_device!();
     let first = runtime();
-    let raio = begun(&first, 2);
+    let raio = first.block_on(async { Handle::new(2).unwrap() });
     let (reader, _writer) = pipe();
     let mut read = pin!(raio.read(&reader, b"mine"[..].into()));
     assert!(poll_once(read.as_mut()).is_pending());
@@ -313,13 +303,38 @@ fn the_runtime_may_go_first() {
     assert_eq!(&buffer[..], b"mine");
 }
 
+/// Its task was never polled.
+#[test]
+fn the_runtime_may_go_before_it_has_run() {
+    need_device!();
+    let first = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let raio = {
+        let _guard = first.enter();
+        Handle::new(2).unwrap()
+    };
+    let (reader, _writer) = pipe();
+    let mut read = pin!(raio.read(&reader, b"mine"[..].into()));
+    assert!(poll_once(read.as_mut()).is_pending());
+    drop(first);
+    assert_eq!(raio.in_flight(), 0);
+    runtime().block_on(async {
+        let (result, buffer) = read.await;
+        assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
+        assert_eq!(&buffer[..], b"mine");
+        raio.shutdown().await;
+    });
+}
+
 #[test]
 fn what_runs_is_waited_for() {
     need_device!();
     const LEN: usize = 4 << 20;
     for _ in 0..10 {
         let (first, file) = (runtime(), temp_file());
-        let raio = begun(&first, 1);
+        let raio = first.block_on(async { Handle::new(1).unwrap() });
         let mut write = pin!(raio.write_at(&file, vec![1; LEN].into(), 0));
         // A thread does that, and has begun, as a rule.
         let poll = poll_once(write.as_mut());

@@ -3,7 +3,7 @@
 use super::state::Shared;
 use crate::ErrorKind;
 use std::{
-    future::poll_fn,
+    future::{poll_fn, Future},
     os::fd::OwnedFd,
     sync::Arc,
     task::{ready, Context, Poll},
@@ -12,13 +12,16 @@ use tokio::io::unix::AsyncFd;
 
 /// Takes completions until the end: until handles are closed and nothing is in
 /// flight.
-pub(super) async fn drive(shared: Arc<Shared>, fd: AsyncFd<OwnedFd>) {
+///
+/// Not an `async fn`: a runtime may drop the task before it has polled it, and the
+/// driver must be there to be dropped.
+pub(super) fn drive(shared: Arc<Shared>, fd: AsyncFd<OwnedFd>) -> impl Future<Output = ()> + Send {
     let mut driver = Driver {
         shared,
         fd,
         cancelled: false,
     };
-    poll_fn(|cx| driver.poll(cx)).await;
+    poll_fn(move |cx| driver.poll(cx))
 }
 
 struct Driver {
