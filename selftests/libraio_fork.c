@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,6 +99,39 @@ TEST_RAIO(raw_clone, "libraio's")
 		_exit(0);
 	}
 	ASSERT_LT(0, pid);
+	EXPECT_EQ(0, test_wait(pid));
+	expect_untouched();
+}
+
+/* It can't open the device, and has its parent's. */
+TEST_RAIO(elsewhere, "libraio's")
+{
+	pid_t pid;
+
+	start();
+	pid = test_fork();
+	if (!pid) {
+		ASSERT_EQ(0, chroot("/sys"));
+		ASSERT_EQ(0, chdir("/"));
+		in_child();
+		_exit(0);
+	}
+	EXPECT_EQ(0, test_wait(pid));
+	expect_untouched();
+}
+
+TEST_RAIO(no_number_left, "libraio's")
+{
+	const struct rlimit none = { 0 };
+	pid_t pid;
+
+	start();
+	pid = test_fork();
+	if (!pid) {
+		ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+		in_child();
+		_exit(0);
+	}
 	EXPECT_EQ(0, test_wait(pid));
 	expect_untouched();
 }

@@ -27,6 +27,10 @@ struct state *__raio_state;
 /* A child has the fallback of its parent, without a line of its own. */
 static uint32_t fallback;
 
+/* Number + 1 of the last /dev/raio, and its device: a child inherits them. */
+static uint32_t last_fd;
+static uint64_t last_rdev;
+
 struct state *__raio_state_create(void)
 {
 	struct state *state, *other = NULL;
@@ -97,14 +101,13 @@ int __raio_open(uint64_t *rdev, const char **reason)
 	return move_up(fd);
 }
 
-/* The number is a /dev/raio, and not one that was opened with O_PATH. */
-static bool is_device(struct state *state, int fd)
+/* The number is that device, and not one that was opened with O_PATH. */
+static bool is_device(int fd, uint64_t rdev)
 {
 	struct stat stat = { 0 };
 	long flags;
 
-	if (sys(SYS_fstat, fd, &stat) || !S_ISCHR(stat.st_mode) ||
-	    stat.st_rdev != __atomic_load_n(&state->rdev, __ATOMIC_RELAXED))
+	if (sys(SYS_fstat, fd, &stat) || !S_ISCHR(stat.st_mode) || stat.st_rdev != rdev)
 		return false;
 	flags = sys(SYS_fcntl, fd, F_GETFL);
 	return flags >= 0 && !(flags & O_PATH);
@@ -116,6 +119,8 @@ static int publish(struct state *state, int fd, uint64_t rdev)
 	uint32_t other = 0;
 
 	__atomic_store_n(&state->rdev, rdev, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_rdev, rdev, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_fd, fd + 1, __ATOMIC_RELAXED);
 	if (__atomic_compare_exchange_n(&state->fd, &other, fd + 1, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return fd;
@@ -123,17 +128,39 @@ static int publish(struct state *state, int fd, uint64_t rdev)
 	return other - 1;
 }
 
+/*
+ * For a child that can't open the device, in another root or with no number left,
+ * that of its parent will do.  If it can, it has its own: contexts of a process that
+ * exits end early, when their file is closed.
+ */
+static int inherit(struct state *state)
+{
+	int fd = (int)__atomic_load_n(&last_fd, __ATOMIC_RELAXED) - 1;
+	uint64_t rdev = __atomic_load_n(&last_rdev, __ATOMIC_RELAXED);
+	uint32_t none = 0;
+
+	if (fd < 0 || !is_device(fd, rdev))
+		return -1;
+	__atomic_store_n(&state->rdev, rdev, __ATOMIC_RELAXED);
+	__atomic_compare_exchange_n(&state->fd, &none, fd + 1, false,
+				    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	return fd;
+}
+
 static int device(struct state *state)
 {
 	uint32_t fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE);
 	const char *reason;
 	uint64_t rdev;
-	int ret;
+	int ret, parents;
 
 	if (fd)
 		return fd - 1;
 	ret = __raio_open(&rdev, &reason);
-	return ret < 0 ? ret : publish(state, ret, rdev);
+	if (ret >= 0)
+		return publish(state, ret, rdev);
+	parents = inherit(state);
+	return parents < 0 ? ret : parents;
 }
 
 /* What is wrong with the process, and not with the device. */
@@ -152,10 +179,10 @@ int __raio_decide(struct state *state)
 
 	if (!inherited) {
 		fd = __raio_open(&rdev, &reason);
-		if (is_shortage(fd))
-			return fd;
 		mode = MODE_RAIO;
-		if (fd < 0) {
+		if (fd < 0 && inherit(state) < 0) {
+			if (is_shortage(fd))
+				return fd;
 			choice = secure_getenv("RAIO_FALLBACK");
 			mode = choice && !strcmp(choice, "fail") ? MODE_FAIL : MODE_NATIVE;
 		}
@@ -168,7 +195,8 @@ int __raio_decide(struct state *state)
 		return other;
 	}
 	if (mode == MODE_RAIO) {
-		publish(state, fd, rdev);
+		if (fd >= 0)
+			publish(state, fd, rdev);
 	} else if (!inherited) {
 		__atomic_store_n(&fallback, mode, __ATOMIC_RELEASE);
 		__raio_complain(reason ? reason : strerrordesc_np(-fd), choice);
@@ -199,7 +227,8 @@ long __raio_ioctl(struct state *state, unsigned int cmd, void *arg)
 		if (fd < 0)
 			return fd;
 		ret = sys(SYS_ioctl, fd, cmd, arg);
-		if (is_final(ret) || is_device(state, fd))
+		if (is_final(ret) ||
+		    is_device(fd, __atomic_load_n(&state->rdev, __ATOMIC_RELAXED)))
 			break;
 		/* It was closed, and the number may be somebody else's: not ours to close. */
 		stale = fd + 1;
