@@ -103,6 +103,19 @@ TEST_RAIO(zero_timeout, "libraio's")
 	EXPECT_EQ(0, io_queue_run(ctx));
 }
 
+/* None are enough. */
+TEST_RAIO(none_wanted, "libraio's")
+{
+	aio_context_t ctx = start(1);
+	struct io_event events[8];
+
+	EXPECT_EQ(1, io_getevents(ctx, 0, 8, events, NULL));
+	EXPECT_EQ(0, io_getevents(ctx, 0, 8, events, NULL));
+	EXPECT_EQ(0, io_getevents(ctx, 0, 8, events, &moment));
+	EXPECT_EQ(0, raio_syscall(SYS_io_getevents, ctx, 0, 8, events, NULL));
+	EXPECT_EQ(-REFUSED, io_getevents(ctx, 1, 8, events, NULL));
+}
+
 /* What is asked of the kernel is asked for all. */
 TEST_RAIO(too_few, "libraio's")
 {

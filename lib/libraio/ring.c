@@ -127,7 +127,7 @@ static inline long reap(struct slot *slot, struct raio_ring *ring, long min_nr, 
 	if (old.words.tail < old.words.head)
 		n += size;
 	if (n < min_nr || !n) {
-		if (!is_zero(timeout))
+		if (min_nr && !is_zero(timeout))
 			return -1;
 		if (!n)
 			return old.words.id == __atomic_load_n(&ring->id, __ATOMIC_ACQUIRE) ?
