@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The engines: each does the same operations by another interface.
+
+mod aio;
+mod raio;
+mod sync;
+mod uring;
+
+use crate::marks::Marks;
+use clap::ValueEnum;
+use std::io;
+
+pub use raio::sys;
+
+/// What is to be done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Noop,
+    Read,
+    Write,
+    Fsync,
+    Poll,
+}
+
+/// One operation; its buffer is that of its number in the batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Op {
+    pub kind: Kind,
+    pub fd: i32,
+    /// The number of `fd` among the files of the run.
+    pub file: u32,
+    pub offset: u64,
+}
+
+/// What the engine is set up for.
+pub struct Setup {
+    pub depth: usize,
+    pub block: usize,
+    pub files: Vec<i32>,
+}
+
+/// Buffers of equal length, side by side and aligned for `O_DIRECT`.
+pub struct Buffers {
+    start: *mut u8,
+    block: usize,
+    count: usize,
+}
+
+impl Buffers {
+    pub fn new(count: usize, block: usize) -> Self {
+        let stride = block.next_multiple_of(4096);
+        let layout = std::alloc::Layout::from_size_align(stride * count, 4096).unwrap();
+        // SAFETY: The size is not 0.
+        let start = unsafe { std::alloc::alloc_zeroed(layout) };
+        assert!(!start.is_null(), "no memory for the buffers");
+        Self { start, block, count }
+    }
+
+    fn stride(&self) -> usize {
+        self.block.next_multiple_of(4096)
+    }
+
+    pub fn address(&self, i: usize) -> *mut u8 {
+        assert!(i < self.count);
+        // SAFETY: Within the allocation.
+        unsafe { self.start.add(i * self.stride()) }
+    }
+
+    /// The bytes of buffer `i`. Nothing is in flight.
+    pub fn get(&mut self, i: usize) -> &mut [u8] {
+        // SAFETY: Within the allocation, which was initialised; `self` is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.address(i), self.block) }
+    }
+
+    /// All of it, for registration.
+    pub fn all(&self) -> libc::iovec {
+        libc::iovec {
+            iov_base: self.start.cast(),
+            iov_len: self.stride() * self.count,
+        }
+    }
+}
+
+/// An interface to the kernel.
+pub trait Engine {
+    /// Does all of `ops`, as many at once as there are, and returns when all are done.
+    ///
+    /// Results are checked: the block's length, or 0 where there is none; of POLL, not an error.
+    fn round(&mut self, ops: &[Op], buffers: &Buffers, marks: &mut Marks) -> io::Result<()>;
+}
+
+/// The engines by name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Name {
+    /// pread(2), pwrite(2) ...
+    Sync,
+    /// io_submit(2) and io_getevents(2)
+    Native,
+    /// io_uring_enter(2): submit and wait
+    Uring,
+    /// The same with registered buffers and files
+    UringFixed,
+    /// RAIO_IOC_SUBMIT and RAIO_IOC_GETEVENTS
+    Raio,
+    /// RAIO_IOC_ENTER
+    RaioEnter,
+    /// libraio's io_submit and io_getevents
+    Libraio,
+}
+
+impl Name {
+    pub fn text(self) -> String {
+        self.to_possible_value().unwrap().get_name().to_owned()
+    }
+}
+
+pub fn open(name: Name, setup: &Setup, buffers: &Buffers) -> io::Result<Box<dyn Engine>> {
+    Ok(match name {
+        Name::Sync => Box::new(sync::Sync),
+        Name::Native => Box::new(aio::Aio::native(setup)?),
+        Name::Libraio => Box::new(aio::Aio::libraio(setup)?),
+        Name::Uring => Box::new(uring::Uring::new(setup, buffers, false)?),
+        Name::UringFixed => Box::new(uring::Uring::new(setup, buffers, true)?),
+        Name::Raio => Box::new(raio::Raio::new(setup, false)?),
+        Name::RaioEnter => Box::new(raio::Raio::new(setup, true)?),
+    })
+}
+
+/// Whether `result` is what `op` should come to.
+fn check(op: &Op, result: i64, block: usize) -> io::Result<()> {
+    let good = match op.kind {
+        Kind::Read | Kind::Write => result == block as i64,
+        Kind::Noop | Kind::Fsync => result == 0,
+        Kind::Poll => result >= 0,
+    };
+    if good {
+        Ok(())
+    } else if result < 0 {
+        Err(io::Error::from_raw_os_error(-result as i32))
+    } else {
+        Err(io::Error::other(format!("{op:?}: {result}")))
+    }
+}
+
+fn errno(result: libc::c_long) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}

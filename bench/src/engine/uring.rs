@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! io_uring, submit and wait in one call.
+
+use super::{check, Buffers, Engine, Kind, Op, Setup};
+use crate::marks::Marks;
+use io_uring::{opcode, types, IoUring};
+use std::io;
+
+pub struct Uring {
+    ring: IoUring,
+    fixed: bool,
+}
+
+impl Uring {
+    pub fn new(setup: &Setup, buffers: &Buffers, fixed: bool) -> io::Result<Self> {
+        let ring = IoUring::builder()
+            .setup_single_issuer()
+            .build(setup.depth.next_power_of_two() as u32)?;
+        if fixed {
+            // SAFETY: The buffers live as long as the process.
+            unsafe { ring.submitter().register_buffers(&[buffers.all()])? };
+            if !setup.files.is_empty() {
+                ring.submitter().register_files(&setup.files)?;
+            }
+        }
+        Ok(Self { ring, fixed })
+    }
+}
+
+impl Engine for Uring {
+    fn round(&mut self, ops: &[Op], buffers: &Buffers, marks: &mut Marks) -> io::Result<()> {
+        let nr = ops.len();
+        marks.begin();
+        {
+            let mut queue = self.ring.submission();
+            for (i, op) in ops.iter().enumerate() {
+                let (buffer, len) = (buffers.address(i), buffers.block as u32);
+                let (fd, file) = (types::Fd(op.fd), types::Fixed(op.file));
+                let entry = match (op.kind, self.fixed) {
+                    (Kind::Noop, _) => opcode::Nop::new().build(),
+                    (Kind::Read, false) => opcode::Read::new(fd, buffer, len)
+                        .offset(op.offset)
+                        .build(),
+                    (Kind::Read, true) => opcode::ReadFixed::new(file, buffer, len, 0)
+                        .offset(op.offset)
+                        .build(),
+                    (Kind::Write, false) => opcode::Write::new(fd, buffer, len)
+                        .offset(op.offset)
+                        .build(),
+                    (Kind::Write, true) => opcode::WriteFixed::new(file, buffer, len, 0)
+                        .offset(op.offset)
+                        .build(),
+                    (Kind::Fsync, false) => opcode::Fsync::new(fd).build(),
+                    (Kind::Fsync, true) => opcode::Fsync::new(file).build(),
+                    (Kind::Poll, false) => opcode::PollAdd::new(fd, libc::POLLIN as u32).build(),
+                    (Kind::Poll, true) => opcode::PollAdd::new(file, libc::POLLIN as u32).build(),
+                };
+                // SAFETY: The buffers live as long as the process.
+                unsafe { queue.push(&entry.user_data(i as u64)) }
+                    .map_err(|_| io::Error::other("the submission queue is full"))?;
+            }
+        }
+        self.ring.submit_and_wait(nr)?;
+        marks.submitted();
+        let mut got = 0;
+        for entry in self.ring.completion() {
+            check(&ops[entry.user_data() as usize], entry.result().into(), buffers.block)?;
+            got += 1;
+        }
+        if got != nr {
+            return Err(io::Error::other(format!("{got} completions of {nr}")));
+        }
+        marks.reaped();
+        Ok(())
+    }
+}

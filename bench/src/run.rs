@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One run: one engine, one workload, one queue depth.
+
+use crate::{
+    engine::{self, Buffers, Kind, Name, Op, Setup},
+    marks::{self, Marks},
+};
+use serde::Serialize;
+use std::{
+    fs::File,
+    io,
+    os::{
+        fd::AsRawFd,
+        unix::fs::{FileExt, OpenOptionsExt},
+    },
+    path::PathBuf,
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The interface
+    #[arg(long)]
+    pub engine: Name,
+    /// Its name, for the output
+    #[arg(long)]
+    pub workload: String,
+    /// noop, read, write, fsync or pipe
+    #[arg(long, default_value = "read")]
+    pub op: String,
+    /// The file or device
+    #[arg(long)]
+    pub file: Option<PathBuf>,
+    /// Opens it with O_DIRECT
+    #[arg(long)]
+    pub direct: bool,
+    /// Operations in flight
+    #[arg(long, default_value_t = 32)]
+    pub depth: usize,
+    /// Bytes of each
+    #[arg(long, default_value_t = 4096)]
+    pub block: usize,
+    /// Rounds of that many operations
+    #[arg(long, default_value_t = 64)]
+    pub rounds: usize,
+    /// Bytes of the file that are used
+    #[arg(long, default_value_t = 8 << 20)]
+    pub size: u64,
+}
+
+/// The line of a run; counts are for one operation.
+#[derive(Serialize)]
+struct Line<'a> {
+    engine: String,
+    workload: &'a str,
+    op: &'a str,
+    depth: usize,
+    ops: usize,
+    total: f64,
+    submit: f64,
+    reap: f64,
+    voluntary_switches: i64,
+}
+
+/// Offsets that are the same in each run, and not in order.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        // Knuth's MMIX generator.
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        self.0 >> 33
+    }
+}
+
+pub fn run(args: &Args) -> io::Result<()> {
+    let kind = match args.op.as_str() {
+        "noop" => Kind::Noop,
+        "read" => Kind::Read,
+        "write" => Kind::Write,
+        "fsync" => Kind::Fsync,
+        "pipe" => return pipe(args),
+        other => return Err(io::Error::other(format!("no such operation: {other}"))),
+    };
+    let file = match &args.file {
+        Some(path) => Some(
+            File::options()
+                .read(true)
+                .write(true)
+                .custom_flags(libc::O_NOATIME | if args.direct { libc::O_DIRECT } else { 0 })
+                .open(path)?,
+        ),
+        None => None,
+    };
+    let fd = file.as_ref().map_or(-1, |file| file.as_raw_fd());
+    let setup = Setup {
+        depth: args.depth,
+        block: args.block,
+        files: file.iter().map(|file| file.as_raw_fd()).collect(),
+    };
+    let mut buffers = Buffers::new(args.depth, args.block);
+    let mut engine = engine::open(args.engine, &setup, &buffers)?;
+
+    let mut random = Random(0x5eed);
+    let blocks = args.size / args.block as u64;
+    let mut rounds: Vec<Vec<Op>> = Vec::new();
+    for _ in 0..args.rounds {
+        let op = |_| Op {
+            kind,
+            fd,
+            file: 0,
+            offset: match kind {
+                Kind::Read | Kind::Write => random.next() % blocks * args.block as u64,
+                _ => 0,
+            },
+        };
+        rounds.push((0..args.depth).map(op).collect());
+    }
+
+    // Until all that is made at first use is there, and to look at the data.
+    let mut marks = Marks::default();
+    for ops in rounds.iter().take(8) {
+        if kind == Kind::Write {
+            for (i, op) in ops.iter().enumerate() {
+                stamp(buffers.get(i), op.offset);
+            }
+        }
+        engine.round(ops, &buffers, &mut marks)?;
+        if kind == Kind::Read && args.file.is_some() && !args.workload.starts_with("null") {
+            for (i, op) in ops.iter().enumerate() {
+                if buffers.get(i)[..8] != op.offset.to_le_bytes() {
+                    return Err(io::Error::other(format!("wrong data at {}", op.offset)));
+                }
+            }
+        }
+    }
+    measure(args, rounds.len(), |i, marks| {
+        engine.round(&rounds[i], &buffers, marks)
+    })
+}
+
+/// Each block begins with where it is.
+pub fn stamp(block: &mut [u8], offset: u64) {
+    block[..8].copy_from_slice(&offset.to_le_bytes());
+}
+
+/// Makes a file of such blocks.
+pub fn fill(path: &std::path::Path, size: u64) -> io::Result<()> {
+    let file = File::options().create(true).write(true).truncate(false).open(path)?;
+    let mut block = vec![0; 4096];
+    for offset in (0..size).step_by(4096) {
+        stamp(&mut block, offset);
+        file.write_all_at(&block, offset)?;
+    }
+    file.sync_all()
+}
+
+/// Writes into a pipe whose reader is armed already, then takes what the reader got.
+fn pipe(args: &Args) -> io::Result<()> {
+    Err(io::Error::other(format!("{}: not yet", args.op)))
+}
+
+fn measure(
+    args: &Args,
+    rounds: usize,
+    mut round: impl FnMut(usize, &mut Marks) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut marks = Marks::default();
+    let switches = voluntary_switches();
+    marks::start_profile();
+    let start = marks::now();
+    for i in 0..rounds {
+        round(i, &mut marks)?;
+    }
+    marks.total = marks::now() - start;
+    marks::stop_profile();
+    let ops = rounds * args.depth;
+    let each = |ticks: u64| {
+        let count = ticks as f64 * 1000.0 / marks::ticks_per_1000() as f64 / ops as f64;
+        (count * 10.0).round() / 10.0
+    };
+    let line = Line {
+        engine: args.engine.text(),
+        workload: &args.workload,
+        op: &args.op,
+        depth: args.depth,
+        ops,
+        total: each(marks.total),
+        submit: each(marks.submit),
+        reap: each(marks.reap),
+        voluntary_switches: voluntary_switches() - switches,
+    };
+    println!("{}", serde_json::to_string(&line)?);
+    Ok(())
+}
+
+fn voluntary_switches() -> i64 {
+    // SAFETY: Zero is a value of each field, and the call writes all of them.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_THREAD, &mut usage);
+        usage.ru_nvcsw
+    }
+}
