@@ -218,8 +218,13 @@ fn enter(arg: Argument, compat: bool) -> Result<isize> {
             address: enter.iocbpp,
             compat,
         };
-        enter.submitted = submit::submit(&context, nr, iocbs)? as i64;
+        let taken = submit::submit(&context, nr, iocbs)?;
+        enter.submitted = taken as i64;
         arg.write(&enter)?;
+        if taken < nr {
+            // The events that it would wait for may be those of the rest.
+            enter.min_events = 0;
+        }
     }
     let _blocked = wait.blocked.map(SigSet::block);
     let got = getevents::getevents(

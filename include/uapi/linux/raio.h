@@ -127,7 +127,7 @@ struct raio_getevents {
 /*
  * RAIO_IOC_ENTER: RAIO_IOC_SUBMIT and then RAIO_IOC_GETEVENTS.  The result of the
  * ioctl is the number of events.  If no request was taken of nr > 0, it fails
- * with submit's error and does not wait.
+ * with submit's error; if fewer were taken than nr, it does not wait.
  */
 struct raio_enter {
 	__aligned_u64	ctx_id;
