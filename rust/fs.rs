@@ -35,6 +35,7 @@ use kernel::{
         aref::ARef,
         atomic::ordering::Relaxed, //
     },
+    types::Opaque, //
 };
 
 /// Which way data goes.
@@ -130,14 +131,31 @@ impl Default for Segments {
     }
 }
 
+impl Segments {
+    /// Frees what was allocated.
+    fn free(&mut self) {
+        let allocated = core::mem::replace(&mut self.allocated, core::ptr::null_mut());
+        if !allocated.is_null() {
+            // SAFETY: `import_iovec()` allocated it, and nobody uses it any more.
+            unsafe { bindings::kfree(allocated.cast()) };
+        }
+    }
+}
+
 impl Drop for Segments {
     fn drop(&mut self) {
-        // SAFETY: `import_iovec()` allocated it, or it is NULL.
-        unsafe { bindings::kfree(self.allocated.cast()) };
+        self.free();
     }
 }
 
 impl Transfer {
+    /// Forgets what was prepared. The rest is of no meaning then, and is left as it is.
+    pub(super) fn forget(&mut self) {
+        self.direction = None;
+        self.done = 0;
+        self.segments.free();
+    }
+
     /// Which way data goes, if it was prepared.
     pub(crate) fn direction(&self) -> Option<Direction> {
         self.direction
@@ -184,6 +202,12 @@ impl Transfer {
     pub(crate) fn is_indivisible(&self) -> bool {
         self.flags & (bindings::IOCB_APPEND | bindings::IOCB_ATOMIC) != 0
     }
+}
+
+/// The I/O priority of the current task. Process context.
+pub(crate) fn current_ioprio() -> u16 {
+    // SAFETY: May be called in any task.
+    unsafe { bindings::raio_helper_get_current_ioprio() }
 }
 
 /// The file behind `fd` of the current task. EBADF if there is none.
@@ -344,6 +368,58 @@ pub(crate) fn is_fuse(file: &File) -> bool {
     }
 }
 
+/// Whether its transfers go past the page cache, if they do not say so themselves. Any context.
+pub(crate) fn is_direct(file: &File) -> bool {
+    // SAFETY: The file is valid; fcntl(2) may change the word meanwhile.
+    let flags = unsafe { (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() };
+    flags as c_int & bindings::IOCB_DIRECT != 0
+}
+
+/// Reads up to `len` bytes at `pos` of `file` to `address` in the current address space, and says
+/// how many; `None` if there is no `read_iter`, for any error, and if a page fault would have to be
+/// served. `mode` says how it may wait. Process context.
+pub(crate) fn read_now(
+    file: &File,
+    pos: i64,
+    address: u64,
+    len: usize,
+    mode: Mode,
+    verified: &mut Verified,
+) -> Option<usize> {
+    let read = operations(file).read_iter?;
+    if len == 0 || !is_open_for(file, Direction::Read) {
+        return None;
+    }
+    let flags = match mode {
+        Mode::Cached => bindings::IOCB_NOWAIT | bindings::IOCB_NOIO,
+        _ => 0,
+    };
+    let rw = Direction::Read.rw();
+    let (kiocb, iter) = (Opaque::uninit(), Opaque::uninit());
+    let (kiocb, iter): (*mut bindings::kiocb, *mut bindings::iov_iter) = (kiocb.get(), iter.get());
+    // SAFETY: The file is valid and open for reading, and the call is its own. Import and check are
+    // those of `prep_rw`. The kiocb is synchronous, having no `ki_complete`, so that both it and
+    // the iterator are the file's only during the call.
+    let result = unsafe {
+        if bindings::import_ubuf(rw, address as *mut c_void, len, iter) != 0 {
+            return None;
+        }
+        let len = (*iter).__bindgen_anon_1.__bindgen_anon_1.as_ref().count;
+        verify(file, Direction::Read, pos, len, verified).ok()?;
+        kiocb.write(bindings::kiocb {
+            ki_filp: file.as_ptr(),
+            ki_pos: pos,
+            ki_flags: (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() as c_int | flags,
+            ..pin_init::zeroed()
+        });
+        bindings::raio_helper_pagefault_disable();
+        let result = read(kiocb, iter);
+        bindings::raio_helper_pagefault_enable();
+        result
+    };
+    usize::try_from(result).ok()
+}
+
 /// Whether a read of `file` will have to note when, which may wait for the device. Any context.
 pub(crate) fn notes_access(file: &File) -> bool {
     // SAFETY: The file is valid.
@@ -385,6 +461,56 @@ pub(crate) fn fsync(file: &File, datasync: bool) -> Result {
     })
 }
 
+/// Whether somebody is asked about each range of `file` that is read or written, and may take his
+/// time. Any context.
+pub(crate) fn has_permission_events(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { bindings::raio_helper_has_permission_events(file.as_ptr()) }
+}
+
+/// What was found out about transfers of one direction of a file, in a call of submit.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Verified(bool);
+
+/// rw_verify_area(): whether `len` bytes at `pos` may be transferred, by the file's kind of offsets,
+/// the security modules and who listens to permission events. Process context, may sleep.
+///
+/// The security modules are told of the file and the direction only, so that it is enough to ask
+/// them once in a call.
+#[inline]
+fn verify(
+    file: &File,
+    direction: Direction,
+    pos: i64,
+    len: usize,
+    verified: &mut Verified,
+) -> Result {
+    if verified.0 && pos >= 0 && pos.checked_add_unsigned(len as u64).is_some() {
+        return Ok(());
+    }
+    // SAFETY: The file is valid, and `pos` is only read.
+    unsafe {
+        let at = (&raw const pos).cast_mut();
+        to_result(bindings::rw_verify_area(
+            direction.rw(),
+            file.as_ptr(),
+            at,
+            len,
+        ))?;
+    }
+    verified.0 = !has_permission_events(file);
+    Ok(())
+}
+
+/// An I/O priority, and whose word it is.
+#[derive(Clone, Copy)]
+pub(crate) enum Ioprio {
+    /// The program's.
+    Chosen(u16),
+    /// The task's, see [`current_ioprio`].
+    Current(u16),
+}
+
 /// The buffers that a program names.
 #[derive(Clone, Copy)]
 pub(crate) struct Buffers {
@@ -397,8 +523,8 @@ pub(crate) struct Buffers {
 }
 
 impl<C: Client> Owned<C> {
-    /// Prepares a transfer of `direction` at `pos` with the flags RWF_* and, if not `None`, the
-    /// I/O priority `ioprio`, to or from `buffers` in the address space of the current task.
+    /// Prepares a transfer of `direction` at `pos` with the flags RWF_*, and the I/O priority that
+    /// the program chose or else the current task's, to or from `buffers` in the address space of the current task.
     ///
     /// Errors are those of the submission: EBADF, EINVAL, EOPNOTSUPP, EPERM, EFAULT, ENOMEM, and
     /// what `rw_verify_area()` says. The order of checks is native aio's. Process context, may
@@ -408,19 +534,18 @@ impl<C: Client> Owned<C> {
         direction: Direction,
         pos: i64,
         rw_flags: i32,
-        ioprio: Option<u16>,
+        ioprio: Ioprio,
         buffers: Buffers,
+        verified: &mut Verified,
     ) -> Result {
         let file = self.file().ok_or(EBADF)?.as_ptr();
         let kiocb = self.slot().kiocb.get();
-        *self.transfer_mut() = Transfer::default();
         let ioprio = match ioprio {
-            Some(ioprio) => {
+            Ioprio::Chosen(ioprio) => {
                 check_ioprio(ioprio)?;
                 ioprio
             }
-            // SAFETY: May be called in any task.
-            None => unsafe { bindings::raio_helper_get_current_ioprio() },
+            Ioprio::Current(ioprio) => ioprio,
         };
         // SAFETY: We own the request, so kiocb and iterator are ours, and `file` is a reference
         // that the request holds for longer than any peer holds the kiocb. The remaining fields
@@ -435,11 +560,13 @@ impl<C: Client> Owned<C> {
                 ki_ioprio: ioprio,
                 ..pin_init::zeroed()
             };
-            to_result(bindings::raio_helper_kiocb_set_rw_flags(
-                kiocb,
-                rw_flags,
-                direction.rw(),
-            ))?;
+            if rw_flags != 0 {
+                to_result(bindings::raio_helper_kiocb_set_rw_flags(
+                    kiocb,
+                    rw_flags,
+                    direction.rw(),
+                ))?;
+            }
             // Nobody polls for it.
             (*kiocb).ki_flags & !bindings::IOCB_HIPRI
         };
@@ -459,12 +586,8 @@ impl<C: Client> Owned<C> {
         transfer.flags = flags;
         import(transfer, direction, buffers)?;
         let len = transfer.len;
-        let mut at = pos;
         let file = self.file().ok_or(EBADF)?;
-        // SAFETY: The file is valid.
-        to_result(unsafe {
-            bindings::rw_verify_area(direction.rw(), file.as_ptr(), &raw mut at, len)
-        })?;
+        verify(file, direction, pos, len, verified)?;
         self.transfer_mut().direction = Some(direction);
         Ok(())
     }

@@ -47,6 +47,12 @@ void raio_helper_kiocb_end_write(struct kiocb *kiocb)
 	kiocb_end_write(kiocb);
 }
 
+/* Somebody wants to be asked about each range that is read or written. */
+bool raio_helper_has_permission_events(const struct file *file)
+{
+	return FMODE_FSNOTIFY_HSM(file->f_mode) || FMODE_FSNOTIFY_ACCESS_PERM(file->f_mode);
+}
+
 bool raio_helper_is_reg(const struct file *file)
 {
 	return S_ISREG(file_inode(file)->i_mode);
@@ -189,6 +195,51 @@ bool raio_helper_wake_page_match(struct wait_page_queue *queue, struct wait_page
 	return wake_page_match(queue, key);
 }
 
+/* As copy_from_user(), but for the call and the loop. */
+static __always_inline bool get_iocb(struct iocb *to, const struct iocb __user *from)
+{
+	const u64 __user *words = (const u64 __user *)from;
+	u64 *into = (u64 *)to;
+
+	static_assert(sizeof(*to) == 8 * sizeof(*into));
+	if (!user_read_access_begin(words, sizeof(*to)))
+		return false;
+	unsafe_get_user(into[0], &words[0], fault);
+	unsafe_get_user(into[1], &words[1], fault);
+	unsafe_get_user(into[2], &words[2], fault);
+	unsafe_get_user(into[3], &words[3], fault);
+	unsafe_get_user(into[4], &words[4], fault);
+	unsafe_get_user(into[5], &words[5], fault);
+	unsafe_get_user(into[6], &words[6], fault);
+	unsafe_get_user(into[7], &words[7], fault);
+	user_read_access_end();
+	return true;
+fault:
+	user_read_access_end();
+	return false;
+}
+
+bool raio_helper_get_iocb(struct iocb *to, const struct iocb __user *from)
+{
+	might_fault();
+	return get_iocb(to, from);
+}
+
+bool raio_helper_get_iocb_now(struct iocb *to, const struct iocb __user *from)
+{
+	bool done;
+
+	pagefault_disable();
+	done = get_iocb(to, from);
+	pagefault_enable();
+	return done;
+}
+
+bool raio_helper_put_u32(u32 value, u32 __user *to)
+{
+	return !put_user(value, to);
+}
+
 u16 raio_helper_get_current_ioprio(void)
 {
 	return get_current_ioprio();
@@ -322,11 +373,6 @@ void raio_helper_set_restore_sigmask(void)
 bool raio_helper_test_and_clear_restore_sigmask(void)
 {
 	return test_and_clear_restore_sigmask();
-}
-
-bool raio_helper_wq_has_sleeper(struct wait_queue_head *head)
-{
-	return wq_has_sleeper(head);
 }
 
 struct workqueue_struct *raio_helper_alloc_workqueue(const char *name)

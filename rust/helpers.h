@@ -59,6 +59,7 @@ void raio_helper_kiocb_start_write(struct kiocb *kiocb);
 bool raio_helper_kiocb_start_write_trylock(struct kiocb *kiocb);
 void raio_helper_kiocb_end_write(struct kiocb *kiocb);
 bool raio_helper_is_reg(const struct file *file);
+bool raio_helper_has_permission_events(const struct file *file);
 bool raio_helper_is_tcp_or_udp(const struct file *file);
 bool raio_helper_is_in_memory(const struct file *file);
 bool raio_helper_has_page_cache(const struct file *file);
@@ -70,6 +71,9 @@ bool raio_helper_atime_needs_update(const struct file *file);
 bool raio_helper_exceeds_fsize(s64 pos);
 
 /* linux/uaccess.h, linux/uio.h */
+bool raio_helper_get_iocb(struct iocb *to, const struct iocb __user *from);
+bool raio_helper_get_iocb_now(struct iocb *to, const struct iocb __user *from);
+bool raio_helper_put_u32(u32 value, u32 __user *to);
 void raio_helper_pagefault_disable(void);
 void raio_helper_pagefault_enable(void);
 unsigned long raio_helper_iter_address(const struct iov_iter *iter);
@@ -115,9 +119,6 @@ void raio_helper_current_identity(unsigned long *group, unsigned long *namespace
 void raio_helper_unblock_unblockable(sigset_t *set);
 void raio_helper_set_restore_sigmask(void);
 bool raio_helper_test_and_clear_restore_sigmask(void);
-
-/* linux/wait.h */
-bool raio_helper_wq_has_sleeper(struct wait_queue_head *head);
 
 /* linux/workqueue.h */
 struct workqueue_struct *raio_helper_alloc_workqueue(const char *name);

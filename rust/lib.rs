@@ -26,6 +26,7 @@ mod bindings {
     include!(concat!(env!("RAIO_OBJTREE"), "/rust/bindings_generated.rs"));
 }
 
+pub(crate) mod array;
 pub(crate) mod blkdev;
 pub(crate) mod capability;
 pub(crate) mod cred;
@@ -37,6 +38,7 @@ pub(crate) mod mapping;
 pub(crate) mod miscdevice;
 pub(crate) mod mm;
 pub(crate) mod module;
+pub(crate) mod once;
 pub(crate) mod pagemap;
 pub(crate) mod poll;
 pub(crate) mod poll_queue;
@@ -48,6 +50,7 @@ pub(crate) mod signal;
 pub(crate) mod sysctl;
 pub(crate) mod task_work;
 pub(crate) mod trace;
+pub(crate) mod uaccess;
 pub(crate) mod uapi;
 pub(crate) mod vhost_task;
 pub(crate) mod wait;

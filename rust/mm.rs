@@ -93,6 +93,7 @@ impl SharedPages {
     }
 
     /// Where the `len` bytes at `offset` are, if they are all in one page.
+    #[inline]
     fn bytes(&self, offset: usize, len: usize) -> Option<*mut u8> {
         let (page, within) = (self.0.get(offset / PAGE_SIZE)?, offset % PAGE_SIZE);
         // SAFETY: The sum is within the page.
@@ -100,8 +101,10 @@ impl SharedPages {
     }
 
     /// The ring's header, if there is a page.
+    #[inline]
     pub(crate) fn header(&self) -> Option<Header<'_>> {
-        let at = self.bytes(0, size_of::<raio_ring>())?.cast::<raio_ring>();
+        const { assert!(size_of::<raio_ring>() <= PAGE_SIZE) };
+        let at = self.0.first()?.address.as_ptr().cast::<raio_ring>();
         // SAFETY: `at` is aligned to a page and valid for as long as `self` is borrowed. The
         // program's accesses are beyond the memory model; ours are all atomic.
         unsafe {
@@ -121,12 +124,12 @@ impl SharedPages {
 
     /// Writes `event` at `offset`. It must not lie across pages. Any context.
     #[inline]
-    pub(crate) fn write_event(&self, offset: usize, event: io_event) {
+    pub(crate) fn write_event(&self, offset: usize, event: &io_event) {
         if let Some(at) = self.bytes(offset, size_of::<io_event>()) {
             // SAFETY: `at` is valid for writes of an event; the kernel's writers exclude each
             // other by the caller's lock, and the program's are beyond the memory model, so the
             // write is volatile.
-            unsafe { at.cast::<io_event>().write_volatile(event) };
+            unsafe { at.cast::<io_event>().write_volatile(*event) };
         }
     }
 

@@ -79,6 +79,8 @@ pub(super) struct Entries<C: Client> {
     entries: [Entry; QUEUES],
     /// How many of them were queued since they were last taken off. The run's or the owner's.
     used: UnsafeCell<usize>,
+    /// Whether any was queued for this file. The run's or the owner's.
+    ever: UnsafeCell<bool>,
     /// What the request waits for. Written before an entry is queued.
     events: Atomic<u32>,
     /// 1 if a queue has gone since: nothing will ever come from there.
@@ -120,6 +122,7 @@ impl<C: Client> Entries<C> {
                 }
             }; QUEUES],
             used: UnsafeCell::new(0),
+            ever: UnsafeCell::new(false),
             events: Atomic::new(0),
             gone: Atomic::new(0),
             _client: PhantomData,
@@ -127,20 +130,30 @@ impl<C: Client> Entries<C> {
     }
 
     /// Takes the entries off, for another file. As [`Self::disarm`].
+    #[inline]
     pub(super) fn forget(&self) {
-        self.disarm();
-        self.gone.store(0, Relaxed);
+        // SAFETY: It belongs to the caller.
+        let ever = unsafe { &mut *self.ever.get() };
+        if *ever {
+            *ever = false;
+            self.disarm();
+            self.gone.store(0, Relaxed);
+        }
     }
 
     /// Takes the entries off their queues. When this returns, no wake is at them any more.
     ///
     /// The owner or the run may call it; not under the lock of a wait queue or of the lists.
+    #[inline]
     pub(super) fn disarm(&self) {
         // SAFETY: It belongs to the caller.
         let used = unsafe { &mut *self.used.get() };
-        if *used == 0 {
-            return;
+        if *used > 0 {
+            self.take_off(used);
         }
+    }
+
+    fn take_off(&self, used: &mut usize) {
         // A queue that goes before its file (POLLFREE) is freed after a grace period.
         let guard = rcu::read_lock();
         for entry in self.entries.iter().take(*used) {
@@ -218,8 +231,11 @@ unsafe extern "C" fn queue<C: Client>(
     let table = table.cast::<Table<C>>();
     // SAFETY: By this function's requirements.
     let (slot, too_many) = unsafe { (&*(*table).slot, &mut (*table).too_many) };
-    // SAFETY: It is the run's.
-    let used = unsafe { &mut *slot.entries.used.get() };
+    // SAFETY: They are the run's.
+    let used = unsafe {
+        *slot.entries.ever.get() = true;
+        &mut *slot.entries.used.get()
+    };
     let Some(entry) = slot.entries.entries.get(*used) else {
         *too_many = true;
         return;

@@ -7,7 +7,13 @@
 //!
 //! C header: [`include/linux/poll.h`](srctree/include/linux/poll.h)
 
-use super::bindings;
+use super::{
+    bindings,
+    wait::{
+        self,
+        Shown, //
+    }, //
+};
 use core::{
     marker::PhantomPinned,
     ptr, //
@@ -46,13 +52,12 @@ impl PollQueue {
 
     /// Wakes those who wait for input. Any context but a wake function: epoll would recurse.
     ///
-    /// What they look at must be written before; this orders it.
+    /// What they look at was written before `_shown`.
     #[inline]
-    pub(crate) fn wake_readable(&self) {
-        // SAFETY: The queue is initialised. The check has the barrier that pairs with the one in
-        // `poll_wait()`. The key is a mask of events, and not followed.
+    pub(crate) fn wake_readable(&self, _shown: &Shown) {
+        // SAFETY: The queue is initialised. The key is a mask of events, and not followed.
         unsafe {
-            if bindings::raio_helper_wq_has_sleeper(self.head.get()) {
+            if wait::has_entries(self.head.get()) {
                 bindings::__wake_up(
                     self.head.get(),
                     bindings::TASK_NORMAL,

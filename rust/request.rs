@@ -17,6 +17,7 @@
 use super::{
     bindings,
     fs::Transfer,
+    once::Once,
     pagemap::PageEntry,
     poll::Entries, //
 };
@@ -42,7 +43,8 @@ use kernel::{
             ordering::{
                 Acquire,
                 Full,
-                Relaxed, //
+                Relaxed,
+                Release, //
             },
             Atomic, //
         },
@@ -96,8 +98,8 @@ pub(super) struct Slot<C: Client> {
     pub(super) protected: Atomic<bool>,
     word: Atomic<u32>,
     /// What the driver passed to `ki_complete`.
-    result: Atomic<isize>,
-    next: Atomic<u32>,
+    result: Once<usize>,
+    next: Once<u32>,
     index: u32,
     client: NonNull<C>,
     shared: C::Shared,
@@ -120,8 +122,8 @@ impl<C: Client> Slot<C> {
             page: PageEntry::new(),
             protected: Atomic::new(false),
             word: Atomic::new(Word::FREE.0),
-            result: Atomic::new(0),
-            next: Atomic::new(NONE),
+            result: Once::new(0),
+            next: Once::new(NONE),
             index,
             client,
             shared: C::Shared::default(),
@@ -129,12 +131,32 @@ impl<C: Client> Slot<C> {
     }
 
     /// Does `step` if it is allowed.
+    #[inline(always)]
     pub(super) fn step(&self, step: Step) -> Option<Then> {
-        self.step_if(step, |_| true)
+        let mut old = self.word().0;
+        loop {
+            let (new, then) = Word(old).step(step)?;
+            match self.word.cmpxchg(old, new.0, Full) {
+                Ok(_) => return Some(then),
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// Does `step`, which nobody else can come before: from a phase in which only the caller may
+    /// change the word, that is Free, Prep or Done.
+    #[inline(always)]
+    fn step_alone(&self, step: Step) -> Option<Then> {
+        let (new, then) = self.word().step(step)?;
+        // Who sees it running may look at what was written before.
+        self.word.store(new.0, Release);
+        Some(then)
     }
 
     /// Does `step` if it is allowed, and `may` says so of the word that it starts from.
+    #[inline(always)]
     fn step_if(&self, step: Step, may: impl Fn(Word) -> bool) -> Option<Then> {
+        // What `may` looks at beside the word is as new as that.
         let mut old = self.word.load(Acquire);
         loop {
             if !may(Word(old)) {
@@ -148,8 +170,12 @@ impl<C: Client> Slot<C> {
         }
     }
 
+    /// The word, without order.
+    #[inline(always)]
     fn word(&self) -> Word {
-        Word(self.word.load(Relaxed))
+        // SAFETY: It is valid and aligned; this is READ_ONCE(), as `Atomic::load` with `Relaxed`
+        // is, but for the call.
+        Word(unsafe { self.word.as_ptr().read_volatile() })
     }
 
     /// # Safety
@@ -168,7 +194,7 @@ impl<C: Client> Slot<C> {
 
     /// What the driver passed to `ki_complete`; the step that said so orders it.
     pub(super) fn result(&self) -> isize {
-        self.result.load(Relaxed)
+        self.result.get() as isize
     }
 }
 
@@ -252,8 +278,8 @@ impl<C: Client> Pool<C> {
 
     fn pop(&self, free: &mut FreeList) -> Option<Owned<C>> {
         let slot = self.slot(free.head)?;
-        free.head = slot.next.load(Relaxed);
-        match slot.step(Step::Take)? {
+        free.head = slot.next.get();
+        match slot.step_alone(Step::Take)? {
             // INVARIANT: The step made it ours.
             Then::Own => Some(Owned(NonNull::from(slot), PhantomData)),
             _ => None,
@@ -274,11 +300,11 @@ impl<C: Client> Pool<C> {
         let mut chunk = Chunk::with_capacity(CHUNK, GFP_KERNEL_ACCOUNT)?;
         for index in first..first + CHUNK as u32 {
             let slot = Slot::new(client_ptr, index);
-            slot.next.store(index + 1, Relaxed);
+            slot.next.set(index + 1);
             chunk.push_within_capacity(slot).map_err(|_| ENOMEM)?;
         }
         if let Some(last) = chunk.last() {
-            last.next.store(NONE, Relaxed);
+            last.next.set(NONE);
         }
         if self
             .client
@@ -505,14 +531,25 @@ impl<C: Client> Owned<C> {
         self.slot().word().is_ended()
     }
 
-    /// Says which file the request is for; `None` gives back the reference. Any context.
-    pub(crate) fn set_file(&mut self, file: Option<ARef<File>>) {
+    /// Says which file the request is for, which has none.
+    #[inline]
+    pub(crate) fn set_file(&mut self, file: ARef<File>) {
+        // SAFETY: As in `private`.
+        let place = unsafe { &mut *self.slot().file.get() };
+        if place.is_some() {
+            self.forget_file();
+        }
+        *place = Some(file);
+    }
+
+    /// Gives back the file, and what was prepared for it. Any context.
+    #[inline]
+    pub(crate) fn forget_file(&mut self) {
         // The wait queues are the file's.
         self.slot().entries.forget();
-        // It was for the file that goes.
-        *self.transfer_mut() = Transfer::default();
+        self.transfer_mut().forget();
         // SAFETY: As in `private`.
-        unsafe { *self.slot().file.get() = file };
+        unsafe { *self.slot().file.get() = None };
     }
 
     /// Says that the request is on a list; the caller puts it there, and holds the lock of the
@@ -532,7 +569,7 @@ impl<C: Client> Owned<C> {
     /// Begins a run. Any context.
     pub(crate) fn run(self) -> Run<C> {
         // From Prep and Done this is allowed always, see the invariants.
-        self.slot().step(Step::Issue);
+        self.slot().step_alone(Step::Issue);
         // INVARIANT: The step began the run.
         Run(ManuallyDrop::new(self).0)
     }
@@ -608,13 +645,16 @@ impl<C: Client> Drop for Run<C> {
 impl<C: Client> Drop for Owned<C> {
     /// Brings the request home. Any context.
     fn drop(&mut self) {
-        self.set_file(None);
+        if self.file().is_some() {
+            self.forget_file();
+        }
         let slot = self.slot();
-        slot.step(Step::Free);
+        slot.step_alone(Step::Free);
         let pool = self.client().pool();
-        let mut head = pool.returned.load(Relaxed);
+        // SAFETY: As in `Slot::word`.
+        let mut head = unsafe { pool.returned.as_ptr().read_volatile() };
         loop {
-            slot.next.store(head, Relaxed);
+            slot.next.set(head);
             // After this the request may be taken, or pool and client may be gone.
             match pool.returned.cmpxchg(head, slot.index, Full) {
                 Ok(_) => return,
@@ -693,7 +733,7 @@ pub(super) unsafe extern "C" fn ki_complete<C: Client>(
         let slot = unsafe { slot.as_ref() };
         // SAFETY: The peer still has the request.
         unsafe { super::fs::end_write(slot) };
-        slot.result.store(result, Relaxed);
+        slot.result.set(result as usize);
     }
     // SAFETY: As above; the step is the last access unless it makes the request ours.
     match unsafe { slot.as_ref() }.step(Step::Complete) {

@@ -14,7 +14,13 @@ use core::{
 use kernel::{
     container_of,
     prelude::*,
-    sync::LockClassKey,
+    sync::{
+        barrier::{
+            smp_mb,
+            Full, //
+        },
+        LockClassKey, //
+    },
     types::Opaque, //
 };
 
@@ -49,6 +55,31 @@ pub(crate) enum Woken {
     Timeout,
     /// A signal is pending.
     Signal,
+}
+
+/// That a full barrier was passed since something was written.
+pub(crate) struct Shown(());
+
+/// Orders what was written before against the look at wait queues, as in `wq_has_sleeper()`: it
+/// pairs with the barrier in `prepare_to_wait_event()` and in `poll_wait()`. Any context.
+#[inline]
+pub(crate) fn order() -> Shown {
+    smp_mb(Full);
+    Shown(())
+}
+
+/// waitqueue_active(): whether there are entries. Any context.
+///
+/// # Safety
+///
+/// `head` is an initialised wait queue.
+#[inline]
+pub(super) unsafe fn has_entries(head: *mut bindings::wait_queue_head) -> bool {
+    // SAFETY: By the requirement; the word may be written meanwhile.
+    unsafe {
+        let list = &raw mut (*head).head;
+        !ptr::eq((&raw const (*list).next).read_volatile(), list)
+    }
 }
 
 /// A wait queue.
@@ -109,17 +140,28 @@ impl WaitQueue {
     /// What the waiters look at must be written before; this orders it.
     #[inline]
     pub(crate) fn wake(&self, level: usize) {
-        // SAFETY: The queue is initialised. The check has the barrier that pairs with the one in
-        // `prepare_to_wait_event()`.
+        if self.has_sleepers(&order()) {
+            self.wake_all(level);
+        }
+    }
+
+    /// Whether there are waiters. Any context. What they look at was written before `_shown`.
+    #[inline]
+    pub(crate) fn has_sleepers(&self, _shown: &Shown) -> bool {
+        // SAFETY: The queue is initialised.
+        unsafe { has_entries(self.head.get()) }
+    }
+
+    /// As [`Self::wake`], where it is known that there are some.
+    pub(crate) fn wake_all(&self, level: usize) {
+        // SAFETY: The queue is initialised.
         unsafe {
-            if bindings::raio_helper_wq_has_sleeper(self.head.get()) {
-                bindings::__wake_up(
-                    self.head.get(),
-                    bindings::TASK_NORMAL,
-                    0,
-                    ptr::without_provenance_mut(level),
-                );
-            }
+            bindings::__wake_up(
+                self.head.get(),
+                bindings::TASK_NORMAL,
+                0,
+                ptr::without_provenance_mut(level),
+            );
         }
     }
 

@@ -96,7 +96,7 @@ fn deliver(context: &Context, event: io_event, result: u64) -> Result {
         context.publish(event);
         Err(e)
     } else {
-        context.give_back_credit();
+        context.give_back_credits(1);
         Ok(())
     }
 }

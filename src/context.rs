@@ -41,7 +41,7 @@ use crate::{
     },
     key::Keys,
     limit::Share,
-    request::Ticket,
+    request::Request,
     retry::{
         self,
         Queues, //
@@ -56,6 +56,7 @@ use crate::{
             SharedPages, //
         },
         module::ModuleRef,
+        once::Once,
         request::{
             FreeList,
             Pool, //
@@ -170,6 +171,8 @@ pub(crate) struct Context {
 
     #[pin]
     queues: SpinLockIrq<Queues>,
+    /// Not 0 if there may be something on the lists. Written under `queues`.
+    may_have_queued: Once<u32>,
     counters: Counters,
     /// Those of who set it up.
     cred: ARef<Credential>,
@@ -253,6 +256,7 @@ impl Context {
                 events <- new_wait_queue!("Context::events"),
                 reap <- new_mutex!((), "Context::reap"),
                 queues <- new_spinlock_irq!(queues, "Context::queues"),
+                may_have_queued: Once::new(0),
                 counters: Counters::new(),
                 cred,
                 retries <- new_delayed_work!("Context::retries"),
@@ -378,6 +382,11 @@ impl Context {
         &self.queues
     }
 
+    /// See [`retry::run_own`].
+    pub(crate) fn may_have_queued(&self) -> &Once<u32> {
+        &self.may_have_queued
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -422,12 +431,11 @@ impl Context {
             .map_or(0, |header| self.shape.reduce(header.head.load(Acquire)))
     }
 
-    /// Takes requests with their credits, as many as fit in `tickets`, and returns their number.
+    /// Takes up to `wanted` credits, and returns their number.
     ///
-    /// EAGAIN if there is none: the ring is full, or there is no memory. EINVAL if the context is
-    /// dead. Process context, may sleep.
-    pub(crate) fn take(self: &Arc<Self>, tickets: &mut [Option<Ticket>]) -> Result<usize> {
-        let wanted = tickets.len() as u32;
+    /// EAGAIN if there is none: the ring is full. EINVAL if the context is dead. Process context,
+    /// may sleep.
+    pub(crate) fn take_credits(&self, wanted: u32) -> Result<u32> {
         let mut submit = self.submit.lock();
         if submit.dead {
             return Err(EINVAL);
@@ -442,30 +450,40 @@ impl Context {
                 .settle(published, self.shape.unread(head, slot));
             credits += submit.credits.take(wanted - credits);
         }
-
-        let mut got = 0;
-        for ticket in tickets.iter_mut().take(credits as usize) {
-            match self.pool.take(self, &mut submit.free) {
-                Ok(request) => *ticket = Some(Ticket::new(request)),
-                // No memory is EAGAIN as well, by io_submit(2).
-                Err(_) => break,
-            }
-            got += 1;
-        }
-        submit.credits.give_back(credits - got);
         self.taken.store(submit.credits.taken(), Release);
-        if got > 0 {
-            Ok(got as usize)
+        if credits > 0 {
+            Ok(credits)
         } else {
             Err(EAGAIN)
         }
     }
 
-    /// Gives back a credit that no event will need. Process context.
-    pub(crate) fn give_back_credit(&self) {
+    /// Takes requests, as many as fit in `requests`, and returns their number. The caller has the
+    /// credits for their events.
+    ///
+    /// EAGAIN if there is none: there is no memory, by io_submit(2). Process context, may sleep.
+    pub(crate) fn take(self: &Arc<Self>, requests: &mut [Option<Request>]) -> Result<usize> {
+        let mut submit = self.submit.lock();
+        let mut got = 0;
+        for request in requests {
+            match self.pool.take(self, &mut submit.free) {
+                Ok(taken) => *request = Some(taken),
+                Err(_) => break,
+            }
+            got += 1;
+        }
+        if got > 0 {
+            Ok(got)
+        } else {
+            Err(EAGAIN)
+        }
+    }
+
+    /// Gives back `n` credits that no event will need. Process context.
+    pub(crate) fn give_back_credits(&self, n: u32) {
         {
             let mut submit = self.submit.lock();
-            submit.credits.give_back(1);
+            submit.credits.give_back(n);
             self.taken.store(submit.credits.taken(), Release);
         }
         self.events.wake(0);
@@ -473,24 +491,31 @@ impl Context {
 
     /// Puts `event` in the ring, for a request whose credit it uses up. Any context.
     pub(crate) fn publish(&self, event: io_event) {
-        let unread = {
+        self.publish_all(&[event]);
+    }
+
+    /// Puts `events` in the ring, as [`Self::publish`].
+    pub(crate) fn publish_all(&self, events: &[io_event]) {
+        let slot = {
             let mut tail = self.tail.lock();
-            self.pages.write_event(self.shape.offset(tail.slot), event);
-            tail.slot = self.shape.advance(tail.slot, 1);
-            tail.published = tail.published.wrapping_add(1);
+            for event in events {
+                self.pages.write_event(self.shape.offset(tail.slot), event);
+                tail.slot = self.shape.advance(tail.slot, 1);
+            }
+            tail.published = tail.published.wrapping_add(events.len() as u32);
             self.shown_slot.store(tail.slot, Release);
             self.shown_published.store(tail.published, Release);
-            match self.header() {
-                Some(header) => {
-                    header.tail.store(tail.slot, Release);
-                    let head = self.shape.reduce(header.head.load(Relaxed));
-                    self.shape.unread(head, tail.slot)
-                }
-                None => 0,
+            if let Some(header) = self.header() {
+                header.tail.store(tail.slot, Release);
             }
+            tail.slot
         };
-        self.events.wake(unread as usize);
-        self.door.wake_pollers();
+        let shown = wait::order();
+        if self.events.has_sleepers(&shown) {
+            self.events
+                .wake_all(self.shape.unread(self.head(), slot) as usize);
+        }
+        self.door.wake_pollers(&shown);
     }
 
     /// The slot that the next event goes to, and the events published in all.

@@ -26,7 +26,8 @@ use crate::{
             self,
             Process, //
         },
-        task_work, //
+        task_work,
+        wait::Shown, //
     }, //
 };
 use kernel::{
@@ -205,9 +206,9 @@ impl Membership {
         drop(node);
     }
 
-    /// The context has events. Any context but a wake function.
+    /// The context has events, which were written before `shown`. Any context but a wake function.
     #[inline]
-    pub(crate) fn wake_pollers(&self) {
-        self.door.pollers.wake_readable();
+    pub(crate) fn wake_pollers(&self, shown: &Shown) {
+        self.door.pollers.wake_readable(shown);
     }
 }

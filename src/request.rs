@@ -12,6 +12,7 @@ use crate::{
     retry,
     sys::{
         eventfd::EventFd,
+        once::Once,
         request::{
             Client,
             Kick,
@@ -35,13 +36,7 @@ use crate::{
 use kernel::{
     cred::Credential,
     prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::{
-            ordering::Relaxed,
-            Atomic, //
-        }, //
-    }, //
+    sync::aref::ARef, //
 };
 
 /// A request of a context.
@@ -51,50 +46,36 @@ pub(crate) type Request = Owned<Context>;
 pub(crate) type Running = Run<Context>;
 
 /// What everybody may look at.
+#[derive(Default)]
 pub(crate) struct Shared {
     /// `aio_data`.
-    data: Atomic<u64>,
+    data: Once<u64>,
     /// The address of the iocb.
-    obj: Atomic<u64>,
+    obj: Once<u64>,
     /// Guarded by the lock of the lists.
     pub(crate) links: Links,
     /// The list that a kick puts it on.
-    kicked_to: Atomic<u32>,
+    kicked_to: Once<u32>,
     /// The bytes that were moved when it was armed on a page.
-    moved: Atomic<usize>,
+    moved: Once<usize>,
     /// `aio_lio_opcode` and `aio_fildes`, for tracepoints.
-    opcode: Atomic<u32>,
-    fd: Atomic<u32>,
+    opcode: Once<u32>,
+    fd: Once<u32>,
     /// Its key, for the same.
-    key: Atomic<u32>,
-}
-
-impl Default for Shared {
-    fn default() -> Self {
-        Shared {
-            data: Atomic::new(0),
-            obj: Atomic::new(0),
-            links: Links::default(),
-            kicked_to: Atomic::new(0),
-            moved: Atomic::new(0),
-            opcode: Atomic::new(0),
-            fd: Atomic::new(0),
-            key: Atomic::new(0),
-        }
-    }
+    key: Once<u32>,
 }
 
 impl Shared {
     /// Whether the request was submitted by the iocb at `address`.
     pub(crate) fn is_of(&self, address: u64) -> bool {
-        self.obj.load(Relaxed) == address
+        self.obj.get() == address
     }
 
     /// Its event, if its result is `result`.
     pub(crate) fn event(&self, result: isize) -> io_event {
         io_event {
-            data: self.data.load(Relaxed),
-            obj: self.obj.load(Relaxed),
+            data: self.data.get(),
+            obj: self.obj.get(),
             res: event_result(result) as i64,
             res2: 0,
         }
@@ -104,28 +85,28 @@ impl Shared {
     pub(crate) fn about(&self, context: &Context, result: isize) -> About {
         About {
             ctx: context.id() as u64,
-            iocb: self.obj.load(Relaxed),
-            key: self.key.load(Relaxed),
-            opcode: self.opcode.load(Relaxed) as u16,
-            fd: self.fd.load(Relaxed),
+            iocb: self.obj.get(),
+            key: self.key.get(),
+            opcode: self.opcode.get() as u16,
+            fd: self.fd.get(),
             result: result as i64,
         }
     }
 
     /// The event of a request that is cancelled while it waits for a page.
     pub(crate) fn cancelled_event(&self) -> io_event {
-        self.event(result_of(self.moved.load(Relaxed), ECANCELED))
+        self.event(result_of(self.moved.get(), ECANCELED))
     }
 
     /// Says where a kick puts the request, and what was moved until then. Before it is armed.
     pub(crate) fn set_kicked_to(&self, list: List, moved: usize) {
-        self.kicked_to.store(list as u32, Relaxed);
-        self.moved.store(moved, Relaxed);
+        self.kicked_to.set(list as u32);
+        self.moved.set(moved);
     }
 
     /// Where a kick puts the request.
     pub(crate) fn kicked_to(&self) -> List {
-        List::from_number(self.kicked_to.load(Relaxed))
+        List::from_number(self.kicked_to.get())
     }
 }
 
@@ -148,6 +129,19 @@ pub(crate) struct Private {
     pub(crate) cred: Option<ARef<Credential>>,
     /// The eventfd that counts its event.
     pub(crate) eventfd: Option<EventFd>,
+}
+
+impl Private {
+    /// Begins with an operation. The eventfd, which comes first, stays.
+    pub(crate) fn begin(&mut self, op: Op, way: Way, key: usize) {
+        self.op = op;
+        self.way = way;
+        self.from = None;
+        self.key = key;
+        self.joined = false;
+        self.claim = None;
+        self.refused = 0;
+    }
 }
 
 /// A request that was not issued yet, with its credit. Dropped, it gives back both.
@@ -181,13 +175,13 @@ impl Drop for Ticket {
 impl Request {
     /// Says by which iocb the request was submitted, and returns its key.
     pub(crate) fn name(&mut self, address: u64, iocb: &iocb) -> u32 {
-        self.shared().data.store(iocb.aio_data, Relaxed);
-        self.shared().obj.store(address, Relaxed);
+        self.shared().data.set(iocb.aio_data);
+        self.shared().obj.set(address);
         let opcode = u32::from(iocb.aio_lio_opcode);
-        self.shared().opcode.store(opcode, Relaxed);
-        self.shared().fd.store(iocb.aio_fildes, Relaxed);
+        self.shared().opcode.set(opcode);
+        self.shared().fd.set(iocb.aio_fildes);
         let key = self.client().keys().make(self.index(), self.generation());
-        self.shared().key.store(key, Relaxed);
+        self.shared().key.set(key);
         key
     }
 
@@ -201,17 +195,17 @@ impl Request {
         if self.private().joined || self.private().claim.is_some() {
             retry::leave(self);
         }
+        // What is left of it is of no meaning to the next.
+        self.private().cred = None;
         let eventfd = self.private().eventfd.take();
-        *self.private() = Private::default();
-        self.set_file(None);
+        self.forget_file();
         eventfd
     }
 
     /// Publishes the event of the request, and brings it home. Any context.
     pub(crate) fn complete(mut self, result: isize) {
-        let result = event_result(result);
-        trace::complete(|| self.about(result));
         let event = self.shared().event(result);
+        trace::complete(|| self.about(event.res as isize));
         let ended = self.is_ended();
         // Before the event: who sees it may expect the file to be let go of. (A last reference
         // that is dropped in an interrupt goes a moment later.)
@@ -225,10 +219,23 @@ impl Request {
         }
     }
 
+    /// Brings the request home, and gives its event to be published with others by whoever
+    /// submitted it just now; or publishes it, if an eventfd counts it. Process context.
+    pub(crate) fn complete_later(mut self, result: isize) -> Option<io_event> {
+        if self.private().eventfd.is_some() {
+            self.complete(result);
+            return None;
+        }
+        let event = self.shared().event(result);
+        trace::complete(|| self.about(event.res as isize));
+        self.end_private();
+        Some(event)
+    }
+
     /// Brings the request home with its credit: it has no event in the ring. Process context.
     pub(crate) fn without_event(mut self) {
         self.end_private();
-        self.client().give_back_credit();
+        self.client().give_back_credits(1);
     }
 }
 

@@ -24,7 +24,6 @@ use crate::{
     op,
     request::{
         result_of,
-        Private,
         Request,
         Running,
         Shared, //
@@ -38,6 +37,7 @@ use crate::{
             Pool, //
         },
         trace,
+        uapi::io_event,
         workqueue, //
     },
     threads::{
@@ -115,6 +115,7 @@ impl Queues {
             list => list,
         };
         self.lists.push(context.pool(), index, list);
+        context.may_have_queued().set(1);
         match list {
             List::Waiting => {}
             List::Ready if self.waiters > 0 && !self.closing => context.wake_waiters(),
@@ -161,33 +162,34 @@ impl Nodes for Pool<Context> {
     }
 }
 
-/// Begins to run a prepared request, in the submitting task.
+/// Begins to run a prepared request, in the submitting task; it may be over then, and its event
+/// is to be published.
 ///
 /// An error is submit's, and the request is gone then: ERESTARTNOINTR. Process context.
-pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result {
-    let key = request.private().key;
-    if key != 0 {
-        let mut queues = context.queues().lock();
-        if queues.groups.is_busy(context.pool(), key) {
-            if request.private().way.again_is_final {
-                drop(queues);
-                request.complete(EAGAIN.to_errno() as isize);
-                return Ok(());
-            }
-            drop(queues);
-            // It may run by others now.
-            return op::punt_behind(context, request);
-        }
+#[inline]
+pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result<Option<io_event>> {
+    if request.private().key == 0 {
+        return op::start(context, request);
     }
-    op::go(context, request.run(), Whence::Submit)
+    start_in_order(context, request).map(|()| None)
 }
 
-/// Notes who submits, so that others may run the request. Process context, the submitting task.
-pub(crate) fn hand_over(context: &Context, private: &mut Private) {
-    // Most have the credentials with which the context was set up: no reference is needed.
-    if private.cred.is_none() && !cred::is_current(context.cred()) {
-        private.cred = Some(cred::current());
+/// As [`start`], for a request of a group.
+fn start_in_order(context: &Arc<Context>, mut request: Request) -> Result {
+    let key = request.private().key;
+    let mut queues = context.queues().lock();
+    if queues.groups.is_busy(context.pool(), key) {
+        if request.private().way.again_is_final {
+            drop(queues);
+            request.complete(EAGAIN.to_errno() as isize);
+            return Ok(());
+        }
+        drop(queues);
+        // It may run by others now.
+        return op::punt_behind(context, request);
     }
+    drop(queues);
+    op::go(context, request.run(), Whence::Submit)
 }
 
 /// Takes the request's place in its group; whether it is first. Any context.
@@ -363,7 +365,15 @@ pub(crate) fn cancel_run(run: Running) {
 }
 
 /// Runs what may be run by a task of the process, which is the current one, in an ioctl.
+#[inline]
 pub(crate) fn run_own(context: &Arc<Context>) {
+    // Without the lock. Whoever puts something there just now sees to it that somebody comes.
+    if context.may_have_queued().get() != 0 {
+        run_queued(context);
+    }
+}
+
+fn run_queued(context: &Arc<Context>) {
     for _ in 0..OWN_TRIES {
         match take(context, &[List::Ready, List::Own, List::Later]) {
             Some(run) => rerun(context, run, Whence::Own),
@@ -371,6 +381,10 @@ pub(crate) fn run_own(context: &Arc<Context>) {
         }
     }
     context.threads_for_queued();
+    let queues = context.queues().lock();
+    if queues.queued() == 0 && !queues.grow {
+        context.may_have_queued().set(0);
+    }
 }
 
 /// A task is about to sleep in getevents: kicks go to it from here on.

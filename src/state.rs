@@ -190,6 +190,7 @@ impl Word {
     }
 
     /// The transition: the new word and what to do, or `None` if the step is not allowed.
+    #[inline(always)]
     pub(crate) fn step(self, step: Step) -> Option<(Word, Then)> {
         use Phase::*;
 

@@ -4,20 +4,33 @@
 
 use crate::{
     context::Context,
-    op,
-    request::Ticket,
+    op::{
+        self,
+        known::Known, //
+    },
+    request::{
+        Request,
+        Ticket, //
+    },
     retry,
     sys::{
+        array::Array,
         blkdev,
-        fs,
-        miscdevice,
-        trace,
-        uapi::iocb, //
+        trace::{
+            self,
+            About, //
+        },
+        uaccess,
+        uapi::{
+            io_event,
+            iocb, //
+        }, //
     }, //
 };
 use kernel::{
     prelude::*,
     sync::Arc,
+    transmute::AsBytes,
     uaccess::{
         UserPtr,
         UserSlice, //
@@ -39,39 +52,100 @@ pub(crate) struct Iocbs {
 }
 
 impl Iocbs {
-    /// Reads pointer `i`. EFAULT.
-    fn get(self, i: usize) -> Result<u64> {
+    /// Reads the pointers from number `from` on, as many as fit in `into`, or one.  EFAULT.
+    fn get(self, from: usize, into: &mut [u64]) -> Result {
         let size = if self.compat { 4 } else { 8 };
-        let address = (self.address as usize).wrapping_add(i.wrapping_mul(size));
-        let mut reader = UserSlice::new(UserPtr::from_addr(address), size).reader();
+        let address = (self.address as usize).wrapping_add(from.wrapping_mul(size));
+        let mut reader = UserSlice::new(UserPtr::from_addr(address), size * into.len()).reader();
         if self.compat {
-            reader.read::<u32>().map(u64::from)
+            for pointer in into {
+                *pointer = reader.read::<u32>()?.into();
+            }
+            Ok(())
         } else {
-            reader.read::<u64>()
+            reader.read_slice(AsBytes::as_bytes_mut(into))
         }
     }
 }
 
-/// Requests that were taken and not used yet.
+/// What a call has at hand.
 struct Batch<'a> {
     context: &'a Arc<Context>,
-    tickets: [Option<Ticket>; BATCH],
+    known: Known,
+    /// Credits that were taken and not used yet.
+    credits: u32,
+    /// Requests that were taken and not used yet, from `next` on.
+    requests: [Option<Request>; BATCH],
     next: usize,
     got: usize,
+    /// Events that were not published yet.
+    events: Array<io_event, BATCH>,
+    /// The one that is submitted.
+    iocb: iocb,
 }
 
-impl Batch<'_> {
-    /// The next one, of `left` that may be wanted. EAGAIN if the ring is full.
+impl<'a> Batch<'a> {
+    fn new(context: &'a Arc<Context>) -> Self {
+        Batch {
+            context,
+            known: Known::new(context),
+            credits: 0,
+            requests: [const { None }; BATCH],
+            next: 0,
+            got: 0,
+            events: Array::new(),
+            iocb: iocb::default(),
+        }
+    }
+
+    /// Sees to a credit for the next request, of `left` that may be wanted. EAGAIN if the ring is
+    /// full.
+    fn need_credit(&mut self, left: usize) -> Result {
+        if self.credits == 0 {
+            self.credits = self.context.take_credits(left.clamp(1, BATCH) as u32)?;
+        }
+        Ok(())
+    }
+
+    /// A request for the credit that there is, of `left` that may be wanted. EAGAIN without memory.
     fn take(&mut self, left: usize) -> Result<Ticket> {
         if self.next == self.got {
             let wanted = left.clamp(1, BATCH);
             self.next = 0;
             self.got = 0;
-            self.got = self.context.take(&mut self.tickets[..wanted])?;
+            self.got = self.context.take(&mut self.requests[..wanted])?;
         }
-        let ticket = self.tickets.get_mut(self.next).and_then(Option::take);
+        let request = self.requests.get_mut(self.next).and_then(Option::take);
         self.next += 1;
-        ticket.ok_or(EAGAIN)
+        let request = request.ok_or(EAGAIN)?;
+        self.credits -= 1;
+        Ok(Ticket::new(request))
+    }
+
+    /// Puts off the publication of an event whose credit is used up.
+    fn put_off(&mut self, event: io_event) {
+        if self.events.is_full() {
+            self.publish();
+        }
+        self.events.push(event);
+    }
+
+    /// Publishes what was put off. Before anything that may wait: others may wait for an event.
+    fn publish(&mut self) {
+        let events = self.events.as_slice();
+        if !events.is_empty() {
+            self.context.publish_all(events);
+            self.events.clear();
+        }
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.publish();
+        if self.credits > 0 {
+            self.context.give_back_credits(self.credits);
+        }
     }
 }
 
@@ -90,18 +164,25 @@ pub(crate) fn submit(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<
 }
 
 fn submit_all(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> {
-    let mut batch = Batch {
-        context,
-        tickets: [const { None }; BATCH],
-        next: 0,
-        got: 0,
-    };
-    for i in 0..nr {
-        let result = iocbs
-            .get(i)
-            .and_then(|address| submit_one(&mut batch, address, nr - i));
-        if let Err(e) = result {
-            return if i > 0 { Ok(i) } else { Err(e) };
+    let mut batch = Batch::new(context);
+    let mut pointers = [0; BATCH];
+    let mut i = 0;
+    while i < nr {
+        let chunk = (nr - i).min(BATCH);
+        batch.publish();
+        // What is beyond the end of the array's page must not keep those before from submission.
+        let pointers = match iocbs.get(i, &mut pointers[..chunk]) {
+            Ok(()) => &pointers[..chunk],
+            Err(_) => match iocbs.get(i, &mut pointers[..1]) {
+                Ok(()) => &pointers[..1],
+                Err(e) => return if i > 0 { Ok(i) } else { Err(e) },
+            },
+        };
+        for &address in pointers {
+            if let Err(e) = submit_one(&mut batch, address, nr - i) {
+                return if i > 0 { Ok(i) } else { Err(e) };
+            }
+            i += 1;
         }
     }
     Ok(nr)
@@ -109,36 +190,76 @@ fn submit_all(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> 
 
 /// Submits the iocb at `address`. Its checks are native aio's, in native aio's order.
 fn submit_one(batch: &mut Batch<'_>, address: u64, left: usize) -> Result {
-    let user = UserPtr::from_addr(address as usize);
-    let iocb: iocb = UserSlice::new(user, size_of::<iocb>()).reader().read()?;
-    if iocb.aio_reserved2 != 0 || i64::try_from(iocb.aio_nbytes).is_err() {
+    if !uaccess::read_iocb_now(address, &mut batch.iocb) {
+        batch.publish();
+        uaccess::read_iocb(address, &mut batch.iocb)?;
+    }
+    if batch.iocb.aio_reserved2 != 0 || batch.iocb.aio_nbytes > i64::MAX as u64 {
         return Err(EINVAL);
     }
 
+    batch.need_credit(left)?;
+    if let Some(result) = op::at_once(&batch.iocb, &mut batch.known) {
+        return over_at_once(batch, address, result);
+    }
+    batch.publish();
     let mut ticket = batch.take(left)?;
+    let iocb = &batch.iocb;
     let request = ticket.request().ok_or(EINVAL)?;
-    if op::needs_file(&iocb) {
-        let file = fs::fget(iocb.aio_fildes)?;
-        if miscdevice::is_door(&file) {
-            return Err(EINVAL);
-        }
-        request.set_file(Some(file));
+    if op::needs_file(iocb) {
+        let file = batch.known.file(iocb.aio_fildes)?;
+        request.set_file(file.into());
     }
-    op::prep_eventfd(request, &iocb)?;
-    let key = request.name(address, &iocb);
-    UserSlice::new(
-        user.wrapping_byte_add(core::mem::offset_of!(iocb, aio_key)),
-        size_of::<u32>(),
-    )
-    .writer()
-    .write(&key)?;
-    op::prep(request, &iocb)?;
+    op::prep_eventfd(request, iocb)?;
+    let key = request.name(address, iocb);
+    write_key(address, iocb, key)?;
+    op::prep(request, iocb, &mut batch.known)?;
+    request.private().cred = batch.known.cred();
 
-    match ticket.redeem() {
-        Some(request) => {
-            trace::submit(|| request.about(0));
-            retry::start(batch.context, request)
-        }
-        None => Ok(()),
+    let Some(request) = ticket.redeem() else {
+        return Ok(());
+    };
+    trace::submit(|| request.about(0));
+    if let Some(event) = retry::start(batch.context, request)? {
+        batch.put_off(event);
     }
+    Ok(())
+}
+
+/// Says how the program can name the request.
+fn write_key(address: u64, iocb: &iocb, key: u32) -> Result {
+    if key == iocb.aio_key {
+        return Ok(());
+    }
+    let at = address.wrapping_add(core::mem::offset_of!(iocb, aio_key) as u64);
+    uaccess::write_u32(at, key)
+}
+
+/// Takes an iocb that is done already, with `result`.
+fn over_at_once(batch: &mut Batch<'_>, address: u64, result: isize) -> Result {
+    // As native aio's: there is nothing to be named any more.
+    if batch.iocb.aio_key != 0 {
+        batch.publish();
+        write_key(address, &batch.iocb, 0)?;
+    }
+    let iocb = &batch.iocb;
+    let about = |result: isize| About {
+        ctx: batch.context.id() as u64,
+        iocb: address,
+        key: 0,
+        opcode: iocb.aio_lio_opcode,
+        fd: iocb.aio_fildes,
+        result: result as i64,
+    };
+    trace::submit(|| about(0));
+    trace::complete(|| about(result));
+    let event = io_event {
+        data: iocb.aio_data,
+        obj: address,
+        res: result as i64,
+        res2: 0,
+    };
+    batch.credits -= 1;
+    batch.put_off(event);
+    Ok(())
 }

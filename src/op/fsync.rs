@@ -15,7 +15,6 @@ use crate::{
     lists::List,
     request::{
         is_restart,
-        Private,
         Request,
         Running, //
     },
@@ -37,7 +36,7 @@ use kernel::{
 };
 
 /// Checks it, with native aio's errors in its order.
-pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result<Op> {
+pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result {
     if iocb.aio_buf != 0
         || iocb.aio_offset != 0
         || iocb.aio_nbytes != 0
@@ -49,13 +48,9 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result
     let way = Way::of_fsync();
     let file = request.file().ok_or(EBADF)?;
     let key = rw::key(file, way.order, Direction::Write);
-    *request.private() = Private {
-        way,
-        key,
-        eventfd: request.private().eventfd.take(),
-        ..Private::default()
-    };
-    Ok(Op::Fsync { datasync })
+    let op = Op::Fsync { datasync };
+    request.private().begin(op, way, key);
+    Ok(())
 }
 
 /// Runs it, or hands it to a thread. See [`super::go`].

@@ -6,6 +6,7 @@
 //! fail: whatever happens from then on is the event's.
 
 mod fsync;
+pub(crate) mod known;
 mod noop;
 mod poll;
 mod rw;
@@ -35,6 +36,7 @@ use crate::{
         request::Armed,
         trace,
         uapi::{
+            io_event,
             iocb,
             IOCB_CMD_FDSYNC,
             IOCB_CMD_FSYNC,
@@ -47,12 +49,14 @@ use crate::{
             IOCB_FLAG_RESFD, //
         }, //
     },
-    threads::Claim, //
+    threads::Claim,
+    way::Way, //
 };
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
+use known::Known;
 
 /// A prepared operation.
 #[derive(Clone, Copy, Default)]
@@ -101,20 +105,45 @@ pub(crate) fn prep_eventfd(request: &mut Request, iocb: &iocb) -> Result {
 ///
 /// EINVAL for operations that are not served, and the operation's own errors. Process context,
 /// may sleep.
-pub(crate) fn prep(request: &mut Request, iocb: &iocb) -> Result {
-    let op = match u32::from(iocb.aio_lio_opcode) {
-        IOCB_CMD_PREAD => rw::prep(request, iocb, Direction::Read, false),
-        IOCB_CMD_PWRITE => rw::prep(request, iocb, Direction::Write, false),
-        IOCB_CMD_PREADV => rw::prep(request, iocb, Direction::Read, true),
-        IOCB_CMD_PWRITEV => rw::prep(request, iocb, Direction::Write, true),
+pub(crate) fn prep(request: &mut Request, iocb: &iocb, known: &mut Known) -> Result {
+    match u32::from(iocb.aio_lio_opcode) {
+        IOCB_CMD_PREAD => rw::prep(request, iocb, known, Direction::Read, false),
+        IOCB_CMD_PWRITE => rw::prep(request, iocb, known, Direction::Write, false),
+        IOCB_CMD_PREADV => rw::prep(request, iocb, known, Direction::Read, true),
+        IOCB_CMD_PWRITEV => rw::prep(request, iocb, known, Direction::Write, true),
         IOCB_CMD_FSYNC => fsync::prep(request, iocb, false),
         IOCB_CMD_FDSYNC => fsync::prep(request, iocb, true),
         IOCB_CMD_POLL => poll::prep(request, iocb),
-        IOCB_CMD_NOOP => Ok(Op::Noop),
+        IOCB_CMD_NOOP => {
+            request.private().begin(Op::Noop, Way::default(), 0);
+            Ok(())
+        }
         _ => Err(EINVAL),
-    }?;
-    request.private().op = op;
-    Ok(())
+    }
+}
+
+/// The result of an operation that is over at once, without a request: nobody need wait for it.
+/// `None` if it has to go the usual way, which also says what is wrong with it.
+#[inline]
+pub(crate) fn at_once(iocb: &iocb, known: &mut Known) -> Option<isize> {
+    if iocb.aio_flags != 0 || iocb.aio_rw_flags != 0 {
+        return None;
+    }
+    match u32::from(iocb.aio_lio_opcode) {
+        IOCB_CMD_NOOP => Some(0),
+        IOCB_CMD_PREAD => rw::at_once(iocb, known),
+        _ => None,
+    }
+}
+
+/// Begins a prepared operation that keeps no order, in the submitting task. As [`go`]; its event,
+/// if it is over already, is to be published.
+#[inline]
+pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result<Option<io_event>> {
+    match request.private().op {
+        Op::Rw => rw::start(context, request),
+        _ => go(context, request.run(), Whence::Submit).map(|()| None),
+    }
 }
 
 /// Runs a prepared operation: it is over, armed, in flight or queued afterwards.
@@ -167,9 +196,6 @@ fn restart(error: Error, done: usize) -> Option<Error> {
 
 /// Puts a request that is running on `list`.
 fn punt(context: &Arc<Context>, mut run: Running, list: List, whence: Whence) -> Result<Punted> {
-    if whence == Whence::Submit {
-        retry::hand_over(context, run.private());
-    }
     let here = matches!(whence, Whence::Submit | Whence::Own);
     if here && matches!(list, List::Own | List::Page | List::Block) {
         if let Err(e) = claim(context, run.private(), list) {
@@ -205,7 +231,6 @@ fn punt(context: &Arc<Context>, mut run: Running, list: List, whence: Whence) ->
 pub(crate) fn punt_behind(context: &Arc<Context>, mut request: Request) -> Result {
     let way = request.private().way;
     let mut list = if way.arm { way.retry } else { List::Block };
-    retry::hand_over(context, request.private());
     if list == List::Ready && !request.has_memory(way.takes_first) {
         list = List::Own;
     }
@@ -242,7 +267,6 @@ enum Waiting {
 /// Arms a request on its file's wait queues.
 fn arm(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -> Result<Waiting> {
     if whence == Whence::Submit {
-        retry::hand_over(context, run.private());
         let way = run.private().way;
         let transfers = matches!(run.private().op, Op::Rw);
         if way.retry == List::Ready && transfers && !run.has_memory(way.takes_first) {

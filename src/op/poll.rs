@@ -11,7 +11,6 @@ use crate::{
     context::Context,
     lists::List,
     request::{
-        Private,
         Request,
         Running, //
     },
@@ -35,7 +34,7 @@ use kernel::{
 };
 
 /// Checks it, with native aio's errors in its order.
-pub(super) fn prep(request: &mut Request, iocb: &iocb) -> Result<Op> {
+pub(super) fn prep(request: &mut Request, iocb: &iocb) -> Result {
     // Reject what is no event mask.
     let mask = u16::try_from(iocb.aio_buf).map_err(|_| EINVAL)?;
     if iocb.aio_offset != 0 || iocb.aio_nbytes != 0 || iocb.aio_rw_flags != 0 {
@@ -48,12 +47,8 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb) -> Result<Op> {
     if !poll::can_poll(file) && poll::ALWAYS_READY & events == 0 {
         return Err(EINVAL);
     }
-    *request.private() = Private {
-        way,
-        eventfd: request.private().eventfd.take(),
-        ..Private::default()
-    };
-    Ok(Op::Poll { events })
+    request.private().begin(Op::Poll { events }, way, 0);
+    Ok(())
 }
 
 /// Completes it if the file is ready, or arms it. See [`super::go`].

@@ -3,6 +3,10 @@
 //! PREAD, PWRITE, PREADV, PWRITEV.
 
 use super::{
+    known::{
+        Kind,
+        Known, //
+    },
     Op,
     Punted, //
 };
@@ -12,7 +16,6 @@ use crate::{
     request::{
         is_restart,
         result_of,
-        Private,
         Request,
         Running, //
     },
@@ -27,6 +30,7 @@ use crate::{
             Class,
             Direction,
             Faults,
+            Ioprio,
             Mode,
             Tried, //
         },
@@ -39,6 +43,7 @@ use crate::{
         request::Armed,
         trace,
         uapi::{
+            io_event,
             iocb,
             IOCB_FLAG_IOPRIO, //
         },
@@ -65,10 +70,15 @@ const REFUSALS: u32 = 8;
 pub(super) fn prep(
     request: &mut Request,
     iocb: &iocb,
+    known: &mut Known,
     direction: Direction,
     vectored: bool,
-) -> Result<Op> {
-    let ioprio = (iocb.aio_flags & IOCB_FLAG_IOPRIO != 0).then_some(iocb.aio_reqprio as u16);
+) -> Result {
+    let ioprio = if iocb.aio_flags & IOCB_FLAG_IOPRIO != 0 {
+        Ioprio::Chosen(iocb.aio_reqprio as u16)
+    } else {
+        Ioprio::Current(known.ioprio())
+    };
     request.prep_rw(
         direction,
         iocb.aio_offset,
@@ -79,10 +89,28 @@ pub(super) fn prep(
             len: usize::try_from(iocb.aio_nbytes)?,
             vectored,
         },
+        known.verified(direction),
     )?;
     let transfer = request.transfer();
     let (direct, nowait) = (transfer.is_direct(), transfer.is_nowait());
     let file = request.file().ok_or(EBADF)?;
+    let way = known.way(Kind {
+        direction,
+        direct,
+        nowait,
+    });
+    let key = key(file, way.order, direction);
+    request.private().begin(Op::Rw, way, key);
+    Ok(())
+}
+
+/// The way of such transfers of `file`.
+pub(super) fn way(file: &kernel::fs::File, kind: Kind) -> Way {
+    let Kind {
+        direction,
+        direct,
+        nowait,
+    } = kind;
     let facts = fs::facts(file);
     let mut way = Way::of_transfer(facts, poll::can_poll(file), direction, direct, nowait);
     if facts.class == Class::Regular && !nowait {
@@ -93,14 +121,7 @@ pub(super) fn prep(
             way.first = First::Punt;
         }
     }
-    let key = key(file, way.order, direction);
-    *request.private() = Private {
-        way,
-        key,
-        eventfd: request.private().eventfd.take(),
-        ..Private::default()
-    };
-    Ok(Op::Rw)
+    way
 }
 
 /// The group of requests among which the order is kept; 0 is none.
@@ -267,14 +288,68 @@ fn judge(run: &mut Running, mode: Mode, faults: Faults, result: isize) -> Verdic
     }
 }
 
+/// How plain reads of `file` are tried that are over at once, if they can be.
+///
+/// The page cache of a file that knows how not to wait, or tmpfs; but nothing that would note the
+/// time of access.
+pub(super) fn reads_at_once(file: &kernel::fs::File) -> Option<Mode> {
+    let kind = Kind {
+        direction: Direction::Read,
+        direct: fs::is_direct(file),
+        nowait: false,
+    };
+    if fs::has_permission_events(file) {
+        return None;
+    }
+    let way = way(file, kind);
+    match way.first {
+        First::Try(mode @ (Mode::Cached | Mode::Inline)) if !way.arm && way.whole => Some(mode),
+        _ => None,
+    }
+}
+
+/// Reads what is there already, without a request; `None` if it is not, or anything is odd.
+///
+/// Page faults are not served: somebody who waits for an event might serve them.
+#[inline]
+pub(super) fn at_once(iocb: &iocb, known: &mut Known) -> Option<isize> {
+    let (file, mode, verified) = known.reads_at_once(iocb.aio_fildes)?;
+    let len = iocb.aio_nbytes as usize;
+    let moved = fs::read_now(file, iocb.aio_offset, iocb.aio_buf, len, mode, verified)?;
+    // Less is for whoever can wait for more, unless the file ends there.
+    let end = iocb.aio_offset.saturating_add_unsigned(moved as u64);
+    (moved == len || end >= fs::size(file)).then_some(moved as isize)
+}
+
+/// Begins a transfer that keeps no order. See [`super::start`].
+pub(super) fn start(context: &Arc<Context>, mut request: Request) -> Result<Option<io_event>> {
+    let way = request.private().way;
+    let First::Try(mode) = way.first else {
+        return go(context, request.run(), Whence::Submit).map(|()| None);
+    };
+    match request.run().call(mode, Faults::Wait) {
+        Tried::InFlight => Ok(None),
+        Tried::Completed(mut request, result) if result >= 0 => {
+            request.transfer_mut().advance(result as usize);
+            let done = request.transfer().done();
+            Ok(request.complete_later(done as isize))
+        }
+        tried => {
+            let attempt = Attempt {
+                mode,
+                faults: Faults::Wait,
+                done: 0,
+                retry: way.retry,
+                again_is_final: way.again_is_final,
+            };
+            go_on(context, tried, attempt, Whence::Submit).map(|()| None)
+        }
+    }
+}
+
 /// Runs a transfer as far as it goes. See [`super::go`].
 pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Result {
-    let way = run.private().way;
-    if whence == Whence::Submit {
-        // A driver may have it afterwards, and refuse it.
-        retry::hand_over(context, run.private());
-    }
-    let mut mode = match begin(&mut run, whence) {
+    let mode = match begin(&mut run, whence) {
         Begin::Try(mode) => mode,
         Begin::Punt(list) => return punt(context, run, list, whence),
         Begin::Ask => match arm(context, run, whence)? {
@@ -285,86 +360,155 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
             }
         },
     };
-    // The work queue does not wait for the program's memory, which somebody may have to serve;
-    // but a device's it finds out about by a try only.
-    let mut patient = whence != Whence::Worker;
+    match attempt(run, mode, is_patient(whence)) {
+        Ok((tried, attempt)) => go_on(context, tried, attempt, whence),
+        Err(run) => later(context, run),
+    }
+}
+
+/// Whether who runs it waits for the program's memory. The work queue does not: somebody may have
+/// to serve it. But a device's it finds out about by a try only.
+fn is_patient(whence: Whence) -> bool {
+    whence != Whence::Worker
+}
+
+/// How a try was made.
+struct Attempt {
+    mode: Mode,
+    faults: Faults,
+    /// The bytes that were moved before.
+    done: usize,
+    /// Of the request's way.
+    retry: List,
+    again_is_final: bool,
+}
+
+/// Tries once. The request comes back if its memory is not there, and it is not `patient`.
+fn attempt(
+    mut run: Running,
+    mode: Mode,
+    patient: bool,
+) -> Result<(Tried<Context>, Attempt), Running> {
+    let way = run.private().way;
+    // A direct transfer does not fail for faults, it pins.
+    let needs_it = way.takes_first || run.transfer().is_direct();
+    let faults = match (patient, needs_it) {
+        (true, _) => Faults::Wait,
+        (false, false) => Faults::Fail,
+        (false, true) if run.fault_in(true) == Memory::Later => return Err(run),
+        // It is there. Better a wait, should it go just now, than what was taken lost.
+        (false, true) => Faults::Wait,
+    };
+    let attempt = Attempt {
+        mode,
+        faults,
+        done: run.transfer().done(),
+        retry: way.retry,
+        again_is_final: way.again_is_final,
+    };
+    // Whoever splices into a pipe keeps all others out while he waits for the data.
+    let kept_out = mode != Mode::Block && way.pipe && run.file().is_some_and(fs::is_pipe_locked);
+    let tried = if kept_out {
+        Tried::Returned(run, EAGAIN.to_errno() as isize)
+    } else {
+        run.call(mode, faults)
+    };
+    Ok((tried, attempt))
+}
+
+/// Goes on after a try.
+fn go_on(
+    context: &Arc<Context>,
+    mut tried: Tried<Context>,
+    mut last: Attempt,
+    whence: Whence,
+) -> Result {
+    let mut patient = is_patient(whence);
     let mut alarms = 0;
     loop {
-        // A direct transfer does not fail for faults, it pins.
-        let needs_it = way.takes_first || run.transfer().is_direct();
-        let faults = match (patient, needs_it) {
-            (true, _) => Faults::Wait,
-            (false, false) => Faults::Fail,
-            (false, true) if run.fault_in(true) == Memory::Later => return later(context, run),
-            // It is there. Better a wait, should it go just now, than what was taken lost.
-            (false, true) => Faults::Wait,
-        };
-        let done = run.transfer().done();
-        let result;
-        // Whoever splices into a pipe keeps all others out while he waits for the data.
-        let kept_out =
-            mode != Mode::Block && way.pipe && run.file().is_some_and(fs::is_pipe_locked);
-        let tried = if kept_out {
-            Tried::Returned(run, EAGAIN.to_errno() as isize)
-        } else {
-            run.call(mode, faults)
-        };
-        (run, result) = match tried {
-            Tried::Returned(run, result) => (run, result),
+        let (run, mode) = match tried {
+            Tried::Returned(run, result) => {
+                match next(
+                    context,
+                    run,
+                    result,
+                    &last,
+                    &mut patient,
+                    &mut alarms,
+                    whence,
+                )? {
+                    Some(next) => next,
+                    None => return Ok(()),
+                }
+            }
             Tried::Completed(request, result) => {
                 return completed(context, request, result, whence);
             }
             Tried::InFlight => return Ok(()),
-            Tried::Frozen(run) if way.again_is_final => return end_with(run, EAGAIN),
+            Tried::Frozen(run) if last.again_is_final => return end_with(run, EAGAIN),
             Tried::Frozen(run) => return punt(context, run, List::Block, whence),
-            Tried::Page(page) => match wait_for_page(context, page, way.retry) {
+            Tried::Page(page) => match wait_for_page(context, page, last.retry) {
                 None => return Ok(()),
-                Some(next) => {
-                    run = next;
-                    mode = Mode::Cached;
-                    continue;
-                }
+                Some(run) => (run, Mode::Cached),
             },
         };
-        match judge(&mut run, mode, faults, result) {
-            Verdict::Over(result) => return end(run, result),
-            Verdict::More => continue,
-            Verdict::Interrupted => return interrupted(context, run, whence),
-            Verdict::Unsupported => return punt(context, run, List::Block, whence),
-            Verdict::Memory => {
-                match run.fault_in(false) {
-                    Memory::Present if alarms < FALSE_ALARMS => alarms += 1,
-                    // Part of it may be served by somebody all the same.
-                    Memory::Unknown if run.fault_in(true) != Memory::Later => patient = true,
-                    _ => return later(context, run),
-                }
-                continue;
-            }
-            Verdict::Wait => {}
-        }
-
-        if way.arm {
-            // What moves data is no false alarm.
-            alarms = if run.transfer().done() > done {
-                0
-            } else {
-                alarms + 1
-            };
-            if alarms > FALSE_ALARMS {
-                return punt(context, run, List::Block, whence);
-            }
-            match arm(context, run, whence)? {
-                None => return Ok(()),
-                Some(next) => run = next,
-            }
-        } else if !way.page_wait || mode != Mode::Cached {
-            return punt(context, run, List::Block, whence);
-        } else if run.private().from == Some(List::Page) && whence == Whence::Thread {
-            mode = Mode::PageWait;
-        } else {
-            return punt(context, run, List::Page, whence);
-        }
+        (tried, last) = match attempt(run, mode, patient) {
+            Ok(next) => next,
+            Err(run) => return later(context, run),
+        };
     }
+}
+
+/// How the request goes on after a try that came to `result`; `None` if somebody else has it now.
+fn next(
+    context: &Arc<Context>,
+    mut run: Running,
+    result: isize,
+    last: &Attempt,
+    patient: &mut bool,
+    alarms: &mut u32,
+    whence: Whence,
+) -> Result<Option<(Running, Mode)>> {
+    let way = run.private().way;
+    let mode = last.mode;
+    match judge(&mut run, mode, last.faults, result) {
+        Verdict::Over(result) => return end(run, result).map(|()| None),
+        Verdict::More => return Ok(Some((run, mode))),
+        Verdict::Interrupted => return interrupted(context, run, whence).map(|()| None),
+        Verdict::Unsupported => {
+            return punt(context, run, List::Block, whence).map(|()| None);
+        }
+        Verdict::Memory => {
+            match run.fault_in(false) {
+                Memory::Present if *alarms < FALSE_ALARMS => *alarms += 1,
+                // Part of it may be served by somebody all the same.
+                Memory::Unknown if run.fault_in(true) != Memory::Later => *patient = true,
+                _ => return later(context, run).map(|()| None),
+            }
+            return Ok(Some((run, mode)));
+        }
+        Verdict::Wait => {}
+    }
+
+    if way.arm {
+        // What moves data is no false alarm.
+        *alarms = if run.transfer().done() > last.done {
+            0
+        } else {
+            *alarms + 1
+        };
+        if *alarms > FALSE_ALARMS {
+            return punt(context, run, List::Block, whence).map(|()| None);
+        }
+        return Ok(arm(context, run, whence)?.map(|run| (run, mode)));
+    }
+    if !way.page_wait || mode != Mode::Cached {
+        return punt(context, run, List::Block, whence).map(|()| None);
+    }
+    if run.private().from == Some(List::Page) && whence == Whence::Thread {
+        return Ok(Some((run, Mode::PageWait)));
+    }
+    punt(context, run, List::Page, whence).map(|()| None)
 }
 
 /// A driver completed the request before the call returned.

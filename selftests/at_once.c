@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Description: reads that are over in submit: their data is right whatever part of
+ * it is there, and their events do not wait for the rest of the batch.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "util.h"
+
+#define BLOCK	4096
+#define BLOCKS	64
+
+static void run_all(aio_context_t ctx, struct iocb *iocbs, unsigned int nr)
+{
+	struct io_event events[BLOCKS];
+	struct iocb *list[BLOCKS];
+	unsigned int i, seen[BLOCKS] = { 0 };
+
+	for (i = 0; i < nr; i++) {
+		list[i] = &iocbs[i];
+		iocbs[i].aio_data = i;
+	}
+	ASSERT_EQ(nr, be_submit(ctx, nr, list));
+	ASSERT_EQ(nr, events_wait(ctx, events, nr));
+	for (i = 0; i < nr; i++) {
+		EXPECT_EQ(BLOCK, (long long)events[i].res);
+		EXPECT_EQ((uintptr_t)&iocbs[events[i].data], events[i].obj);
+		seen[events[i].data]++;
+	}
+	for (i = 0; i < nr; i++)
+		EXPECT_EQ(1, seen[i]);
+}
+
+/* Blocks that are cached between others that are not, into memory never touched. */
+TEST(some_cached)
+{
+	aio_context_t ctx = new_context(BLOCKS);
+	int fd = new_file(BLOCK * BLOCKS);
+	struct iocb iocbs[BLOCKS];
+	unsigned int i;
+	char *buf;
+
+	ASSERT_EQ(0, fsync(fd));
+	for (i = 0; i < BLOCKS; i += 8)
+		posix_fadvise(fd, i * BLOCK, 4 * BLOCK, POSIX_FADV_DONTNEED);
+	buf = mmap(NULL, BLOCK * BLOCKS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		   -1, 0);
+	ASSERT_TRUE(buf != MAP_FAILED);
+	for (i = 0; i < BLOCKS; i++)
+		prep(&iocbs[i], IOCB_CMD_PREAD, fd, buf + i * BLOCK, BLOCK, i * BLOCK);
+	run_all(ctx, iocbs, BLOCKS);
+	EXPECT_TRUE(is_pattern(buf, BLOCK * BLOCKS, 0, 0));
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+/* Only the first half of what is read is cached, or there at all. */
+TEST(half_cached)
+{
+	aio_context_t ctx = new_context(1);
+	int fd = new_file(16 * BLOCK);
+	char *buf = aligned_buffer(16 * BLOCK);
+	struct iocb iocb;
+
+	ASSERT_EQ(0, fsync(fd));
+	posix_fadvise(fd, 8 * BLOCK, 8 * BLOCK, POSIX_FADV_DONTNEED);
+	prep(&iocb, IOCB_CMD_PREAD, fd, buf, 16 * BLOCK, 0);
+	EXPECT_EQ(16 * BLOCK, run_one(ctx, &iocb));
+	EXPECT_TRUE(is_pattern(buf, 16 * BLOCK, 0, 0));
+
+	prep(&iocb, IOCB_CMD_PREAD, fd, buf, 8 * BLOCK, 12 * BLOCK + 1);
+	EXPECT_EQ(4 * BLOCK - 1, run_one(ctx, &iocb));
+	EXPECT_TRUE(is_pattern(buf, 4 * BLOCK - 1, 12 * BLOCK + 1, 0));
+	prep(&iocb, IOCB_CMD_PREAD, fd, buf, 1, 16 * BLOCK);
+	EXPECT_EQ(0, run_one(ctx, &iocb));
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+/* The end of the buffer can't be written: what was read is told, or nothing. */
+TEST(half_a_buffer)
+{
+	aio_context_t ctx = new_context(1);
+	int fd = new_file(2 * BLOCK);
+	char *buf = guarded_buffer(BLOCK);
+	struct iocb iocb;
+	int64_t res;
+
+	prep(&iocb, IOCB_CMD_PREAD, fd, buf, 2 * BLOCK, 0);
+	res = run_one(ctx, &iocb);
+	if (res != -EFAULT) {
+		EXPECT_EQ(BLOCK, res);
+		EXPECT_TRUE(is_pattern(buf, BLOCK, 0, 0));
+	}
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+static int uffd;
+
+/* An iocb's page, which is there when the event of the iocb before is. */
+static void *serve_after_event(void *arg)
+{
+	aio_context_t ctx = *(aio_context_t *)arg;
+	struct pollfd pollfd = { .fd = uffd, .events = POLLIN };
+	struct uffdio_zeropage zero = { .range.len = getpagesize() };
+	struct io_event event;
+	struct uffd_msg msg;
+
+	ASSERT_EQ(1, poll(&pollfd, 1, -1));
+	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
+	ASSERT_EQ(1, events_wait(ctx, &event, 1));
+	EXPECT_EQ(BLOCK, (long long)event.res);
+	zero.range.start = msg.arg.pagefault.address & ~(getpagesize() - 1UL);
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	return NULL;
+}
+
+TEST(event_before_the_next_fault)
+{
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_api api = { .api = UFFD_API };
+	aio_context_t ctx = new_context(2);
+	int fd = new_file(BLOCK);
+	char *buf = aligned_buffer(BLOCK);
+	struct iocb first, *list[2];
+	pthread_t thread;
+	void *page;
+
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (uffd < 0)
+		SKIP("no userfaultfd: %m");
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
+	page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		    -1, 0);
+	ASSERT_TRUE(page != MAP_FAILED);
+	reg.range.start = (uintptr_t)page;
+	reg.range.len = getpagesize();
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
+
+	memset(buf, 0, BLOCK);
+	prep(&first, IOCB_CMD_PREAD, fd, buf, BLOCK, 0);
+	list[0] = &first;
+	list[1] = page;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, serve_after_event, &ctx));
+	/* An iocb of zeroes: a read of nothing from descriptor 0. */
+	ASSERT_LE(1, be_submit(ctx, 2, list));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, be_destroy(ctx));
+}
