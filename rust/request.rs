@@ -543,7 +543,7 @@ impl<C: Client> Owned<C> {
     }
 
     /// Gives back the file, and what was prepared for it. Any context.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn forget_file(&mut self) {
         // The wait queues are the file's.
         self.slot().entries.forget();
@@ -643,8 +643,23 @@ impl<C: Client> Drop for Run<C> {
 }
 
 impl<C: Client> Drop for Owned<C> {
-    /// Brings the request home. Any context.
+    /// As [`Owned::go_home`].
     fn drop(&mut self) {
+        self.bring_home();
+    }
+}
+
+impl<C: Client> Owned<C> {
+    /// Brings the request home: it is its pool's. Any context.
+    #[inline(always)]
+    pub(crate) fn go_home(self) {
+        // The same as to drop it, but here.
+        ManuallyDrop::new(self).bring_home();
+    }
+
+    /// The last access.
+    #[inline(always)]
+    fn bring_home(&mut self) {
         if self.file().is_some() {
             self.forget_file();
         }

@@ -490,25 +490,29 @@ impl Context {
     }
 
     /// Puts `event` in the ring, for a request whose credit it uses up. Any context.
+    #[inline]
     pub(crate) fn publish(&self, event: io_event) {
-        self.publish_all(&[event]);
+        self.publish_all(core::slice::from_ref(&event));
     }
 
     /// Puts `events` in the ring, as [`Self::publish`].
     pub(crate) fn publish_all(&self, events: &[io_event]) {
         let slot = {
             let mut tail = self.tail.lock();
+            let mut slot = tail.slot;
             for event in events {
-                self.pages.write_event(self.shape.offset(tail.slot), event);
-                tail.slot = self.shape.advance(tail.slot, 1);
+                self.pages.write_event(self.shape.offset(slot), event);
+                slot = self.shape.next(slot);
             }
-            tail.published = tail.published.wrapping_add(events.len() as u32);
-            self.shown_slot.store(tail.slot, Release);
-            self.shown_published.store(tail.published, Release);
+            let published = tail.published.wrapping_add(events.len() as u32);
+            tail.slot = slot;
+            tail.published = published;
+            self.shown_slot.store(slot, Release);
+            self.shown_published.store(published, Release);
             if let Some(header) = self.header() {
-                header.tail.store(tail.slot, Release);
+                header.tail.store(slot, Release);
             }
-            tail.slot
+            slot
         };
         let shown = wait::order();
         if self.events.has_sleepers(&shown) {

@@ -191,6 +191,7 @@ impl Request {
     }
 
     /// Gives back what the request holds for its operation, but its eventfd.
+    #[inline(always)]
     fn end_private(&mut self) -> Option<EventFd> {
         if self.private().joined || self.private().claim.is_some() {
             retry::leave(self);
@@ -203,6 +204,7 @@ impl Request {
     }
 
     /// Publishes the event of the request, and brings it home. Any context.
+    #[inline]
     pub(crate) fn complete(mut self, result: isize) {
         let event = self.shared().event(result);
         trace::complete(|| self.about(event.res as isize));
@@ -217,6 +219,7 @@ impl Request {
         if let Some(eventfd) = eventfd.filter(|_| in_ring) {
             eventfd.signal();
         }
+        self.go_home();
     }
 
     /// Brings the request home, and gives its event to be published with others by whoever
@@ -229,6 +232,7 @@ impl Request {
         let event = self.shared().event(result);
         trace::complete(|| self.about(event.res as isize));
         self.end_private();
+        self.go_home();
         Some(event)
     }
 
@@ -271,6 +275,7 @@ impl Client for Context {
         self.pool()
     }
 
+    #[inline]
     fn complete(request: Request, result: isize) {
         retry::driver_done(request, result);
     }

@@ -314,6 +314,7 @@ pub(crate) fn kick(kick: Kick<'_, Context>) {
 }
 
 /// A driver is done with a request that was in flight. Any context.
+#[inline]
 pub(crate) fn driver_done(mut request: Request, result: isize) {
     if op::is_refused(&mut request, result) {
         request.private().refused = request.private().refused.saturating_add(1);

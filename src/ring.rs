@@ -70,6 +70,17 @@ impl Shape {
         index % self.slots
     }
 
+    /// The slot after `index`.
+    #[inline]
+    pub(crate) fn next(self, index: u32) -> u32 {
+        let next = index.wrapping_add(1);
+        if next < self.slots() {
+            next
+        } else {
+            0
+        }
+    }
+
     /// The slot `n` slots after `index`, both less than the number of slots.
     pub(crate) fn advance(self, index: u32, n: u32) -> u32 {
         let to_end = self.slots().saturating_sub(index);
@@ -145,6 +156,7 @@ mod tests {
         assert!(s.reduce(u32::MAX) < 127);
         assert_eq!(s.advance(0, 0), 0);
         assert_eq!(s.advance(126, 1), 0);
+        assert_eq!((s.next(125), s.next(126)), (126, 0));
         assert_eq!(s.advance(126, 127), 126);
         assert_eq!(s.advance(100, 50), 23);
     }

@@ -40,9 +40,9 @@ pub struct Args {
     /// Bytes of each
     #[arg(long, default_value_t = 4096)]
     pub block: usize,
-    /// Rounds of that many operations
-    #[arg(long, default_value_t = 64)]
-    pub rounds: usize,
+    /// Operations in all: ticks of the clock and the like come with time, and must not count
+    #[arg(long, default_value_t = 4096)]
+    pub ops: usize,
     /// Bytes of the file that are used
     #[arg(long, default_value_t = 8 << 20)]
     pub size: u64,
@@ -107,7 +107,7 @@ pub fn run(args: &Args) -> io::Result<()> {
     let mut random = Random(0x5eed);
     let blocks = args.size / args.block as u64;
     let mut rounds: Vec<Vec<Op>> = Vec::new();
-    for _ in 0..args.rounds {
+    for _ in 0..(args.ops / args.depth).max(16) {
         let op = |_| Op {
             kind,
             fd,

@@ -160,11 +160,13 @@ pub(crate) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
 }
 
 /// Whether a driver refused a request because it would have had to wait. Any context.
+#[inline]
 pub(crate) fn is_refused(request: &mut Request, result: isize) -> bool {
     rw::is_refused(request, result)
 }
 
 /// A driver that had the request is done with it. Any context.
+#[inline]
 pub(crate) fn finish_driver(request: Request, result: isize) {
     rw::finish_driver(request, result);
 }

@@ -144,6 +144,7 @@ fn events_for(direction: Option<Direction>) -> Mask {
 }
 
 /// Whether a driver or file system refused a try because it would have had to wait.
+#[inline]
 pub(super) fn is_refused(request: &mut Request, result: isize) -> bool {
     let again = EAGAIN.to_errno() as isize;
     let unsupported = EOPNOTSUPP.to_errno() as isize;
@@ -154,6 +155,7 @@ pub(super) fn is_refused(request: &mut Request, result: isize) -> bool {
 }
 
 /// A driver that had the request is done with it.
+#[inline]
 pub(super) fn finish_driver(mut request: Request, result: isize) {
     let done = advance(request.transfer_mut(), result);
     match done {
@@ -295,10 +297,10 @@ fn judge(run: &mut Running, mode: Mode, faults: Faults, result: isize) -> Verdic
 pub(super) fn reads_at_once(file: &kernel::fs::File) -> Option<Mode> {
     let kind = Kind {
         direction: Direction::Read,
-        direct: fs::is_direct(file),
+        direct: false,
         nowait: false,
     };
-    if fs::has_permission_events(file) {
+    if fs::is_direct(file) || fs::has_permission_events(file) {
         return None;
     }
     let way = way(file, kind);
