@@ -105,33 +105,11 @@ TEST(half_a_buffer)
 
 static int uffd;
 
-/* An iocb's page, which is there when the event of the iocb before is. */
-static void *serve_after_event(void *arg)
-{
-	aio_context_t ctx = *(aio_context_t *)arg;
-	struct pollfd pollfd = { .fd = uffd, .events = POLLIN };
-	struct uffdio_zeropage zero = { .range.len = getpagesize() };
-	struct io_event event;
-	struct uffd_msg msg;
-
-	ASSERT_EQ(1, poll(&pollfd, 1, -1));
-	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
-	ASSERT_EQ(1, events_wait(ctx, &event, 1));
-	EXPECT_EQ(BLOCK, (long long)event.res);
-	zero.range.start = msg.arg.pagefault.address & ~(getpagesize() - 1UL);
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
-	return NULL;
-}
-
-TEST(event_before_the_next_fault)
+/* A page that a fault waits for. */
+static void *missing_page(void)
 {
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 	struct uffdio_api api = { .api = UFFD_API };
-	aio_context_t ctx = new_context(2);
-	int fd = new_file(BLOCK);
-	char *buf = aligned_buffer(BLOCK);
-	struct iocb first, *list[2];
-	pthread_t thread;
 	void *page;
 
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
@@ -144,7 +122,56 @@ TEST(event_before_the_next_fault)
 	reg.range.start = (uintptr_t)page;
 	reg.range.len = getpagesize();
 	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
+	return page;
+}
 
+/* Someone waits for it. */
+static void wait_fault(void)
+{
+	struct pollfd pollfd = { .fd = uffd, .events = POLLIN };
+	struct uffd_msg msg;
+
+	ASSERT_EQ(1, poll(&pollfd, 1, -1));
+	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
+}
+
+/* It begins with that iocb. */
+static void serve(void *page, const struct iocb *iocb)
+{
+	static char source[1 << 16] __attribute__((__aligned__(1 << 16)));
+	struct uffdio_copy copy = { .dst = (uintptr_t)page, .src = (uintptr_t)source };
+
+	memset(source, 0, sizeof(source));
+	if (iocb)
+		memcpy(source, iocb, sizeof(*iocb));
+	copy.len = getpagesize();
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_COPY, &copy));
+}
+
+/* An iocb's page, which is there when the event of the iocb before is. */
+static void *page;
+
+static void *serve_after_event(void *arg)
+{
+	aio_context_t ctx = *(aio_context_t *)arg;
+	struct io_event event;
+
+	wait_fault();
+	ASSERT_EQ(1, events_wait(ctx, &event, 1));
+	EXPECT_EQ(BLOCK, (long long)event.res);
+	serve(page, NULL);
+	return NULL;
+}
+
+TEST(event_before_the_next_fault)
+{
+	aio_context_t ctx = new_context(2);
+	int fd = new_file(BLOCK);
+	char *buf = aligned_buffer(BLOCK);
+	struct iocb first, *list[2];
+	pthread_t thread;
+
+	page = missing_page();
 	memset(buf, 0, BLOCK);
 	prep(&first, IOCB_CMD_PREAD, fd, buf, BLOCK, 0);
 	list[0] = &first;
@@ -153,5 +180,141 @@ TEST(event_before_the_next_fault)
 	/* An iocb of zeroes: a read of nothing from descriptor 0. */
 	ASSERT_LE(1, be_submit(ctx, 2, list));
 	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+/* By whoever serves the fault. */
+static int fd_first, fd_instead;
+static char *buf_after;
+
+static void *serve_another_file(void *arg)
+{
+	struct iocb iocb;
+
+	(void)arg;
+	wait_fault();
+	ASSERT_EQ(fd_first, dup2(fd_instead, fd_first));
+	prep(&iocb, IOCB_CMD_PREAD, fd_first, buf_after, BLOCK, 0);
+	serve(page, &iocb);
+	return NULL;
+}
+
+/* A descriptor means what it means when its iocb is there. */
+TEST(file_after_the_fault)
+{
+	aio_context_t ctx = new_context(2);
+	char *buf = aligned_buffer(BLOCK);
+	struct io_event events[2];
+	struct iocb first, *list[2];
+	pthread_t thread;
+
+	page = missing_page();
+	fd_first = new_file(BLOCK);
+	fd_instead = new_file(BLOCK);
+	buf_after = aligned_buffer(BLOCK);
+	memset(buf, 'x', BLOCK);
+	ASSERT_EQ(BLOCK, pwrite(fd_instead, buf, BLOCK, 0));
+	memset(buf_after, 0, BLOCK);
+	prep(&first, IOCB_CMD_PREAD, fd_first, buf, BLOCK, 0);
+	list[0] = &first;
+	list[1] = page;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, serve_another_file, NULL));
+	ASSERT_EQ(2, be_submit(ctx, 2, list));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(2, events_wait(ctx, events, 2));
+	EXPECT_TRUE(is_pattern(buf, BLOCK, 0, 0));
+	memset(buf, 'x', BLOCK);
+	EXPECT_EQ(0, memcmp(buf, buf_after, BLOCK));
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+#define WAITING	12
+#define NOOPS	15
+
+static aio_context_t shared;
+static int pipe_fd;
+
+/* Takes requests and credits for more than one, and then waits for an iocb. */
+static void *submit_and_fault(void *arg)
+{
+	struct iocb iocb, noops[NOOPS], *list[NOOPS + 2];
+	int i;
+
+	(void)arg;
+	prep(&iocb, IOCB_CMD_POLL, pipe_fd, (void *)POLLIN, 0, 0);
+	list[0] = &iocb;
+	for (i = 0; i < NOOPS; i++) {
+		prep(&noops[i], IOCB_CMD_NOOP, -1, NULL, 0, 0);
+		list[i + 1] = &noops[i];
+	}
+	list[NOOPS + 1] = page;
+	EXPECT_LE(NOOPS + 1, be_submit(shared, NOOPS + 2, list));
+	return NULL;
+}
+
+/* Who waits for an iocb keeps nothing that others could use. */
+TEST_RAIO(requests_during_a_fault, "native: no NOOP")
+{
+	struct io_event events[NOOPS + 2];
+	pthread_t threads[WAITING];
+	struct iocb iocb;
+	int fds[2], i;
+
+	page = missing_page();
+	shared = new_context(1);
+	ASSERT_EQ(0, pipe(fds));
+	pipe_fd = fds[0];
+	for (i = 0; i < WAITING; i++) {
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, submit_and_fault, NULL));
+		ASSERT_EQ(NOOPS, events_wait(shared, events, NOOPS));
+		if (!i)
+			wait_fault();
+	}
+	/* Of 126 that the ring holds, 12 are armed. */
+	prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+	EXPECT_EQ(1, submit_one(shared, &iocb));
+	serve(page, NULL);
+	ASSERT_EQ(1, write(fds[1], "", 1));
+	for (i = 0; i < WAITING; i++)
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	EXPECT_EQ(0, be_destroy(shared));
+}
+
+static void *make_direct(void *arg)
+{
+	struct iocb iocb;
+	int fd = *(int *)arg;
+
+	wait_fault();
+	ASSERT_EQ(0, fcntl(fd, F_SETFL, O_DIRECT));
+	prep(&iocb, IOCB_CMD_PREAD, fd, buf_after, BLOCK, 0);
+	serve(page, &iocb);
+	return NULL;
+}
+
+/* The same file, but its reads go past the page cache from then on. */
+TEST(direct_after_the_fault)
+{
+	aio_context_t ctx = new_context(2);
+	int fd = new_file(2 * BLOCK);
+	char *buf = aligned_buffer(BLOCK);
+	struct io_event events[2];
+	struct iocb first, *list[2];
+	pthread_t thread;
+
+	page = missing_page();
+	buf_after = aligned_buffer(BLOCK);
+	ASSERT_EQ(0, fsync(fd));
+	prep(&first, IOCB_CMD_PREAD, fd, buf, BLOCK, BLOCK);
+	list[0] = &first;
+	list[1] = page;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, make_direct, &fd));
+	ASSERT_EQ(2, be_submit(ctx, 2, list));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(2, events_wait(ctx, events, 2));
+	EXPECT_EQ(BLOCK, (long long)events[0].res);
+	EXPECT_EQ(BLOCK, (long long)events[1].res);
+	EXPECT_TRUE(is_pattern(buf, BLOCK, BLOCK, 0));
+	EXPECT_TRUE(is_pattern(buf_after, BLOCK, 0, 0));
 	EXPECT_EQ(0, be_destroy(ctx));
 }

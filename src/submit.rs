@@ -130,6 +130,27 @@ impl<'a> Batch<'a> {
         self.events.push(event);
     }
 
+    /// Lets go of all that others may wait for. Before a wait for the program's memory, which they
+    /// may have to serve; who does so may change what a descriptor means as well.
+    fn let_go(&mut self) {
+        self.known.forget_file();
+        self.put_back();
+        if self.credits > 0 {
+            self.context.give_back_credits(self.credits);
+            self.credits = 0;
+        }
+        self.publish();
+    }
+
+    /// Brings home the requests that were not used.
+    fn put_back(&mut self) {
+        if self.next < self.got {
+            self.requests = [const { None }; BATCH];
+            self.next = 0;
+            self.got = 0;
+        }
+    }
+
     /// Publishes what was put off. Before anything that may wait: others may wait for an event.
     fn publish(&mut self) {
         let events = self.events.as_slice();
@@ -142,10 +163,7 @@ impl<'a> Batch<'a> {
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        self.publish();
-        if self.credits > 0 {
-            self.context.give_back_credits(self.credits);
-        }
+        self.let_go();
     }
 }
 
@@ -170,6 +188,8 @@ fn submit_all(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> 
     while i < nr {
         let chunk = (nr - i).min(BATCH);
         batch.publish();
+        // What took no request had a credit all the same: those who have one want a request.
+        batch.put_back();
         // What is beyond the end of the array's page must not keep those before from submission.
         let pointers = match iocbs.get(i, &mut pointers[..chunk]) {
             Ok(()) => &pointers[..chunk],
@@ -191,7 +211,7 @@ fn submit_all(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> 
 /// Submits the iocb at `address`. Its checks are native aio's, in native aio's order.
 fn submit_one(batch: &mut Batch<'_>, address: u64, left: usize) -> Result {
     if !uaccess::read_iocb_now(address, &mut batch.iocb) {
-        batch.publish();
+        batch.let_go();
         uaccess::read_iocb(address, &mut batch.iocb)?;
     }
     if batch.iocb.aio_reserved2 != 0 || batch.iocb.aio_nbytes > i64::MAX as u64 {

@@ -91,6 +91,11 @@ impl Known {
             .ok_or(EBADF)
     }
 
+    /// Lets go of the file, which is looked up anew if it is asked for again.
+    pub(crate) fn forget_file(&mut self) {
+        self.recent = None;
+    }
+
     fn look_up(&mut self, fd: u32) -> Result {
         let file = fs::fget(fd)?;
         if miscdevice::is_door(&file) {
