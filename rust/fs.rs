@@ -394,6 +394,12 @@ pub(crate) fn read_now(
         Mode::Cached => bindings::IOCB_NOWAIT | bindings::IOCB_NOIO,
         _ => 0,
     };
+    // SAFETY: The file is valid; fcntl(2) may change the word meanwhile.
+    let of_file = unsafe { (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() } as c_int;
+    if of_file & bindings::IOCB_DIRECT != 0 {
+        // Only since the caller looked. Without a `ki_complete` it would wait for the device.
+        return None;
+    }
     let rw = Direction::Read.rw();
     let (kiocb, iter) = (Opaque::uninit(), Opaque::uninit());
     let (kiocb, iter): (*mut bindings::kiocb, *mut bindings::iov_iter) = (kiocb.get(), iter.get());
@@ -409,7 +415,7 @@ pub(crate) fn read_now(
         kiocb.write(bindings::kiocb {
             ki_filp: file.as_ptr(),
             ki_pos: pos,
-            ki_flags: (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() as c_int | flags,
+            ki_flags: of_file | flags,
             ..pin_init::zeroed()
         });
         bindings::raio_helper_pagefault_disable();
