@@ -334,8 +334,8 @@ impl Context {
             nr: nr as i64,
             iocbpp: address(&self.batch[..]),
             submitted: 0,
-            // It may take but one of them, and waits then all the same.
-            min_events: min.min(self.in_flight() + 1) as i64,
+            // It waits only if it takes all of them.
+            min_events: min.min(self.in_flight() + nr) as i64,
             nr_events: self.capacity() as i64,
             events: self.events_address(),
             timeout: wait.fields().0,
@@ -364,7 +364,8 @@ impl Context {
         }
         let missing = min.saturating_sub(entered.completed).min(self.in_flight());
         let rest = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if missing > 0 && entered.completed > 0 && rest != Some(Duration::ZERO) {
+        let waited = submitted == nr && entered.completed == 0;
+        if missing > 0 && !waited && rest != Some(Duration::ZERO) {
             // What has come must not be lost to an error.
             entered.completed += self.getevents(missing, rest, completions).unwrap_or(0);
         }

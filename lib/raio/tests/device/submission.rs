@@ -8,8 +8,10 @@ use crate::{
 use raio::{Buffer, Context, ErrorKind, Request};
 use std::{
     collections::VecDeque,
-    fs::File,
+    fs::{self, File},
+    io::Write,
     os::fd::{AsFd, AsRawFd},
+    thread,
     time::Duration,
 };
 
@@ -113,6 +115,31 @@ fn submit_and_getevents_waits_for_no_more_than_was_taken() {
         .unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::EBADF));
     assert_eq!((error.call(), queue.len()), ("RAIO_IOC_ENTER", 3));
+}
+
+#[test]
+fn submit_and_getevents_waits_for_what_was_taken() {
+    need_device!();
+    let (mut context, (reader, mut writer)) = (Context::new(8).unwrap(), pipe());
+    let (_, other_writer) = pipe();
+    let mut queue = VecDeque::from([
+        Request::read(&reader, Buffer::new(1), 0),
+        // Open for writing only.
+        Request::read(&other_writer, Buffer::new(1), 0),
+    ]);
+    let mut completions = Vec::new();
+    let info = format!("/proc/self/fdinfo/{}", context.as_fd().as_raw_fd());
+    let late = thread::spawn(move || {
+        while !fs::read_to_string(&info).unwrap().contains(" armed=1 ") {
+            thread::yield_now();
+        }
+        writer.write_all(b"x").unwrap();
+    });
+    let done = context
+        .submit_and_getevents(&mut queue, 1, None, &mut completions)
+        .unwrap();
+    assert_eq!((done.submitted, done.completed, queue.len()), (1, 1, 1));
+    late.join().unwrap();
 }
 
 #[test]
