@@ -265,6 +265,7 @@ long __raio_enter(uint64_t ctx, long nr, void *iocbpp, long *submitted,
 		  const struct getevents *get)
 {
 	struct state *state = state_get();
+	struct getevents now = *get;
 	int mode;
 	long ret;
 
@@ -281,6 +282,9 @@ long __raio_enter(uint64_t ctx, long nr, void *iocbpp, long *submitted,
 		if (ret <= 0)
 			return ret;
 		*submitted = ret;
+		/* As RAIO_IOC_ENTER: what would be waited for may be among the rest. */
+		if (ret < nr)
+			now.min_nr = 0;
 	}
-	return __raio_getevents(get);
+	return __raio_getevents(&now);
 }
