@@ -293,14 +293,15 @@ fn judge(run: &mut Running, mode: Mode, faults: Faults, result: isize) -> Verdic
 /// How plain reads of `file` are tried that are over at once, if they can be.
 ///
 /// The page cache of a file that knows how not to wait, or tmpfs; but nothing that would note the
-/// time of access.
+/// time of access, and no block device, whose inode lock others may hold while they wait for it.
 pub(super) fn reads_at_once(file: &kernel::fs::File) -> Option<Mode> {
     let kind = Kind {
         direction: Direction::Read,
         direct: false,
         nowait: false,
     };
-    if fs::is_direct(file) || fs::has_permission_events(file) {
+    let is_block = fs::facts(file).class == Class::Block;
+    if is_block || fs::is_direct(file) || fs::has_permission_events(file) {
         return None;
     }
     let way = way(file, kind);
