@@ -4,7 +4,7 @@
 # make modules_install		installs it
 # make udev_install DESTDIR=	installs the udev rule
 # make deb			Debian packages, in build/deb/
-# make demo | test | test-apps | check
+# make demo | test | test-apps | bench | check
 #				see README.md; each sets up what it needs
 # make clean | distclean	what was built; the cache as well
 
@@ -38,13 +38,15 @@ $(KDIR)/include/config/auto.conf:
 udev_install:
 	install -D -m 644 udev/70-raio.rules '$(DESTDIR)/usr/lib/udev/rules.d/70-raio.rules'
 
-.PHONY: demo test test-apps check deb distclean
+.PHONY: demo test test-apps bench check deb distclean
 demo:
 	@scripts/demo
 test:
 	@scripts/test '$(KERNEL)'
 test-apps:
 	@scripts/test apps
+bench:
+	@scripts/bench
 check:
 	@scripts/check
 deb:

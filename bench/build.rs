@@ -5,7 +5,7 @@
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(libraio)");
     println!("cargo::rerun-if-env-changed=RAIO_LIB_DIR");
-    if let Some(dir) = std::env::var("RAIO_LIB_DIR").ok() {
+    if let Ok(dir) = std::env::var("RAIO_LIB_DIR") {
         println!("cargo::rustc-cfg=libraio");
         println!("cargo::rustc-link-search={dir}");
     }

@@ -25,7 +25,7 @@ pub struct Args {
     /// Its name, for the output
     #[arg(long)]
     pub workload: String,
-    /// noop, read, write, fsync or pipe
+    /// noop, read, write or fsync
     #[arg(long, default_value = "read")]
     pub op: String,
     /// The file or device
@@ -82,7 +82,6 @@ pub fn run(args: &Args) -> io::Result<()> {
         "read" => Kind::Read,
         "write" => Kind::Write,
         "fsync" => Kind::Fsync,
-        "pipe" => return pipe(args),
         other => return Err(io::Error::other(format!("no such operation: {other}"))),
     };
     let file = match &args.file {
@@ -98,7 +97,6 @@ pub fn run(args: &Args) -> io::Result<()> {
     let fd = file.as_ref().map_or(-1, |file| file.as_raw_fd());
     let setup = Setup {
         depth: args.depth,
-        block: args.block,
         files: file.iter().map(|file| file.as_raw_fd()).collect(),
     };
     let mut buffers = Buffers::new(args.depth, args.block);
@@ -149,18 +147,17 @@ pub fn stamp(block: &mut [u8], offset: u64) {
 
 /// Makes a file of such blocks.
 pub fn fill(path: &std::path::Path, size: u64) -> io::Result<()> {
-    let file = File::options().create(true).write(true).truncate(false).open(path)?;
+    let file = File::options()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(path)?;
     let mut block = vec![0; 4096];
     for offset in (0..size).step_by(4096) {
         stamp(&mut block, offset);
         file.write_all_at(&block, offset)?;
     }
     file.sync_all()
-}
-
-/// Writes into a pipe whose reader is armed already, then takes what the reader got.
-fn pipe(args: &Args) -> io::Result<()> {
-    Err(io::Error::other(format!("{}: not yet", args.op)))
 }
 
 fn measure(

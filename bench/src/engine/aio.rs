@@ -2,7 +2,9 @@
 
 //! Native aio by its system calls, and the same by libraio's functions.
 
-use super::{errno, raio::Iocbs, sys, Buffers, Engine, Op, Setup};
+#[cfg(libraio)]
+use super::raio::sys;
+use super::{errno, raio::Iocbs, Buffers, Engine, Op, Setup};
 use crate::marks::Marks;
 use std::{ffi::c_void, io};
 
@@ -70,7 +72,12 @@ impl Aio {
         }
         // SAFETY: As above.
         errno(unsafe {
-            libc::syscall(libc::SYS_io_submit, self.id, iocbs.len(), iocbs.as_mut_ptr())
+            libc::syscall(
+                libc::SYS_io_submit,
+                self.id,
+                iocbs.len(),
+                iocbs.as_mut_ptr(),
+            )
         })
     }
 
@@ -91,7 +98,14 @@ impl Aio {
         }
         // SAFETY: As above.
         errno(unsafe {
-            libc::syscall(libc::SYS_io_getevents, self.id, nr, nr, events.as_mut_ptr(), 0usize)
+            libc::syscall(
+                libc::SYS_io_getevents,
+                self.id,
+                nr,
+                nr,
+                events.as_mut_ptr(),
+                0usize,
+            )
         })
     }
 }

@@ -11,8 +11,6 @@ use crate::marks::Marks;
 use clap::ValueEnum;
 use std::io;
 
-pub use raio::sys;
-
 /// What is to be done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -20,7 +18,6 @@ pub enum Kind {
     Read,
     Write,
     Fsync,
-    Poll,
 }
 
 /// One operation; its buffer is that of its number in the batch.
@@ -36,7 +33,6 @@ pub struct Op {
 /// What the engine is set up for.
 pub struct Setup {
     pub depth: usize,
-    pub block: usize,
     pub files: Vec<i32>,
 }
 
@@ -54,7 +50,11 @@ impl Buffers {
         // SAFETY: The size is not 0.
         let start = unsafe { std::alloc::alloc_zeroed(layout) };
         assert!(!start.is_null(), "no memory for the buffers");
-        Self { start, block, count }
+        Self {
+            start,
+            block,
+            count,
+        }
     }
 
     fn stride(&self) -> usize {
@@ -86,7 +86,7 @@ impl Buffers {
 pub trait Engine {
     /// Does all of `ops`, as many at once as there are, and returns when all are done.
     ///
-    /// Results are checked: the block's length, or 0 where there is none; of POLL, not an error.
+    /// Results are checked: the block's length, or 0 where there is none.
     fn round(&mut self, ops: &[Op], buffers: &Buffers, marks: &mut Marks) -> io::Result<()>;
 }
 
@@ -132,7 +132,6 @@ fn check(op: &Op, result: i64, block: usize) -> io::Result<()> {
     let good = match op.kind {
         Kind::Read | Kind::Write => result == block as i64,
         Kind::Noop | Kind::Fsync => result == 0,
-        Kind::Poll => result >= 0,
     };
     if good {
         Ok(())

@@ -82,7 +82,7 @@ pub mod sys {
     }
 
     const fn ioc<T>(dir: u64, nr: u64) -> u64 {
-        dir << 30 | (size_of::<T>() as u64) << 16 | 0xa1 << 8 | nr
+        (dir << 30) | ((size_of::<T>() as u64) << 16) | (0xa1 << 8) | nr
     }
 
     pub const RAIO_IOC_SETUP: u64 = ioc::<raio_setup>(3, 1);
@@ -118,14 +118,13 @@ impl Iocbs {
                     Kind::Read => 0,
                     Kind::Write => 1,
                     Kind::Fsync => 2,
-                    Kind::Poll => 5,
                     Kind::Noop => 6,
                 },
                 aio_fildes: op.fd as u32,
-                aio_buf: match op.kind {
-                    Kind::Poll => libc::POLLIN as u64,
-                    _ if transfers => buffers.address(i) as u64,
-                    _ => 0,
+                aio_buf: if transfers {
+                    buffers.address(i) as u64
+                } else {
+                    0
                 },
                 aio_nbytes: if transfers { buffers.block as u64 } else { 0 },
                 aio_offset: op.offset as i64,
@@ -189,7 +188,10 @@ impl Engine for Raio {
             let got = errno(unsafe { libc::ioctl(fd, sys::RAIO_IOC_ENTER, &mut enter) }.into())?;
             marks.submitted();
             if enter.submitted != nr as i64 || got != nr {
-                return Err(io::Error::other(format!("enter: {} {got}", enter.submitted)));
+                return Err(io::Error::other(format!(
+                    "enter: {} {got}",
+                    enter.submitted
+                )));
             }
             self.iocbs.check(ops, nr, buffers.block)?;
             marks.reaped();
@@ -204,8 +206,8 @@ impl Engine for Raio {
                 flags: 0,
             };
             // SAFETY: The iocbs and their buffers outlive the round.
-            submitted +=
-                errno(unsafe { libc::ioctl(fd, sys::RAIO_IOC_SUBMIT, &mut submit) }.into())?;
+            let taken = unsafe { libc::ioctl(fd, sys::RAIO_IOC_SUBMIT, &mut submit) };
+            submitted += errno(taken.into())?;
         }
         marks.submitted();
         let mut get = sys::raio_getevents {

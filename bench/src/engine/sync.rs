@@ -21,14 +21,6 @@ impl Engine for Sync {
                     Kind::Read => libc::pread(op.fd, buffer, block, op.offset as i64),
                     Kind::Write => libc::pwrite(op.fd, buffer, block, op.offset as i64),
                     Kind::Fsync => libc::fsync(op.fd) as isize,
-                    Kind::Poll => {
-                        let mut poll = libc::pollfd {
-                            fd: op.fd,
-                            events: libc::POLLIN,
-                            revents: 0,
-                        };
-                        libc::poll(&mut poll, 1, -1) as isize
-                    }
                 }
             };
             if result < 0 {

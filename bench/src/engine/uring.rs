@@ -39,9 +39,9 @@ impl Engine for Uring {
                 let (fd, file) = (types::Fd(op.fd), types::Fixed(op.file));
                 let entry = match (op.kind, self.fixed) {
                     (Kind::Noop, _) => opcode::Nop::new().build(),
-                    (Kind::Read, false) => opcode::Read::new(fd, buffer, len)
-                        .offset(op.offset)
-                        .build(),
+                    (Kind::Read, false) => {
+                        opcode::Read::new(fd, buffer, len).offset(op.offset).build()
+                    }
                     (Kind::Read, true) => opcode::ReadFixed::new(file, buffer, len, 0)
                         .offset(op.offset)
                         .build(),
@@ -53,8 +53,6 @@ impl Engine for Uring {
                         .build(),
                     (Kind::Fsync, false) => opcode::Fsync::new(fd).build(),
                     (Kind::Fsync, true) => opcode::Fsync::new(file).build(),
-                    (Kind::Poll, false) => opcode::PollAdd::new(fd, libc::POLLIN as u32).build(),
-                    (Kind::Poll, true) => opcode::PollAdd::new(file, libc::POLLIN as u32).build(),
                 };
                 // SAFETY: The buffers live as long as the process.
                 unsafe { queue.push(&entry.user_data(i as u64)) }
@@ -65,7 +63,11 @@ impl Engine for Uring {
         marks.submitted();
         let mut got = 0;
         for entry in self.ring.completion() {
-            check(&ops[entry.user_data() as usize], entry.result().into(), buffers.block)?;
+            check(
+                &ops[entry.user_data() as usize],
+                entry.result().into(),
+                buffers.block,
+            )?;
             got += 1;
         }
         if got != nr {
