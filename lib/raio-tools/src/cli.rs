@@ -4,7 +4,7 @@
 
 use clap::{builder::ValueParser, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Exit status: something failed.
 pub const EXIT_FAILURE: u8 = 1;
@@ -24,7 +24,8 @@ which then replaces what was there. So a replaced file's other hard links keep t
 
 Without -r, symbolic links and special files are opened and what they yield is copied. With -r, links \
 are copied as links, and FIFOs, sockets and devices are made anew. A link in the destination is followed \
-if it is named on the command line, else replaced. Holes stay holes. Hard links become copies.
+if it is DST, or where a file named on the command line goes; inside of directories that are copied it is \
+replaced. A directory never goes where a link other than DST is. Holes stay holes. Hard links become copies.
 
 A file that is changed while it is copied is put in place, and is a failure: there is no telling \
 what of it was when. Files that have no asynchronous reads (some of /proc) are read \
@@ -208,6 +209,12 @@ pub struct Cp {
 }
 
 impl Cp {
+    /// DST.
+    pub fn destination(&self) -> Option<&Path> {
+        let last = || self.paths.last().map(PathBuf::as_path);
+        self.target_directory.as_deref().or_else(last)
+    }
+
     /// Does what -a stands for.
     pub fn apply(&mut self) {
         if self.archive {

@@ -261,7 +261,8 @@ impl Walk {
         let created = match made {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let there = match named {
+                // As cp: a link that another has put into DST, or another source, leads nowhere.
+                let there = match named && self.args.destination() == Some(path) {
                     true => fs::metadata(path),
                     false => fs::symlink_metadata(path),
                 };

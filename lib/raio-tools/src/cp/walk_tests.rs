@@ -146,6 +146,32 @@ fn links_inside_the_destination_are_not_followed() {
 }
 
 #[test]
+fn links_in_the_destination_are_no_directories() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    for name in ["a", "b/x", "to", "other"] {
+        fs::create_dir_all(path(name)).unwrap();
+    }
+    fs::write(path("b/x/file"), "x").unwrap();
+    // One that is there already.
+    symlink(path("other"), path("to/y")).unwrap();
+    let (works, failures) = walk(&["-r"], &[(&path("b/x"), &path("to/y"))]);
+    assert_eq!((works.len(), failures), (0, 1));
+    // One that another source is.
+    symlink(path("other"), path("a/x")).unwrap();
+    let sources = [(&path("a/x"), &path("to/x")), (&path("b/x"), &path("to/x"))];
+    let (works, failures) = walk(
+        &["-r"],
+        &sources.map(|(from, to)| (from.as_path(), to.as_path())),
+    );
+    assert_eq!((works.len(), failures), (0, 1));
+    // DST itself.
+    let to = path("to/y").to_str().unwrap().to_string();
+    let (works, failures) = walk(&["-rt", &to], &[(&path("b/x"), &path("to/y"))]);
+    assert_eq!((works.len(), failures), (1, 0));
+}
+
+#[test]
 fn sizes_are_added() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("a"), [0; 100]).unwrap();
