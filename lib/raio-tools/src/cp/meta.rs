@@ -3,14 +3,17 @@
 //! What --preserve keeps of a file besides its data.
 
 use rustix::{
-    fs::{AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, CWD},
+    fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags},
     io::{Errno, Result},
 };
 use std::{
     ffi::{CStr, CString},
     fs::{File, Metadata},
     io,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{MetadataExt, PermissionsExt},
+    },
     path::Path,
 };
 
@@ -82,32 +85,31 @@ pub fn preserve(
     rustix::fs::futimens(file, &times(metadata)).map_err(failed("futimens"))
 }
 
-/// Makes a directory, special file or symbolic link like its source.
-pub fn preserve_path(
-    path: &Path,
-    source: &Path,
-    metadata: &Metadata,
-) -> std::result::Result<(), Failed> {
-    let nofollow = AtFlags::SYMLINK_NOFOLLOW;
-    let chown = |uid, gid| rustix::fs::chownat(CWD, path, uid, gid, nofollow);
+/// Makes a special file or symbolic link like its source.
+pub fn preserve_node(path: &Path, metadata: &Metadata) -> std::result::Result<(), Failed> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let node = rustix::fs::open(path, flags, Mode::empty()).map_err(failed("open"))?;
+    let node = File::from(node);
+    let there = node.metadata().map_err(|error| ("stat", error))?;
+    let kind = |metadata: &Metadata| (metadata.mode() & libc::S_IFMT, metadata.rdev());
+    // What another has put there meanwhile is not to get these rights.
+    if kind(&there) != kind(metadata) {
+        let why = io::Error::other("another file was put in its place");
+        return Err(("preserve", why));
+    }
+    let chown = |uid, gid| rustix::fs::chownat(&node, "", uid, gid, AtFlags::EMPTY_PATH);
     let owned = own(metadata, chown).map_err(failed("chown"))?;
-    if metadata.is_dir() {
-        let list = |list: &mut [u8]| rustix::fs::listxattr(source, list);
-        let get = |name: &CStr, value: &mut [u8]| rustix::fs::getxattr(source, name, value);
-        let set = |name: &CStr, value: &[u8]| {
-            rustix::fs::setxattr(path, name, value, XattrFlags::empty())
-        };
-        copy_xattrs(list, get, set)?;
-    }
     if !metadata.is_symlink() {
-        rustix::fs::chmod(path, mode(metadata, owned)).map_err(failed("chmod"))?;
+        let own = format!("/proc/self/fd/{}", node.as_raw_fd());
+        rustix::fs::chmod(own, mode(metadata, owned)).map_err(failed("chmod"))?;
     }
-    rustix::fs::utimensat(CWD, path, &times(metadata), nofollow).map_err(failed("utimensat"))
+    rustix::fs::utimensat(&node, "", &times(metadata), AtFlags::EMPTY_PATH)
+        .map_err(failed("utimensat"))
 }
 
 /// Gives a new directory the permissions that it shall have, once all is in it.
-pub fn chmod(path: &Path, mode: Mode) -> std::result::Result<(), Failed> {
-    rustix::fs::chmod(path, mode).map_err(failed("chmod"))
+pub fn chmod(dir: &File, mode: Mode) -> std::result::Result<(), Failed> {
+    rustix::fs::fchmod(dir, mode).map_err(failed("fchmod"))
 }
 
 /// As large as the kernel lets a list or a value be.
@@ -144,6 +146,7 @@ fn copy_xattrs(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::CWD;
     use std::{fs, os::unix::fs::PermissionsExt};
 
     #[test]

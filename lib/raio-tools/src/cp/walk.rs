@@ -10,7 +10,7 @@ use super::{
 };
 use crate::cli;
 use rustix::{
-    fs::{FileType, Mode, CWD},
+    fs::{FileType, Mode, OFlags, CWD},
     io::Errno,
 };
 use std::{
@@ -40,8 +40,33 @@ struct Finish {
     source: PathBuf,
     path: PathBuf,
     metadata: Metadata,
+    /// Which directory it is.
+    made: (u64, u64),
     /// The mode that it shall have, if it has not.
     mode: Option<Mode>,
+}
+
+impl Finish {
+    fn apply(&self, preserve: bool) -> Result<(), meta::Failed> {
+        let open = |path: &Path| {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let dir = rustix::fs::open(path, flags, Mode::empty());
+            dir.map(fs::File::from)
+                .map_err(|errno| ("open", errno.into()))
+        };
+        let dir = open(&self.path)?;
+        let there = dir.metadata().map_err(|error| ("stat", error))?;
+        // A link to one of others', say.
+        if id(&there) != self.made {
+            let why = io::Error::other("another was put in its place");
+            return Err(("finish", why));
+        }
+        match (preserve, self.mode) {
+            (true, _) => meta::preserve(&dir, &open(&self.source)?, &self.metadata),
+            (false, Some(mode)) => meta::chmod(&dir, mode),
+            (false, None) => Ok(()),
+        }
+    }
 }
 
 struct Tree {
@@ -260,39 +285,31 @@ impl Walk {
         let made = fs::DirBuilder::new().mode(wanted | 0o700).create(path);
         let created = match made {
             Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                // As cp: a link that another has put into DST, or another source, leads nowhere.
-                let there = match named && self.args.destination() == Some(path) {
-                    true => fs::metadata(path),
-                    false => fs::symlink_metadata(path),
-                };
-                let there = there.map_err(|error| Failure::new(path, "stat", error))?;
-                if !there.is_dir() {
-                    return Err(Failure::refused(
-                        path,
-                        "make a directory",
-                        "it exists, and is none",
-                    ));
-                }
-                false
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(Failure::new(path, "mkdir", error)),
         };
-        if let (true, Ok(there)) = (named, fs::metadata(path)) {
+        // As cp: a link that another has put into DST, or another source, leads nowhere.
+        let follow = !created && named && self.args.destination() == Some(path);
+        let there = match follow {
+            true => fs::metadata(path),
+            false => fs::symlink_metadata(path),
+        };
+        let there = there.map_err(|error| Failure::new(path, "stat", error))?;
+        if !there.is_dir() {
+            let why = "it exists, and is none";
+            return Err(Failure::refused(path, "make a directory", why));
+        }
+        if named {
             self.tree.as_mut().expect("it is of one").root = Some(id(&there));
         }
         let widened = created && wanted & 0o700 != 0o700;
-        let mode = match widened {
-            true => fs::metadata(path)
-                .ok()
-                .map(|made| Mode::from_raw_mode(made.mode() & (0o7077 | wanted))),
-            false => None,
-        };
+        let mode = widened.then(|| Mode::from_raw_mode(there.mode() & (0o7077 | wanted)));
         if mode.is_some() || self.args.preserve {
             self.finish.push(Finish {
                 source: source.to_path_buf(),
                 path: path.to_path_buf(),
                 metadata: metadata.clone(),
+                made: id(&there),
                 mode,
             });
         }
@@ -355,7 +372,7 @@ impl Walk {
         }
         report.made(made, source, path);
         if self.args.preserve {
-            meta::preserve_path(path, source, metadata)
+            meta::preserve_node(path, metadata)
                 .map_err(|(call, error)| Failure::new(path, call, error))?;
         }
         Ok(())
@@ -371,11 +388,7 @@ impl Walk {
     /// Finishes the directories, when all is in them.
     pub fn finish(&mut self, report: &mut Report) {
         for dir in self.finish.drain(..).rev() {
-            let result = match self.args.preserve {
-                true => meta::preserve_path(&dir.path, &dir.source, &dir.metadata),
-                false => dir.mode.map_or(Ok(()), |mode| meta::chmod(&dir.path, mode)),
-            };
-            if let Err((call, error)) = result {
+            if let Err((call, error)) = dir.apply(self.args.preserve) {
                 report.fail(Failure::new(dir.path, call, error));
             }
         }

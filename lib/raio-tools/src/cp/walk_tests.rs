@@ -9,6 +9,15 @@ use std::os::unix::{
 
 /// Goes through the sources; what is yielded, and how many failed.
 fn walk(options: &[&str], sources: &[(&Path, &Path)]) -> (Vec<Work>, u64) {
+    walk_and(options, sources, || ())
+}
+
+/// The same, and something happens before the directories are finished.
+fn walk_and(
+    options: &[&str],
+    sources: &[(&Path, &Path)],
+    happens: impl FnOnce(),
+) -> (Vec<Work>, u64) {
     let line = ["raio", "cp", "--quiet", "a", "b"].iter().chain(options);
     let mut args = match cli::Cli::parse_from(line).command {
         cli::Command::Cp(args) => args,
@@ -19,6 +28,7 @@ fn walk(options: &[&str], sources: &[(&Path, &Path)]) -> (Vec<Work>, u64) {
     let mut walk = Walk::new(&args, sources.iter().map(owned).collect());
     let mut report = Report::new(&args, None);
     let works = std::iter::from_fn(|| walk.next(&mut report)).collect();
+    happens();
     walk.finish(&mut report);
     (works, report.failures())
 }
@@ -169,6 +179,29 @@ fn links_in_the_destination_are_no_directories() {
     let to = path("to/y").to_str().unwrap().to_string();
     let (works, failures) = walk(&["-rt", &to], &[(&path("b/x"), &path("to/y"))]);
     assert_eq!((works.len(), failures), (1, 0));
+}
+
+#[test]
+fn a_directory_that_was_swapped_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    for options in [&["-r"][..], &["-r", "-p"]] {
+        fs::create_dir_all(path("from/sub")).unwrap();
+        fs::write(path("from/sub/file"), "x").unwrap();
+        fs::set_permissions(path("from/sub"), fs::Permissions::from_mode(0o577)).unwrap();
+        fs::create_dir_all(path("other")).unwrap();
+        fs::set_permissions(path("other"), fs::Permissions::from_mode(0o700)).unwrap();
+        let swap = || {
+            fs::rename(path("to/sub"), path("to/old")).unwrap();
+            symlink(path("other"), path("to/sub")).unwrap();
+        };
+        assert_eq!(
+            walk_and(options, &[(&path("from"), &path("to"))], swap).1,
+            1
+        );
+        assert_eq!(fs::metadata(path("other")).unwrap().mode() & 0o777, 0o700);
+        fs::remove_dir_all(path("to")).unwrap();
+    }
 }
 
 #[test]
