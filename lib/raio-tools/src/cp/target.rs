@@ -50,12 +50,8 @@ impl Target {
     ///
     /// `follow` says that a symbolic link at `path` is followed, and not replaced.
     pub fn create(path: &Path, follow: bool, mode: Mode, args: &cli::Cp) -> Result<Self, Failure> {
-        let found = match follow {
-            true => fs::metadata(path),
-            false => fs::symlink_metadata(path),
-        };
-        let existing = match found {
-            Ok(existing) => Some(existing),
+        let found = match look(path, follow) {
+            Ok(found) => Some(found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(Failure::new(path, "stat", error)),
         };
@@ -63,21 +59,29 @@ impl Target {
         let mut named = true;
         let mut path = path.to_path_buf();
         if follow && fs::symlink_metadata(&path).is_ok_and(|link| link.is_symlink()) {
-            match fs::canonicalize(&path) {
-                Ok(target) => path = target,
-                Err(_) if existing.is_some() => named = false,
-                // As cp: where a link leads nowhere no file is made.
-                Err(error) => return Err(Failure::new(path, "follow the link", error)),
+            // As cp: where a link leads nowhere no file is made.
+            let Some((file, there)) = &found else {
+                return Err(Failure::new(path, "follow the link", Errno::NOENT));
+            };
+            // Where the kernel was led to when it was asked: by now the link may be another's, which
+            // it would not have followed (fs.protected_symlinks).
+            match fs::read_link(own(file)) {
+                Ok(target) if fs::symlink_metadata(&target).is_ok_and(|is| same(&is, there)) => {
+                    path = target;
+                }
+                _ => named = false,
             }
         }
+        let existing = found.map(|(_, existing)| existing);
         let write = |flags| {
-            rustix::fs::open(
-                &path,
-                flags | OFlags::CLOEXEC | OFlags::NOCTTY,
-                Mode::empty(),
-            )
-            .map(File::from)
-            .map_err(|errno| Failure::new(&path, "open for writing", errno))
+            let nofollow = match named {
+                true => OFlags::NOFOLLOW,
+                false => OFlags::empty(),
+            };
+            let flags = flags | nofollow | OFlags::CLOEXEC | OFlags::NOCTTY;
+            rustix::fs::open(&path, flags, Mode::empty())
+                .map(File::from)
+                .map_err(|errno| Failure::new(&path, "open for writing", errno))
         };
         match &existing {
             Some(existing) if existing.is_dir() => {
@@ -132,8 +136,7 @@ impl Target {
 
     /// Whether `metadata` is that of the file that will be replaced.
     pub fn is(path: &Path, metadata: &Metadata) -> bool {
-        fs::metadata(path)
-            .is_ok_and(|there| (there.dev(), there.ino()) == (metadata.dev(), metadata.ino()))
+        fs::metadata(path).is_ok_and(|there| same(&there, metadata))
     }
 
     /// Gives the file what the one that it replaces has.
@@ -186,10 +189,31 @@ impl Drop for Target {
     }
 }
 
+/// What is at a path, and what it is.
+fn look(path: &Path, follow: bool) -> io::Result<(File, Metadata)> {
+    let nofollow = match follow {
+        true => OFlags::empty(),
+        false => OFlags::NOFOLLOW,
+    };
+    let flags = OFlags::PATH | OFlags::CLOEXEC | nofollow;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let metadata = file.metadata()?;
+    Ok((file, metadata))
+}
+
+/// Whether both are of one file.
+fn same(a: &Metadata, b: &Metadata) -> bool {
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+/// A path of an open file, whatever its name is.
+fn own(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
 /// Gives a file without a name one.
 fn link(file: &File, path: &Path) -> rustix::io::Result<()> {
-    let own = format!("/proc/self/fd/{}", file.as_raw_fd());
-    rustix::fs::linkat(CWD, own, CWD, path, AtFlags::SYMLINK_FOLLOW)
+    rustix::fs::linkat(CWD, own(file), CWD, path, AtFlags::SYMLINK_FOLLOW)
 }
 
 /// The directory of a path.
