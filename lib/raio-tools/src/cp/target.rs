@@ -118,8 +118,8 @@ impl Target {
             _ => {}
         }
         let replaced = existing.filter(Metadata::is_file);
-        // It gets the mode of the one that it replaces: nobody else reads it before.
-        let mode = if replaced.is_some() {
+        // It gets the mode and the owner of another file: nobody else reads it before.
+        let mode = if replaced.is_some() || args.preserve {
             Mode::RUSR | Mode::WUSR
         } else {
             mode
