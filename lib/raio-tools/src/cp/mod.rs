@@ -54,7 +54,7 @@ pub fn run(mut args: cli::Cp) -> Outcome {
     let total = shown.then(|| walk::total(&args, &sources));
     let signal = catch_signals()?;
     let mut report = Report::new(&args, total);
-    let mut walk = Walk::new(&args, sources);
+    let mut walk = Walk::new(&args, sources, signal.clone());
     let mut engine = Engine::new(context, &args, max_jobs(&args), &signal);
     let result = engine.run(&mut walk, &mut report);
     // Waits for what is in flight, and removes what is not complete.

@@ -19,6 +19,10 @@ use std::{
     io::{self, Seek, SeekFrom},
     os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::{
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        Arc,
+    },
 };
 use walkdir::WalkDir;
 
@@ -90,6 +94,8 @@ pub struct Walk {
     made: Option<HashSet<PathBuf>>,
     /// Directories whose entries have to be made durable.
     changed: HashSet<PathBuf>,
+    /// Not 0 if it is to stop.
+    signal: Arc<AtomicUsize>,
 }
 
 fn id(metadata: &Metadata) -> (u64, u64) {
@@ -97,8 +103,8 @@ fn id(metadata: &Metadata) -> (u64, u64) {
 }
 
 impl Walk {
-    /// Of the sources, each with its destination.
-    pub fn new(args: &cli::Cp, sources: Vec<(PathBuf, PathBuf)>) -> Self {
+    /// Of the sources, each with its destination, until there is a signal.
+    pub fn new(args: &cli::Cp, sources: Vec<(PathBuf, PathBuf)>, signal: Arc<AtomicUsize>) -> Self {
         Self {
             args: args.clone(),
             made: (sources.len() > 1).then(HashSet::new),
@@ -106,12 +112,14 @@ impl Walk {
             tree: None,
             finish: Vec::new(),
             changed: HashSet::new(),
+            signal,
         }
     }
 
     /// The next file.
     pub fn next(&mut self, report: &mut Report) -> Option<Work> {
-        loop {
+        // Links and empty directories alone may be many.
+        while self.signal.load(Relaxed) == 0 {
             let work = match &mut self.tree {
                 Some(tree) => match tree.entries.next() {
                     Some(entry) => self.entry(entry, report),
@@ -132,6 +140,7 @@ impl Walk {
             }
             report.tick();
         }
+        None
     }
 
     fn begin(&mut self, source: PathBuf, destination: PathBuf) -> Result<Option<Work>, Failure> {

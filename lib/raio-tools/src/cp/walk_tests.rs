@@ -9,13 +9,15 @@ use std::os::unix::{
 
 /// Goes through the sources; what is yielded, and how many failed.
 fn walk(options: &[&str], sources: &[(&Path, &Path)]) -> (Vec<Work>, u64) {
-    walk_and(options, sources, || ())
+    walk_and(options, sources, 0, || ())
 }
 
-/// The same, and something happens before the directories are finished.
+/// The same, with a signal that has come, and something happens before the directories are
+/// finished.
 fn walk_and(
     options: &[&str],
     sources: &[(&Path, &Path)],
+    signal: usize,
     happens: impl FnOnce(),
 ) -> (Vec<Work>, u64) {
     let line = ["raio", "cp", "--quiet", "a", "b"].iter().chain(options);
@@ -25,7 +27,8 @@ fn walk_and(
     };
     args.apply();
     let owned = |&(from, to): &(&Path, &Path)| (from.to_path_buf(), to.to_path_buf());
-    let mut walk = Walk::new(&args, sources.iter().map(owned).collect());
+    let sources = sources.iter().map(owned).collect();
+    let mut walk = Walk::new(&args, sources, Arc::new(AtomicUsize::new(signal)));
     let mut report = Report::new(&args, None);
     let works = std::iter::from_fn(|| walk.next(&mut report)).collect();
     happens();
@@ -129,6 +132,15 @@ fn no_two_sources_to_one_file() {
 }
 
 #[test]
+fn a_signal_ends_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("to");
+    symlink("x", dir.path().join("link")).unwrap();
+    walk_and(&["-r"], &[(&dir.path().join("link"), &to)], 2, || ());
+    assert!(fs::symlink_metadata(to).is_err());
+}
+
+#[test]
 fn loops_end() {
     let dir = tempfile::tempdir().unwrap();
     let from = dir.path().join("from");
@@ -196,7 +208,7 @@ fn a_directory_that_was_swapped_is_left_alone() {
             symlink(path("other"), path("to/sub")).unwrap();
         };
         assert_eq!(
-            walk_and(options, &[(&path("from"), &path("to"))], swap).1,
+            walk_and(options, &[(&path("from"), &path("to"))], 0, swap).1,
             1
         );
         assert_eq!(fs::metadata(path("other")).unwrap().mode() & 0o777, 0o700);
