@@ -132,6 +132,8 @@ fn manual_pages_are_complete() {
         "raio.1",
     ];
     assert_eq!(names, expected);
+    let text = fs::read_to_string(dir.path().join("raio.1")).unwrap();
+    assert!(!text.contains("help(1)"), "there is no such page");
     for name in names {
         let page = fs::read_to_string(dir.path().join(&name)).unwrap();
         for section in [".TH", ".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION"] {
