@@ -33,6 +33,9 @@ synchronously; --json counts them.
 
 Ctrl-C leaves no temporary. After a failure the rest is still copied.
 
+As with cp, who may rename directories below DST while they are copied to can lead the copy elsewhere: \
+root should not copy into trees of others that are in use.
+
 Examples:
   raio cp image.qcow2 /backup/
   raio cp -a ~/photos /mnt/disk
