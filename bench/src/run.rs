@@ -3,15 +3,15 @@
 //! One run: one engine, one workload, one queue depth.
 
 use crate::{
-    engine::{self, Buffers, Kind, Name, Op, Setup},
+    engine::{self, Buffers, Engine, Kind, Name, Op, Setup},
     marks::{self, Marks},
 };
 use serde::Serialize;
 use std::{
     fs::File,
-    io,
+    io::{self, Read, Write},
     os::{
-        fd::AsRawFd,
+        fd::{AsRawFd, FromRawFd},
         unix::fs::{FileExt, OpenOptionsExt},
     },
     path::PathBuf,
@@ -25,7 +25,8 @@ pub struct Args {
     /// Its name, for the output
     #[arg(long)]
     pub workload: String,
-    /// noop, read, write or fsync
+    /// noop, read, write, fsync or pipe: reads of that many pipes that are armed, one
+    /// of which gets a byte, is read and armed again
     #[arg(long, default_value = "read")]
     pub op: String,
     /// The file or device
@@ -43,6 +44,12 @@ pub struct Args {
     /// Operations in all: ticks of the clock and the like come with time, and must not count
     #[arg(long, default_value_t = 4096)]
     pub ops: usize,
+    /// Reads of a pipe that nobody writes to, in flight beside that
+    #[arg(long, default_value_t = 0)]
+    pub parked: usize,
+    /// As many contexts, used in turn
+    #[arg(long, default_value_t = 1)]
+    pub contexts: usize,
     /// Bytes of the file that are used
     #[arg(long, default_value_t = 8 << 20)]
     pub size: u64,
@@ -55,11 +62,26 @@ struct Line<'a> {
     workload: &'a str,
     op: &'a str,
     depth: usize,
+    parked: usize,
+    contexts: usize,
     ops: usize,
     total: f64,
     submit: f64,
     reap: f64,
     voluntary_switches: i64,
+}
+
+/// Both ends of a pipe.
+type Pipe = (File, File);
+
+fn new_pipe() -> io::Result<Pipe> {
+    let mut fds = [0; 2];
+    // SAFETY: There is room for two numbers.
+    if unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: Both are new, and nobody else's.
+    Ok(unsafe { (File::from_raw_fd(fds[0]), File::from_raw_fd(fds[1])) })
 }
 
 /// Offsets that are the same in each run, and not in order.
@@ -82,6 +104,7 @@ pub fn run(args: &Args) -> io::Result<()> {
         "read" => Kind::Read,
         "write" => Kind::Write,
         "fsync" => Kind::Fsync,
+        "pipe" => return pipes(args),
         other => return Err(io::Error::other(format!("no such operation: {other}"))),
     };
     let file = match &args.file {
@@ -96,11 +119,14 @@ pub fn run(args: &Args) -> io::Result<()> {
     };
     let fd = file.as_ref().map_or(-1, |file| file.as_raw_fd());
     let setup = Setup {
-        depth: args.depth,
+        depth: args.depth + args.parked,
         files: file.iter().map(|file| file.as_raw_fd()).collect(),
     };
-    let mut buffers = Buffers::new(args.depth, args.block);
-    let mut engine = engine::open(args.engine, &setup, &buffers)?;
+    let mut buffers = Buffers::new(args.depth + args.parked, args.block);
+    let mut engines = (0..args.contexts)
+        .map(|_| engine::open(args.engine, &setup, &buffers))
+        .collect::<io::Result<Vec<_>>>()?;
+    let _pipe = park(args, &mut *engines[0], &buffers)?;
 
     let mut random = Random(0x5eed);
     let blocks = args.size / args.block as u64;
@@ -126,7 +152,9 @@ pub fn run(args: &Args) -> io::Result<()> {
                 stamp(buffers.get(i), op.offset);
             }
         }
-        engine.round(ops, &buffers, &mut marks)?;
+        for engine in &mut engines {
+            engine.round(ops, &buffers, &mut marks)?;
+        }
         if kind == Kind::Read && args.file.is_some() && !args.workload.starts_with("null") {
             for (i, op) in ops.iter().enumerate() {
                 if buffers.get(i)[..8] != op.offset.to_le_bytes() {
@@ -136,8 +164,74 @@ pub fn run(args: &Args) -> io::Result<()> {
         }
     }
     measure(args, rounds.len(), |i, marks| {
-        engine.round(&rounds[i], &buffers, marks)
+        let engine = i % engines.len();
+        engines[engine].round(&rounds[i], &buffers, marks)
     })
+}
+
+/// Leaves reads of an empty pipe in flight.
+fn park(args: &Args, engine: &mut dyn Engine, buffers: &Buffers) -> io::Result<Option<Pipe>> {
+    if args.parked == 0 {
+        return Ok(None);
+    }
+    let (reader, writer) = new_pipe()?;
+    for i in args.depth..args.depth + args.parked {
+        let op = read_of(reader.as_raw_fd(), 0);
+        engine.begin(i, &op, buffers)?;
+    }
+    Ok(Some((reader, writer)))
+}
+
+fn read_of(fd: i32, file: usize) -> Op {
+    Op {
+        kind: Kind::Read,
+        fd,
+        file: file as u32,
+        offset: 0,
+    }
+}
+
+/// One pipe of many gets a byte, is read, and armed again.
+fn pipes(args: &Args) -> io::Result<()> {
+    let pipes = (0..args.depth)
+        .map(|_| new_pipe())
+        .collect::<io::Result<Vec<_>>>()?;
+    let setup = Setup {
+        depth: args.depth,
+        files: pipes.iter().map(|pipe| pipe.0.as_raw_fd()).collect(),
+    };
+    let buffers = Buffers::new(args.depth, 1);
+    let mut random = Random(0x5eed);
+    let order: Vec<usize> = (0..args.ops + 64)
+        .map(|_| random.next() as usize % args.depth)
+        .collect();
+    if args.engine == Name::Sync {
+        return measure_ops(args, 1, |i, _| {
+            let (reader, writer) = &pipes[order[i]];
+            (&mut &*writer).write_all(b"x")?;
+            (&mut &*reader).read_exact(&mut [0])
+        });
+    }
+    let mut engine = engine::open(args.engine, &setup, &buffers)?;
+    for (i, pipe) in pipes.iter().enumerate() {
+        engine.begin(i, &read_of(pipe.0.as_raw_fd(), i), &buffers)?;
+    }
+    let mut turn = |i: usize| {
+        let which = order[i];
+        let (reader, writer) = &pipes[which];
+        (&mut &*writer).write_all(b"x")?;
+        let (number, result) = engine.wait()?;
+        if (number, result) != (which, 1) {
+            return Err(io::Error::other(format!(
+                "{number}: {result}, not {which}: 1"
+            )));
+        }
+        engine.begin(which, &read_of(reader.as_raw_fd(), which), &buffers)
+    };
+    for i in 0..64 {
+        turn(args.ops + i)?;
+    }
+    measure_ops(args, 1, |i, _| turn(i))
 }
 
 /// Each block begins with where it is.
@@ -165,6 +259,24 @@ fn measure(
     rounds: usize,
     mut round: impl FnMut(usize, &mut Marks) -> io::Result<()>,
 ) -> io::Result<()> {
+    measure_of(args, rounds, args.depth, &mut round)
+}
+
+/// As [`measure`], of rounds of `each` operations.
+fn measure_ops(
+    args: &Args,
+    each: usize,
+    mut round: impl FnMut(usize, &mut Marks) -> io::Result<()>,
+) -> io::Result<()> {
+    measure_of(args, args.ops / each, each, &mut round)
+}
+
+fn measure_of(
+    args: &Args,
+    rounds: usize,
+    each: usize,
+    round: &mut dyn FnMut(usize, &mut Marks) -> io::Result<()>,
+) -> io::Result<()> {
     let mut marks = Marks::default();
     let switches = voluntary_switches();
     marks::start_profile();
@@ -174,7 +286,7 @@ fn measure(
     }
     marks.total = marks::now() - start;
     marks::stop_profile();
-    let ops = rounds * args.depth;
+    let ops = rounds * each;
     let each = |ticks: u64| {
         let count = ticks as f64 * 1000.0 / marks::ticks_per_1000() as f64 / ops as f64;
         (count * 10.0).round() / 10.0
@@ -184,6 +296,8 @@ fn measure(
         workload: &args.workload,
         op: &args.op,
         depth: args.depth,
+        parked: args.parked,
+        contexts: args.contexts,
         ops,
         total: each(marks.total),
         submit: each(marks.submit),

@@ -134,4 +134,19 @@ impl Engine for Aio {
         marks.reaped();
         Ok(())
     }
+
+    fn begin(&mut self, i: usize, op: &Op, buffers: &Buffers) -> io::Result<()> {
+        if self.native {
+            // It would wait here.
+            return Err(io::Error::from(io::ErrorKind::Unsupported));
+        }
+        self.iocbs.prepare_one(i, op, buffers);
+        self.submit(i, i + 1).map(|_| ())
+    }
+
+    fn wait(&mut self) -> io::Result<(usize, i64)> {
+        self.getevents(1)?;
+        let event = &self.iocbs.events[0];
+        Ok((event.data as usize, event.res))
+    }
 }

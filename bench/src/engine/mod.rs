@@ -88,6 +88,17 @@ pub trait Engine {
     ///
     /// Results are checked: the block's length, or 0 where there is none.
     fn round(&mut self, ops: &[Op], buffers: &Buffers, marks: &mut Marks) -> io::Result<()>;
+
+    /// Begins `op`, as number `i`, and does not wait for it.
+    fn begin(&mut self, i: usize, op: &Op, buffers: &Buffers) -> io::Result<()> {
+        let _ = (i, op, buffers);
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    /// Waits for one operation that was begun, and says its number and result.
+    fn wait(&mut self) -> io::Result<(usize, i64)> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
 }
 
 /// The engines by name.

@@ -111,6 +111,14 @@ impl Iocbs {
 
     pub fn prepare(&mut self, ops: &[Op], buffers: &Buffers) {
         for (i, op) in ops.iter().enumerate() {
+            self.prepare_one(i, op, buffers);
+        }
+    }
+
+    /// The iocb of number `i`.
+    #[inline]
+    pub fn prepare_one(&mut self, i: usize, op: &Op, buffers: &Buffers) {
+        {
             let transfers = matches!(op.kind, Kind::Read | Kind::Write);
             self.iocbs[i] = sys::iocb {
                 aio_data: i as u64,
@@ -225,5 +233,34 @@ impl Engine for Raio {
         self.iocbs.check(ops, nr, buffers.block)?;
         marks.reaped();
         Ok(())
+    }
+
+    fn begin(&mut self, i: usize, op: &Op, buffers: &Buffers) -> io::Result<()> {
+        self.iocbs.prepare_one(i, op, buffers);
+        let mut submit = sys::raio_submit {
+            ctx_id: self.id,
+            nr: 1,
+            iocbpp: &raw mut self.iocbs.pointers[i] as u64,
+            flags: 0,
+        };
+        // SAFETY: The iocb and its buffer stay until it is waited for.
+        let taken =
+            unsafe { libc::ioctl(self.door.as_raw_fd(), sys::RAIO_IOC_SUBMIT, &mut submit) };
+        errno(taken.into()).map(|_| ())
+    }
+
+    fn wait(&mut self) -> io::Result<(usize, i64)> {
+        let mut get = sys::raio_getevents {
+            ctx_id: self.id,
+            min_nr: 1,
+            nr: 1,
+            events: self.iocbs.events.as_mut_ptr() as u64,
+            ..Default::default()
+        };
+        // SAFETY: There is room for an event.
+        let got = unsafe { libc::ioctl(self.door.as_raw_fd(), sys::RAIO_IOC_GETEVENTS, &mut get) };
+        errno(got.into())?;
+        let event = &self.iocbs.events[0];
+        Ok((event.data as usize, event.res))
     }
 }

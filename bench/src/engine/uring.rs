@@ -28,36 +28,39 @@ impl Uring {
     }
 }
 
+impl Uring {
+    /// Queues `op` as number `i`.
+    #[inline]
+    fn push(&mut self, i: usize, op: &Op, buffers: &Buffers) -> io::Result<()> {
+        let (buffer, len) = (buffers.address(i), buffers.block as u32);
+        let (fd, file) = (types::Fd(op.fd), types::Fixed(op.file));
+        let entry = match (op.kind, self.fixed) {
+            (Kind::Noop, _) => opcode::Nop::new().build(),
+            (Kind::Read, false) => opcode::Read::new(fd, buffer, len).offset(op.offset).build(),
+            (Kind::Read, true) => opcode::ReadFixed::new(file, buffer, len, 0)
+                .offset(op.offset)
+                .build(),
+            (Kind::Write, false) => opcode::Write::new(fd, buffer, len)
+                .offset(op.offset)
+                .build(),
+            (Kind::Write, true) => opcode::WriteFixed::new(file, buffer, len, 0)
+                .offset(op.offset)
+                .build(),
+            (Kind::Fsync, false) => opcode::Fsync::new(fd).build(),
+            (Kind::Fsync, true) => opcode::Fsync::new(file).build(),
+        };
+        // SAFETY: The buffers live as long as the process.
+        unsafe { self.ring.submission().push(&entry.user_data(i as u64)) }
+            .map_err(|_| io::Error::other("the submission queue is full"))
+    }
+}
+
 impl Engine for Uring {
     fn round(&mut self, ops: &[Op], buffers: &Buffers, marks: &mut Marks) -> io::Result<()> {
         let nr = ops.len();
         marks.begin();
-        {
-            let mut queue = self.ring.submission();
-            for (i, op) in ops.iter().enumerate() {
-                let (buffer, len) = (buffers.address(i), buffers.block as u32);
-                let (fd, file) = (types::Fd(op.fd), types::Fixed(op.file));
-                let entry = match (op.kind, self.fixed) {
-                    (Kind::Noop, _) => opcode::Nop::new().build(),
-                    (Kind::Read, false) => {
-                        opcode::Read::new(fd, buffer, len).offset(op.offset).build()
-                    }
-                    (Kind::Read, true) => opcode::ReadFixed::new(file, buffer, len, 0)
-                        .offset(op.offset)
-                        .build(),
-                    (Kind::Write, false) => opcode::Write::new(fd, buffer, len)
-                        .offset(op.offset)
-                        .build(),
-                    (Kind::Write, true) => opcode::WriteFixed::new(file, buffer, len, 0)
-                        .offset(op.offset)
-                        .build(),
-                    (Kind::Fsync, false) => opcode::Fsync::new(fd).build(),
-                    (Kind::Fsync, true) => opcode::Fsync::new(file).build(),
-                };
-                // SAFETY: The buffers live as long as the process.
-                unsafe { queue.push(&entry.user_data(i as u64)) }
-                    .map_err(|_| io::Error::other("the submission queue is full"))?;
-            }
+        for (i, op) in ops.iter().enumerate() {
+            self.push(i, op, buffers)?;
         }
         self.ring.submit_and_wait(nr)?;
         marks.submitted();
@@ -75,5 +78,19 @@ impl Engine for Uring {
         }
         marks.reaped();
         Ok(())
+    }
+
+    fn begin(&mut self, i: usize, op: &Op, buffers: &Buffers) -> io::Result<()> {
+        self.push(i, op, buffers)?;
+        self.ring.submit().map(|_| ())
+    }
+
+    fn wait(&mut self) -> io::Result<(usize, i64)> {
+        loop {
+            if let Some(entry) = self.ring.completion().next() {
+                return Ok((entry.user_data() as usize, entry.result().into()));
+            }
+            self.ring.submit_and_wait(1)?;
+        }
     }
 }
