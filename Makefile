@@ -6,6 +6,7 @@
 # make deb			Debian packages, in build/deb/
 # make demo | test | test-apps | bench | check
 #				see README.md; each sets up what it needs
+# make bench-compare ONE= OTHER=	two result.json side by side
 # make clean | distclean	what was built; the cache as well
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
@@ -38,7 +39,7 @@ $(KDIR)/include/config/auto.conf:
 udev_install:
 	install -D -m 644 udev/70-raio.rules '$(DESTDIR)/usr/lib/udev/rules.d/70-raio.rules'
 
-.PHONY: demo test test-apps bench check deb distclean
+.PHONY: demo test test-apps bench bench-compare check deb distclean
 demo:
 	@scripts/demo
 test:
@@ -47,6 +48,8 @@ test-apps:
 	@scripts/test apps
 bench:
 	@scripts/bench
+bench-compare:
+	@scripts/bench --compare '$(ONE)' '$(OTHER)'
 check:
 	@scripts/check
 deb:

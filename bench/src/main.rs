@@ -4,9 +4,13 @@
 
 mod engine;
 mod marks;
+mod plot;
+mod result;
 mod run;
 
 use clap::{Parser, Subcommand};
+use result::Results;
+use std::{error::Error, fs, path::PathBuf};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -21,21 +25,84 @@ enum Command {
     Run(run::Args),
     /// Fills a file with blocks that begin with their offset
     Fill {
-        file: std::path::PathBuf,
+        file: PathBuf,
         /// Bytes
         size: u64,
     },
+    /// Makes JSON, a table and plots of the lines of many runs
+    Report {
+        lines: PathBuf,
+        /// The directory for the files
+        #[arg(long)]
+        out: PathBuf,
+        #[arg(long, default_value = "")]
+        kernel: String,
+        #[arg(long, default_value = "")]
+        commit: String,
+    },
+    /// Sets two results side by side
+    Compare { one: PathBuf, other: PathBuf },
+    /// Fails if raio costs more of what native aio does than is recorded
+    Check { results: PathBuf, recorded: PathBuf },
+    /// Prints what `check` is to compare with
+    Ratios { results: PathBuf },
+}
+
+fn report(
+    lines: PathBuf,
+    out: PathBuf,
+    kernel: String,
+    commit: String,
+) -> Result<(), Box<dyn Error>> {
+    let results = Results::of_lines(&lines, kernel, commit)?;
+    fs::create_dir_all(&out)?;
+    results.write(&out.join("result.json"))?;
+    let table = results.table();
+    fs::write(out.join("table.md"), &table)?;
+    plot::bars(&results, &out.join("engines.svg"))?;
+    for workload in ["ext4-cached", "null_blk-0"] {
+        plot::depths(
+            &results,
+            workload,
+            &out.join(format!("depth-{workload}.svg")),
+        )?;
+    }
+    print!("{table}");
+    Ok(())
+}
+
+fn run(command: Command) -> Result<(), Box<dyn Error>> {
+    match command {
+        Command::Run(args) => run::run(&args)
+            .map_err(|error| format!("{} {}: {error}", args.engine.text(), args.workload))?,
+        Command::Fill { file, size } => {
+            run::fill(&file, size).map_err(|error| format!("{}: {error}", file.display()))?;
+        }
+        Command::Report {
+            lines,
+            out,
+            kernel,
+            commit,
+        } => report(lines, out, kernel, commit)?,
+        Command::Compare { one, other } => {
+            result::compare(&Results::read(&one)?, &Results::read(&other)?);
+        }
+        Command::Check { results, recorded } => {
+            let recorded = serde_json::from_str(&fs::read_to_string(recorded)?)?;
+            if !result::check(&Results::read(&results)?, &recorded) {
+                return Err("raio costs more than is recorded".into());
+            }
+        }
+        Command::Ratios { results } => {
+            let ratios = Results::read(&results)?.ratios();
+            println!("{}", serde_json::to_string_pretty(&ratios)?);
+        }
+    }
+    Ok(())
 }
 
 fn main() {
-    let result = match Cli::parse().command {
-        Command::Run(args) => run::run(&args)
-            .map_err(|error| format!("{} {}: {error}", args.engine.text(), args.workload)),
-        Command::Fill { file, size } => {
-            run::fill(&file, size).map_err(|error| format!("{}: {error}", file.display()))
-        }
-    };
-    if let Err(error) = result {
+    if let Err(error) = run(Cli::parse().command) {
         eprintln!("raio-bench: {error}");
         std::process::exit(1);
     }
