@@ -97,7 +97,8 @@ TEST_RAIO(setup, "its way of failing is not what is tested")
 
 #define SEGMENTS	8
 
-static void fail_requests(unsigned int opcode, int fd, size_t size)
+/* Of all that a call does, at least so much can fail. */
+static void fail_requests(unsigned int opcode, int fd, size_t size, unsigned int least)
 {
 	struct iovec iov[COUNT][SEGMENTS];
 	bool vectored = opcode == IOCB_CMD_PREADV;
@@ -151,35 +152,36 @@ static void fail_requests(unsigned int opcode, int fd, size_t size)
 		EXPECT_EQ(before, be_nr());
 	}
 	EXPECT_TRUE(!injected);
-	EXPECT_LT(COUNT, n);
+	EXPECT_LT(least, n);
 }
 
 TEST_RAIO(reads, "its way of failing is not what is tested")
 {
 	start();
-	fail_requests(IOCB_CMD_PREAD, new_file(512), 512);
+	fail_requests(IOCB_CMD_PREAD, new_file(512), 512, COUNT);
 }
 
 TEST_RAIO(writes, "its way of failing is not what is tested")
 {
 	start();
-	fail_requests(IOCB_CMD_PWRITE, new_file(512), 512);
+	fail_requests(IOCB_CMD_PWRITE, new_file(512), 512, COUNT);
 }
 
 TEST_RAIO(vectored_reads, "its way of failing is not what is tested")
 {
 	start();
-	fail_requests(IOCB_CMD_PREADV, new_file(512), 512);
+	fail_requests(IOCB_CMD_PREADV, new_file(512), 512, COUNT);
 }
 
 TEST_RAIO(fsyncs, "its way of failing is not what is tested")
 {
 	start();
-	fail_requests(IOCB_CMD_FSYNC, new_file(512), 0);
+	fail_requests(IOCB_CMD_FSYNC, new_file(512), 0, COUNT);
 }
 
 TEST_RAIO(noops, "NOOP is EINVAL")
 {
 	start();
-	fail_requests(IOCB_CMD_NOOP, -1, 0);
+	/* the argument and the pointers: there is no request that could not be had */
+	fail_requests(IOCB_CMD_NOOP, -1, 0, 2);
 }
