@@ -530,7 +530,8 @@ pub(crate) struct Buffers {
 
 impl<C: Client> Owned<C> {
     /// Prepares a transfer of `direction` at `pos` with the flags RWF_*, and the I/O priority that
-    /// the program chose or else the current task's, to or from `buffers` in the address space of the current task.
+    /// the program chose or else the current task's, to or from `buffers` in the address space of
+    /// the current task.
     ///
     /// Errors are those of the submission: EBADF, EINVAL, EOPNOTSUPP, EPERM, EFAULT, ENOMEM, and
     /// what `rw_verify_area()` says. The order of checks is native aio's. Process context, may
