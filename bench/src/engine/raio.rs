@@ -6,89 +6,17 @@ use super::{check, errno, Buffers, Engine, Kind, Op, Setup};
 use crate::marks::Marks;
 use std::{fs::File, io, os::fd::AsRawFd};
 
-/// `<linux/aio_abi.h>` and `<linux/raio.h>`, as far as they are used.
-#[allow(non_camel_case_types)]
-pub mod sys {
-    #[repr(C)]
-    #[derive(Clone, Copy, Default, Debug)]
-    pub struct iocb {
-        pub aio_data: u64,
-        pub aio_key: u32,
-        pub aio_rw_flags: i32,
-        pub aio_lio_opcode: u16,
-        pub aio_reqprio: i16,
-        pub aio_fildes: u32,
-        pub aio_buf: u64,
-        pub aio_nbytes: u64,
-        pub aio_offset: i64,
-        pub aio_reserved2: u64,
-        pub aio_flags: u32,
-        pub aio_resfd: u32,
-    }
+pub use raio::sys;
 
-    #[repr(C)]
-    #[derive(Clone, Copy, Default, Debug)]
-    pub struct io_event {
-        pub data: u64,
-        pub obj: u64,
-        pub res: i64,
-        pub res2: i64,
-    }
-
-    #[repr(C)]
-    #[derive(Default)]
-    pub struct raio_setup {
-        pub nr_events: u32,
-        pub flags: u32,
-        pub ctx_id: u64,
-    }
-
-    #[repr(C)]
-    #[derive(Default)]
-    pub struct raio_submit {
-        pub ctx_id: u64,
-        pub nr: i64,
-        pub iocbpp: u64,
-        pub flags: u64,
-    }
-
-    #[repr(C)]
-    #[derive(Default)]
-    pub struct raio_getevents {
-        pub ctx_id: u64,
-        pub min_nr: i64,
-        pub nr: i64,
-        pub events: u64,
-        pub timeout: u64,
-        pub sigmask: u64,
-        pub sigsetsize: u64,
-        pub flags: u64,
-    }
-
-    #[repr(C)]
-    #[derive(Default)]
-    pub struct raio_enter {
-        pub ctx_id: u64,
-        pub nr: i64,
-        pub iocbpp: u64,
-        pub submitted: i64,
-        pub min_events: i64,
-        pub nr_events: i64,
-        pub events: u64,
-        pub timeout: u64,
-        pub sigmask: u64,
-        pub sigsetsize: u64,
-        pub flags: u64,
-    }
-
-    const fn ioc<T>(dir: u64, nr: u64) -> u64 {
-        (dir << 30) | ((size_of::<T>() as u64) << 16) | (0xa1 << 8) | nr
-    }
-
-    pub const RAIO_IOC_SETUP: u64 = ioc::<raio_setup>(3, 1);
-    pub const RAIO_IOC_SUBMIT: u64 = ioc::<raio_submit>(1, 3);
-    pub const RAIO_IOC_GETEVENTS: u64 = ioc::<raio_getevents>(1, 5);
-    pub const RAIO_IOC_ENTER: u64 = ioc::<raio_enter>(3, 6);
+/// An ioctl with its argument.
+///
+/// # Safety
+///
+/// `arg` is of the type that `request` takes, and the addresses in it are good for what the kernel
+/// does with them.
+unsafe fn ioctl<T>(fd: i32, request: u32, arg: &mut T) -> io::Result<usize> {
+    // SAFETY: By the requirement.
+    errno(unsafe { libc::ioctl(fd, request.into(), arg) }.into())
 }
 
 /// The iocbs of a round, as native aio's too.
@@ -164,7 +92,7 @@ impl Raio {
             ..Default::default()
         };
         // SAFETY: The argument has no addresses.
-        errno(unsafe { libc::ioctl(door.as_raw_fd(), sys::RAIO_IOC_SETUP, &mut arg) }.into())?;
+        unsafe { ioctl(door.as_raw_fd(), sys::RAIO_IOC_SETUP, &mut arg) }?;
         Ok(Self {
             door,
             id: arg.ctx_id,
@@ -193,7 +121,7 @@ impl Engine for Raio {
                 ..Default::default()
             };
             // SAFETY: The iocbs, their buffers and the events outlive the call, which waits.
-            let got = errno(unsafe { libc::ioctl(fd, sys::RAIO_IOC_ENTER, &mut enter) }.into())?;
+            let got = unsafe { ioctl(fd, sys::RAIO_IOC_ENTER, &mut enter) }?;
             marks.submitted();
             if enter.submitted != nr as i64 || got != nr {
                 return Err(io::Error::other(format!(
@@ -214,8 +142,7 @@ impl Engine for Raio {
                 flags: 0,
             };
             // SAFETY: The iocbs and their buffers outlive the round.
-            let taken = unsafe { libc::ioctl(fd, sys::RAIO_IOC_SUBMIT, &mut submit) };
-            submitted += errno(taken.into())?;
+            submitted += unsafe { ioctl(fd, sys::RAIO_IOC_SUBMIT, &mut submit) }?;
         }
         marks.submitted();
         let mut get = sys::raio_getevents {
@@ -226,7 +153,7 @@ impl Engine for Raio {
             ..Default::default()
         };
         // SAFETY: There is room for as many events.
-        let got = errno(unsafe { libc::ioctl(fd, sys::RAIO_IOC_GETEVENTS, &mut get) }.into())?;
+        let got = unsafe { ioctl(fd, sys::RAIO_IOC_GETEVENTS, &mut get) }?;
         if got != nr {
             return Err(io::Error::other(format!("getevents: {got} of {nr}")));
         }
@@ -244,9 +171,8 @@ impl Engine for Raio {
             flags: 0,
         };
         // SAFETY: The iocb and its buffer stay until it is waited for.
-        let taken =
-            unsafe { libc::ioctl(self.door.as_raw_fd(), sys::RAIO_IOC_SUBMIT, &mut submit) };
-        errno(taken.into()).map(|_| ())
+        unsafe { ioctl(self.door.as_raw_fd(), sys::RAIO_IOC_SUBMIT, &mut submit) }?;
+        Ok(())
     }
 
     fn wait(&mut self) -> io::Result<(usize, i64)> {
@@ -258,8 +184,7 @@ impl Engine for Raio {
             ..Default::default()
         };
         // SAFETY: There is room for an event.
-        let got = unsafe { libc::ioctl(self.door.as_raw_fd(), sys::RAIO_IOC_GETEVENTS, &mut get) };
-        errno(got.into())?;
+        unsafe { ioctl(self.door.as_raw_fd(), sys::RAIO_IOC_GETEVENTS, &mut get) }?;
         let event = &self.iocbs.events[0];
         Ok((event.data as usize, event.res))
     }
