@@ -12,6 +12,10 @@ use super::{
         self,
         PageRun, //
     },
+    pinned::{
+        self,
+        PinnedBuffer, //
+    },
     request::{
         self,
         Client,
@@ -33,7 +37,8 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::ordering::Relaxed, //
+        atomic::ordering::Relaxed,
+        Arc, //
     },
     types::Opaque, //
 };
@@ -49,7 +54,7 @@ pub(crate) enum Direction {
 
 impl Direction {
     /// READ or WRITE, which are also ITER_DEST and ITER_SOURCE.
-    fn rw(self) -> c_int {
+    pub(super) fn rw(self) -> c_int {
         match self {
             Direction::Read => bindings::READ as c_int,
             Direction::Write => bindings::WRITE as c_int,
@@ -111,6 +116,8 @@ pub(crate) struct Transfer {
     /// The buffers; `iov_iter` is plain data that points at them.
     iter: bindings::iov_iter,
     segments: Segments,
+    /// The registered buffer in which the memory lies.
+    pinned: Option<Arc<PinnedBuffer>>,
 }
 
 /// Segments of a vectored transfer: few are in place, more are allocated.
@@ -132,11 +139,20 @@ impl Default for Segments {
 }
 
 impl Segments {
+    /// Replaces what there is by parts of registered memory, and returns where they are now.
+    fn replace(&mut self, parts: KVec<bindings::bio_vec>) -> *const bindings::bio_vec {
+        self.free();
+        let (parts, _, _) = parts.into_raw_parts();
+        // Both are from kmalloc().
+        self.allocated = parts.cast();
+        parts
+    }
+
     /// Frees what was allocated.
     fn free(&mut self) {
         let allocated = core::mem::replace(&mut self.allocated, core::ptr::null_mut());
         if !allocated.is_null() {
-            // SAFETY: `import_iovec()` allocated it, and nobody uses it any more.
+            // SAFETY: `import_iovec()` or a `KVec` allocated it, and nobody uses it any more.
             unsafe { bindings::kfree(allocated.cast()) };
         }
     }
@@ -154,6 +170,14 @@ impl Transfer {
         self.direction = None;
         self.done = 0;
         self.segments.free();
+        if let Some(pinned) = self.pinned.take() {
+            pinned::put(pinned);
+        }
+    }
+
+    /// Whether its memory is that of a registered buffer.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.pinned.is_some()
     }
 
     /// Which way data goes, if it was prepared.
@@ -375,14 +399,14 @@ pub(crate) fn is_direct(file: &File) -> bool {
     flags as c_int & bindings::IOCB_DIRECT != 0
 }
 
-/// Reads up to `len` bytes at `pos` of `file` to `address` in the current address space, and says
-/// how many; `None` if there is no `read_iter`, for any error, and if a page fault would have to be
+/// Reads up to `len` bytes at `pos` of `file` to `address` in the current address space, or in the
+/// buffer `pinned`, and says how many; `None` if it is not all in there, if there is no `read_iter`, for any error, and if a page fault would have to be
 /// served. `mode` says how it may wait. Process context.
 pub(crate) fn read_now(
     file: &File,
     pos: i64,
-    address: u64,
-    len: usize,
+    (address, len): (u64, usize),
+    pinned: Option<&PinnedBuffer>,
     mode: Mode,
     verified: &mut Verified,
 ) -> Option<usize> {
@@ -407,10 +431,14 @@ pub(crate) fn read_now(
     // those of `prep_rw`. The kiocb is synchronous, having no `ki_complete`, so that both it and
     // the iterator are the file's only during the call.
     let result = unsafe {
-        if bindings::import_ubuf(rw, address as *mut c_void, len, iter) != 0 {
-            return None;
+        match pinned {
+            Some(pinned) => pinned.import(Direction::Read, address, len, iter).ok()?,
+            None if bindings::import_ubuf(rw, address as *mut c_void, len, iter) != 0 => {
+                return None;
+            }
+            None => {}
         }
-        let len = (*iter).__bindgen_anon_1.__bindgen_anon_1.as_ref().count;
+        let len = iter_count(iter);
         verify(file, Direction::Read, pos, len, verified).ok()?;
         kiocb.write(bindings::kiocb {
             ki_filp: file.as_ptr(),
@@ -518,7 +546,6 @@ pub(crate) enum Ioprio {
 }
 
 /// The buffers that a program names.
-#[derive(Clone, Copy)]
 pub(crate) struct Buffers {
     /// The address of the buffer, or of the array of `struct iovec`.
     pub(crate) address: u64,
@@ -526,6 +553,8 @@ pub(crate) struct Buffers {
     pub(crate) len: usize,
     /// Whether it is an array.
     pub(crate) vectored: bool,
+    /// The registered buffer in which all of it lies.
+    pub(crate) pinned: Option<Arc<PinnedBuffer>>,
 }
 
 impl<C: Client> Owned<C> {
@@ -616,40 +645,100 @@ fn check_ioprio(ioprio: u16) -> Result {
 }
 
 /// Imports `buffers` for a transfer that is not used by anybody yet.
+#[inline]
 fn import(transfer: &mut Transfer, direction: Direction, buffers: Buffers) -> Result {
     let Buffers {
         address,
         len,
         vectored,
+        pinned,
     } = buffers;
     let iter = &raw mut transfer.iter;
-    // SAFETY: `iter` is valid for writes. The imports check the addresses, and may shorten the
-    // length. What they allocate, `Segments` frees; what is in place stays there: a slot does
-    // not move, and its transfer is replaced only when the request is at home or prepared anew.
-    unsafe {
-        if vectored {
-            let mut segments = transfer.segments.few.as_mut_ptr();
-            let result = bindings::import_iovec(
-                direction.rw(),
-                address as *const bindings::iovec,
-                c_uint::try_from(len).map_err(|_| EINVAL)?,
-                FEW as c_uint,
-                &raw mut segments,
-                iter,
-            );
-            // NULL says that they are in place.
-            transfer.segments.allocated = segments;
-            kernel::error::to_result(result.min(0) as c_int)?;
-        } else {
-            to_result(bindings::import_ubuf(
-                direction.rw(),
-                address as *mut c_void,
-                len,
-                iter,
-            ))?;
+    match (&pinned, vectored) {
+        // SAFETY: `iter` is valid for writes. The transfer keeps the buffer for as long.
+        (Some(pinned), false) => unsafe { pinned.import(direction, address, len, iter)? },
+        (Some(pinned), true) => {
+            import_segments(transfer, direction, address, len)?;
+            import_pinned_segments(transfer, direction, pinned)?;
         }
-        transfer.len = (*iter).__bindgen_anon_1.__bindgen_anon_1.as_ref().count;
+        (None, true) => import_segments(transfer, direction, address, len)?,
+        // SAFETY: `iter` is valid for writes. The import checks the address, and may shorten the
+        // length.
+        (None, false) => to_result(unsafe {
+            bindings::import_ubuf(direction.rw(), address as *mut c_void, len, iter)
+        })?,
     }
+    // SAFETY: It was initialised by one of those.
+    transfer.len = unsafe { iter_count(&raw const transfer.iter) };
+    transfer.pinned = pinned;
+    Ok(())
+}
+
+/// The bytes of an iterator.
+///
+/// # Safety
+///
+/// `iter` is initialised.
+unsafe fn iter_count(iter: *const bindings::iov_iter) -> usize {
+    // SAFETY: By the requirement.
+    unsafe { (*iter).__bindgen_anon_1.__bindgen_anon_1.as_ref().count }
+}
+
+/// Imports the `nr` segments of the array at `address`.
+fn import_segments(
+    transfer: &mut Transfer,
+    direction: Direction,
+    address: u64,
+    nr: usize,
+) -> Result {
+    let mut segments = transfer.segments.few.as_mut_ptr();
+    // SAFETY: The iterator is valid for writes. The import checks the addresses, and may shorten
+    // the length. What it allocates, `Segments` frees; what is in place stays there: a slot does
+    // not move, and its transfer is replaced only when the request is at home or prepared anew.
+    let result = unsafe {
+        bindings::import_iovec(
+            direction.rw(),
+            address as *const bindings::iovec,
+            c_uint::try_from(nr).map_err(|_| EINVAL)?,
+            FEW as c_uint,
+            &raw mut segments,
+            &raw mut transfer.iter,
+        )
+    };
+    // NULL says that they are in place.
+    transfer.segments.allocated = segments;
+    to_result(result.min(0) as c_int)
+}
+
+/// Finds the segments that were imported in `pinned`, and replaces them by what is there. EFAULT if
+/// they are not all there, ENOMEM.
+fn import_pinned_segments(
+    transfer: &mut Transfer,
+    direction: Direction,
+    pinned: &PinnedBuffer,
+) -> Result {
+    let mut parts = KVec::new();
+    let iter = &raw mut transfer.iter;
+    // SAFETY: The iterator was just imported.
+    let len = unsafe { iter_count(iter) };
+    let mut left = len;
+    while left > 0 {
+        // SAFETY: There is more in the iterator, which is over user memory.
+        let (address, len) = unsafe {
+            (
+                bindings::raio_helper_iter_address(iter),
+                bindings::raio_helper_iter_len(iter).min(left),
+            )
+        };
+        pinned.collect(address, len, &mut parts)?;
+        // SAFETY: As above, and there are `len` bytes more.
+        unsafe { bindings::iov_iter_advance(iter, len) };
+        left -= len;
+    }
+    let nr = parts.len();
+    let parts = transfer.segments.replace(parts);
+    // SAFETY: `iter` is valid for writes, and the transfer has the parts, which have `len` bytes.
+    unsafe { bindings::raio_helper_import_bvec(iter, direction.rw(), parts, nr, 0, len) };
     Ok(())
 }
 

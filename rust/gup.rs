@@ -71,7 +71,7 @@ fn has_memory(transfer: &Transfer, all: bool) -> bool {
         Some(Direction::Read) => bindings::FOLL_WRITE,
         _ => 0,
     };
-    if transfer.left() == 0 {
+    if transfer.left() == 0 || transfer.is_pinned() {
         return true;
     }
     // Mostly it is one piece in a page, and was touched just now.
@@ -105,6 +105,10 @@ fn has_memory(transfer: &Transfer, all: bool) -> bool {
 ///
 /// Process context, in the address space that the buffers are in.
 fn fault_in(transfer: &Transfer, all: bool) -> Memory {
+    if transfer.is_pinned() {
+        // It is, so it is another fault that somebody asks for.
+        return Memory::Unknown;
+    }
     let write_to = match transfer.direction() {
         Some(Direction::Read) => bindings::FOLL_WRITE,
         _ => 0,

@@ -153,6 +153,13 @@ void raio_helper_pagefault_enable(void)
 	pagefault_enable();
 }
 
+void raio_helper_import_bvec(struct iov_iter *iter, int rw, const struct bio_vec *bvec,
+			     size_t nr, size_t offset, size_t len)
+{
+	iov_iter_bvec(iter, rw, bvec, nr, len);
+	iter->iov_offset = offset;
+}
+
 unsigned long raio_helper_iter_address(const struct iov_iter *iter)
 {
 	return (unsigned long)iter_iov_addr(iter);
@@ -294,9 +301,29 @@ void raio_helper_put_page(struct page *page)
 	put_page(page);
 }
 
+unsigned int raio_helper_folio_shift(const struct page *page)
+{
+	return folio_shift(page_folio(page));
+}
+
+unsigned long raio_helper_folio_page_index(const struct page *page)
+{
+	return folio_page_idx(page_folio(page), page);
+}
+
+bool raio_helper_is_same_folio(const struct page *page, const struct page *other)
+{
+	return page_folio(page) == page_folio(other);
+}
+
 u64 raio_helper_timer_slack(void)
 {
 	return current->timer_slack_ns;
+}
+
+unsigned long raio_helper_max_open_files(void)
+{
+	return rlimit(RLIMIT_NOFILE);
 }
 
 struct pid *raio_helper_get_current_tgid(void)

@@ -76,6 +76,8 @@ bool raio_helper_get_iocb_now(struct iocb *to, const struct iocb __user *from);
 bool raio_helper_put_u32(u32 value, u32 __user *to);
 void raio_helper_pagefault_disable(void);
 void raio_helper_pagefault_enable(void);
+void raio_helper_import_bvec(struct iov_iter *iter, int rw, const struct bio_vec *bvec,
+			     size_t nr, size_t offset, size_t len);
 unsigned long raio_helper_iter_address(const struct iov_iter *iter);
 size_t raio_helper_iter_len(const struct iov_iter *iter);
 
@@ -96,6 +98,9 @@ void raio_helper_uncharge_pinned(struct mm_struct *mm, unsigned long pages);
 void *raio_helper_page_address(struct page *page);
 void raio_helper_get_page(struct page *page);
 void raio_helper_put_page(struct page *page);
+unsigned int raio_helper_folio_shift(const struct page *page);
+unsigned long raio_helper_folio_page_index(const struct page *page);
+bool raio_helper_is_same_folio(const struct page *page, const struct page *other);
 
 /* linux/printk.h */
 void raio_helper_notice_max_nr(unsigned long max);
@@ -104,6 +109,7 @@ void raio_helper_notice_memlock(void);
 
 /* linux/sched.h */
 u64 raio_helper_timer_slack(void);
+unsigned long raio_helper_max_open_files(void);
 
 /* linux/sched/signal.h */
 struct pid *raio_helper_get_current_tgid(void);

@@ -4,8 +4,9 @@
 //!
 //! One file for each C header, no policy. All `unsafe` of the module is below this file.
 //!
-//! Three things come from outside: `crate::state`, pure and tested, which is part of the proofs of
-//! [`request`]; `crate::context::Context`, the type of what is mapped by [`mapping`]; and
+//! Four things come from outside: `crate::state`, pure and tested, which is part of the proofs of
+//! [`request`]; `crate::span`, pure and tested, by which [`pinned`] finds its way, and whose answers
+//! it checks; `crate::context::Context`, the type of what is mapped by [`mapping`]; and
 //! `crate::door::Door`, the type of what an open file of [`miscdevice`] has, with what all share.
 
 #[allow(
@@ -40,6 +41,7 @@ pub(crate) mod mm;
 pub(crate) mod module;
 pub(crate) mod once;
 pub(crate) mod pagemap;
+pub(crate) mod pinned;
 pub(crate) mod poll;
 pub(crate) mod poll_queue;
 pub(crate) mod printk;

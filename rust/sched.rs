@@ -63,6 +63,12 @@ impl Drop for Process {
     }
 }
 
+/// How many files the current task may have open: RLIMIT_NOFILE.
+pub(crate) fn max_open_files() -> usize {
+    // SAFETY: Reads a limit of the current task.
+    unsafe { bindings::raio_helper_max_open_files() }
+}
+
 /// Whether the current task is a kernel thread.
 pub(crate) fn is_kthread() -> bool {
     // SAFETY: Reads the current task.

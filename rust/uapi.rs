@@ -21,6 +21,7 @@ pub(crate) use bindings::{
     raio_enter,
     raio_getevents,
     raio_info,
+    raio_register,
     raio_ring,
     raio_setup,
     raio_submit,
@@ -39,14 +40,21 @@ pub(crate) use bindings::{
     RAIO_API_MINOR,
     RAIO_FEATURE_DIRECT,
     RAIO_FEATURE_PAGE_WAIT,
+    RAIO_FEATURE_REGISTER,
     RAIO_FEATURE_RETRY,
     RAIO_FEATURE_THREADS,
+    RAIO_IOCB_FLAG_FIXED_BUFFER,
+    RAIO_IOCB_FLAG_FIXED_FILE,
     RAIO_IOC_MAGIC,
+    RAIO_REGISTER_BUFFERS,
+    RAIO_REGISTER_FILES,
     RAIO_RING_COMPAT_FEATURES,
     RAIO_RING_INCOMPAT_FEATURES,
     RAIO_RING_MAGIC,
     RAIO_SETUP_CANCEL_EVENT,
-    RAIO_SETUP_NO_THREADS, //
+    RAIO_SETUP_NO_THREADS,
+    RAIO_UNREGISTER_BUFFERS,
+    RAIO_UNREGISTER_FILES, //
 };
 
 macro_rules! plain {
@@ -70,6 +78,7 @@ plain! {
     raio_enter: 88
     raio_getevents: 64
     raio_info: 72
+    raio_register: 32
     raio_ring: 32
     raio_setup: 16
     raio_submit: 32

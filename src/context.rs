@@ -16,6 +16,7 @@
 //!
 //! 1. `Context::reap` (mutex): the kernel's consumer of events. Copies to the program under it.
 //! 2. `Context::submit` (mutex): credits and free requests. No user memory under it.
+//!    So is `Context::registered` (mutex), with nothing inside and inside of nothing.
 //! 3. `Context::queues` (spinlock, irq): the lists of requests, who runs them, the threads. It may
 //!    be taken under the lock of a file's or a page's wait queue: no such lock is taken inside.
 //! 4. `Context::tail` (spinlock, irq): the producer of events.
@@ -41,6 +42,10 @@ use crate::{
     },
     key::Keys,
     limit::Share,
+    register::{
+        self,
+        Registered, //
+    },
     request::Request,
     retry::{
         self,
@@ -170,6 +175,9 @@ pub(crate) struct Context {
     reap: Mutex<()>,
 
     #[pin]
+    registered: Mutex<Registered>,
+
+    #[pin]
     queues: SpinLockIrq<Queues>,
     /// Not 0 if there may be something on the lists. Written under `queues`.
     may_have_queued: Once<u32>,
@@ -255,6 +263,7 @@ impl Context {
                 shown_published: Atomic::new(0),
                 events <- new_wait_queue!("Context::events"),
                 reap <- new_mutex!((), "Context::reap"),
+                registered <- new_mutex!(Registered::default(), "Context::registered"),
                 queues <- new_spinlock_irq!(queues, "Context::queues"),
                 may_have_queued: Once::new(0),
                 counters: Counters::new(),
@@ -334,6 +343,8 @@ impl Context {
     /// has.
     fn drain(self: &Arc<Self>) {
         retry::cancel_all(self);
+        // What is in flight may wait for the release of such a file.
+        register::unregister_all(self);
         self.interrupt_threads();
         self.events.wait_uninterruptible(|| self.outstanding() == 0);
         self.stop_threads();
@@ -394,6 +405,11 @@ impl Context {
     /// RAIO_SETUP_*.
     pub(crate) fn flags(&self) -> u32 {
         self.flags
+    }
+
+    /// What requests name by an index.
+    pub(crate) fn registered(&self) -> &Mutex<Registered> {
+        &self.registered
     }
 
     /// The credentials of who set it up.

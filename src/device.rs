@@ -11,6 +11,7 @@ use crate::{
         Timeout, //
     },
     op,
+    register,
     ring,
     submit::{
         self,
@@ -48,6 +49,7 @@ const SUBMIT: u32 = _IOW::<raio_submit>(RAIO_IOC_MAGIC, 0x03);
 const CANCEL: u32 = _IOW::<raio_cancel>(RAIO_IOC_MAGIC, 0x04);
 const GETEVENTS: u32 = _IOW::<raio_getevents>(RAIO_IOC_MAGIC, 0x05);
 const ENTER: u32 = _IOWR::<raio_enter>(RAIO_IOC_MAGIC, 0x06);
+const REGISTER: u32 = _IOW::<raio_register>(RAIO_IOC_MAGIC, 0x07);
 
 /// The flags that SETUP takes.
 const SETUP_FLAGS: u32 = RAIO_SETUP_CANCEL_EVENT | RAIO_SETUP_NO_THREADS;
@@ -93,6 +95,7 @@ pub(crate) fn ioctl(
         CANCEL => cancel(arg.read()?),
         GETEVENTS => getevents(arg.read()?),
         ENTER => enter(arg, compat),
+        REGISTER => register(arg.read()?, compat),
         _ => Err(ENOTTY),
     }
 }
@@ -129,7 +132,7 @@ fn features() -> u64 {
     } else {
         0
     };
-    u64::from(RAIO_FEATURE_DIRECT | RAIO_FEATURE_RETRY | threads)
+    u64::from(RAIO_FEATURE_DIRECT | RAIO_FEATURE_RETRY | RAIO_FEATURE_REGISTER | threads)
 }
 
 fn setup(door: ArcBorrow<'_, Door>, arg: Argument) -> Result<isize> {
@@ -235,4 +238,11 @@ fn enter(arg: Argument, compat: bool) -> Result<isize> {
         wait.timeout,
     )?;
     Ok(got as isize)
+}
+
+fn register(register: raio_register, compat: bool) -> Result<isize> {
+    refuse_unless(register.flags == 0)?;
+    let context = Context::lookup(register.ctx_id)?;
+    register::register(&context, &register, compat)?;
+    Ok(0)
 }

@@ -22,9 +22,11 @@ mod key;
 mod limit;
 mod lists;
 mod op;
+mod register;
 mod request;
 mod retry;
 mod ring;
+mod span;
 mod state;
 mod submit;
 #[allow(unsafe_code)]

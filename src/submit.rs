@@ -8,6 +8,7 @@ use crate::{
         self,
         known::Known, //
     },
+    register,
     request::{
         Request,
         Ticket, //
@@ -71,7 +72,7 @@ impl Iocbs {
 /// What a call has at hand.
 struct Batch<'a> {
     context: &'a Arc<Context>,
-    known: Known,
+    known: Known<'a>,
     /// Credits that were taken and not used yet.
     credits: u32,
     /// Requests that were taken and not used yet, from `next` on.
@@ -133,7 +134,7 @@ impl<'a> Batch<'a> {
     /// Lets go of all that others may wait for. Before a wait for the program's memory, which they
     /// may have to serve; who does so may change what a descriptor means as well.
     fn let_go(&mut self) {
-        self.known.forget_file();
+        self.known.forget_files();
         self.put_back();
         if self.credits > 0 {
             self.context.give_back_credits(self.credits);
@@ -214,7 +215,7 @@ fn submit_one(batch: &mut Batch<'_>, address: u64, left: usize) -> Result {
         batch.let_go();
         uaccess::read_iocb(address, &mut batch.iocb)?;
     }
-    if batch.iocb.aio_reserved2 != 0 || batch.iocb.aio_nbytes > i64::MAX as u64 {
+    if !register::is_sound(&batch.iocb) || batch.iocb.aio_nbytes > i64::MAX as u64 {
         return Err(EINVAL);
     }
 
@@ -227,7 +228,7 @@ fn submit_one(batch: &mut Batch<'_>, address: u64, left: usize) -> Result {
     let iocb = &batch.iocb;
     let request = ticket.request().ok_or(EINVAL)?;
     if op::needs_file(iocb) {
-        let file = batch.known.file(iocb.aio_fildes)?;
+        let file = batch.known.file(iocb)?;
         request.set_file(file.into());
     }
     op::prep_eventfd(request, iocb)?;

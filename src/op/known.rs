@@ -6,6 +6,10 @@
 use super::rw;
 use crate::{
     context::Context,
+    register::{
+        Buffers,
+        Files, //
+    },
     sys::{
         cred,
         fs::{
@@ -14,7 +18,13 @@ use crate::{
             Mode,
             Verified, //
         },
-        miscdevice, //
+        miscdevice,
+        pinned::PinnedBuffer,
+        uapi::{
+            iocb,
+            RAIO_IOCB_FLAG_FIXED_BUFFER,
+            RAIO_IOCB_FLAG_FIXED_FILE, //
+        }, //
     },
     way::Way, //
 };
@@ -22,7 +32,10 @@ use kernel::{
     cred::Credential,
     fs::File,
     prelude::*,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
 };
 
 /// A kind of transfer.
@@ -35,9 +48,27 @@ pub(crate) struct Kind {
     pub(crate) nowait: bool,
 }
 
+/// How an iocb names its file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Name {
+    number: u32,
+    /// Whether it is the index of a registered file, or else a descriptor.
+    fixed: bool,
+}
+
+impl Name {
+    #[inline]
+    fn of(iocb: &iocb) -> Self {
+        Name {
+            number: iocb.aio_fildes,
+            fixed: iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_FILE != 0,
+        }
+    }
+}
+
 /// The file of the request before.
 struct Recent {
-    fd: u32,
+    name: Name,
     file: ARef<File>,
     /// How a plain read is tried that is over at once, if it can be.
     reads: Option<Mode>,
@@ -48,20 +79,26 @@ struct Recent {
 }
 
 /// What is known in a call of submit. As of when it was first asked for.
-pub(crate) struct Known {
+pub(crate) struct Known<'a> {
+    context: &'a Context,
     recent: Option<Recent>,
+    files: Option<Arc<Files>>,
+    buffers: Option<Arc<Buffers>>,
     ioprio: Option<u16>,
     cred: Option<ARef<Credential>>,
     none: Verified,
 }
 
-impl Known {
+impl<'a> Known<'a> {
     /// The current task submits to `context`. Process context.
-    pub(crate) fn new(context: &Context) -> Self {
+    pub(crate) fn new(context: &'a Context) -> Self {
         // Most have the credentials with which the context was set up: no reference is needed.
         let own = cred::is_current(context.cred());
         Known {
+            context,
             recent: None,
+            files: None,
+            buffers: None,
             ioprio: None,
             cred: (!own).then(cred::current),
             none: Verified::default(),
@@ -78,31 +115,69 @@ impl Known {
         *self.ioprio.get_or_insert_with(fs::current_ioprio)
     }
 
-    /// The file behind `fd`. EBADF, and EINVAL if it is a door of this module.
+    /// The file of `iocb`. EBADF, and EINVAL if it is a door of this module.
     #[inline]
-    pub(crate) fn file(&mut self, fd: u32) -> Result<&File> {
-        match &self.recent {
-            Some(recent) if recent.fd == fd => {}
-            _ => self.look_up(fd)?,
-        }
+    pub(crate) fn file(&mut self, iocb: &iocb) -> Result<&File> {
+        self.find(Name::of(iocb))?;
         self.recent
             .as_ref()
             .map(|recent| &*recent.file)
             .ok_or(EBADF)
     }
 
-    /// Lets go of the file, which is looked up anew if it is asked for again.
-    pub(crate) fn forget_file(&mut self) {
-        self.recent = None;
+    /// The registered buffer of `iocb`, if it names one. EFAULT if there is none.
+    #[inline]
+    pub(crate) fn buffer(&mut self, iocb: &iocb) -> Result<Option<Arc<PinnedBuffer>>> {
+        if !self.finds_buffers(iocb) {
+            return Ok(None);
+        }
+        let buffers = self.buffers.as_ref().ok_or(EFAULT)?;
+        let buffer = buffers.get(iocb.aio_reserved2).ok_or(EFAULT)?;
+        Ok(Some(buffer.clone()))
     }
 
-    fn look_up(&mut self, fd: u32) -> Result {
-        let file = fs::fget(fd)?;
+    /// Whether `iocb` names a registered buffer; if so they are looked up.
+    #[inline]
+    fn finds_buffers(&mut self, iocb: &iocb) -> bool {
+        if iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_BUFFER == 0 {
+            return false;
+        }
+        if self.buffers.is_none() {
+            self.buffers = self.context.registered().lock().buffers();
+        }
+        true
+    }
+
+    /// Lets go of files and buffers, which are looked up anew if they are asked for again.
+    pub(crate) fn forget_files(&mut self) {
+        self.recent = None;
+        self.files = None;
+        self.buffers = None;
+    }
+
+    #[inline]
+    fn find(&mut self, name: Name) -> Result {
+        match &self.recent {
+            Some(recent) if recent.name == name => Ok(()),
+            _ => self.look_up(name),
+        }
+    }
+
+    fn look_up(&mut self, name: Name) -> Result {
+        let file = if name.fixed {
+            if self.files.is_none() {
+                self.files = self.context.registered().lock().files();
+            }
+            let files = self.files.as_ref().ok_or(EBADF)?;
+            files.get(name.number).ok_or(EBADF)?.clone()
+        } else {
+            fs::fget(name.number)?
+        };
         if miscdevice::is_door(&file) {
             return Err(EINVAL);
         }
         self.recent = Some(Recent {
-            fd,
+            name,
             reads: rw::reads_at_once(&file),
             file,
             way: None,
@@ -112,17 +187,22 @@ impl Known {
         Ok(())
     }
 
-    /// The file behind `fd`, and how a plain read of it is tried that is over at once; `None` if
-    /// there is no such file, or no such read.
+    /// The file of `iocb`, how a plain read of it is tried that is over at once, and the registered
+    /// buffer if it names one; `None` if there is no such file, no such buffer or no such read.
     #[inline]
-    pub(crate) fn reads_at_once(&mut self, fd: u32) -> Option<(&File, Mode, &mut Verified)> {
-        match &self.recent {
-            Some(recent) if recent.fd == fd => {}
-            _ => self.look_up(fd).ok()?,
-        }
+    pub(crate) fn reads_at_once(
+        &mut self,
+        iocb: &iocb,
+    ) -> Option<(&File, Mode, &mut Verified, Option<&PinnedBuffer>)> {
+        self.find(Name::of(iocb)).ok()?;
+        let fixed = self.finds_buffers(iocb);
         let recent = self.recent.as_mut()?;
         let mode = recent.reads?;
-        Some((&recent.file, mode, &mut recent.reading))
+        let buffer = match fixed {
+            true => Some(&**self.buffers.as_ref()?.get(iocb.aio_reserved2)?),
+            false => None,
+        };
+        Some((&recent.file, mode, &mut recent.reading, buffer))
     }
 
     /// What was found out about transfers of that direction of the file that was asked for last.

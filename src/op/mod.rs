@@ -46,7 +46,9 @@ use crate::{
             IOCB_CMD_PREADV,
             IOCB_CMD_PWRITE,
             IOCB_CMD_PWRITEV,
-            IOCB_FLAG_RESFD, //
+            IOCB_FLAG_RESFD,
+            RAIO_IOCB_FLAG_FIXED_BUFFER,
+            RAIO_IOCB_FLAG_FIXED_FILE, //
         }, //
     },
     threads::Claim,
@@ -105,7 +107,7 @@ pub(crate) fn prep_eventfd(request: &mut Request, iocb: &iocb) -> Result {
 ///
 /// EINVAL for operations that are not served, and the operation's own errors. Process context,
 /// may sleep.
-pub(crate) fn prep(request: &mut Request, iocb: &iocb, known: &mut Known) -> Result {
+pub(crate) fn prep(request: &mut Request, iocb: &iocb, known: &mut Known<'_>) -> Result {
     match u32::from(iocb.aio_lio_opcode) {
         IOCB_CMD_PREAD => rw::prep(request, iocb, known, Direction::Read, false),
         IOCB_CMD_PWRITE => rw::prep(request, iocb, known, Direction::Write, false),
@@ -125,8 +127,9 @@ pub(crate) fn prep(request: &mut Request, iocb: &iocb, known: &mut Known) -> Res
 /// The result of an operation that is over at once, without a request: nobody need wait for it.
 /// `None` if it has to go the usual way, which also says what is wrong with it.
 #[inline]
-pub(crate) fn at_once(iocb: &iocb, known: &mut Known) -> Option<isize> {
-    if iocb.aio_flags != 0 || iocb.aio_rw_flags != 0 {
+pub(crate) fn at_once(iocb: &iocb, known: &mut Known<'_>) -> Option<isize> {
+    let fixed = RAIO_IOCB_FLAG_FIXED_BUFFER | RAIO_IOCB_FLAG_FIXED_FILE;
+    if iocb.aio_flags & !fixed != 0 || iocb.aio_rw_flags != 0 {
         return None;
     }
     match u32::from(iocb.aio_lio_opcode) {

@@ -70,7 +70,7 @@ const REFUSALS: u32 = 8;
 pub(super) fn prep(
     request: &mut Request,
     iocb: &iocb,
-    known: &mut Known,
+    known: &mut Known<'_>,
     direction: Direction,
     vectored: bool,
 ) -> Result {
@@ -88,6 +88,7 @@ pub(super) fn prep(
             address: iocb.aio_buf,
             len: usize::try_from(iocb.aio_nbytes)?,
             vectored,
+            pinned: known.buffer(iocb)?,
         },
         known.verified(direction),
     )?;
@@ -315,10 +316,11 @@ pub(super) fn reads_at_once(file: &kernel::fs::File) -> Option<Mode> {
 ///
 /// Page faults are not served: somebody who waits for an event might serve them.
 #[inline]
-pub(super) fn at_once(iocb: &iocb, known: &mut Known) -> Option<isize> {
-    let (file, mode, verified) = known.reads_at_once(iocb.aio_fildes)?;
+pub(super) fn at_once(iocb: &iocb, known: &mut Known<'_>) -> Option<isize> {
+    let (file, mode, verified, pinned) = known.reads_at_once(iocb)?;
     let len = iocb.aio_nbytes as usize;
-    let moved = fs::read_now(file, iocb.aio_offset, iocb.aio_buf, len, mode, verified)?;
+    let to = (iocb.aio_buf, len);
+    let moved = fs::read_now(file, iocb.aio_offset, to, pinned, mode, verified)?;
     // Less is for whoever can wait for more, unless the file ends there.
     let end = iocb.aio_offset.saturating_add_unsigned(moved as u64);
     (moved == len || end >= fs::size(file)).then_some(moved as isize)

@@ -17,7 +17,7 @@
 
 /* The version of this API; a new minor adds, a new major breaks. */
 #define RAIO_API_MAJOR		1
-#define RAIO_API_MINOR		1
+#define RAIO_API_MINOR		2
 
 /* The header of the ring, at the address that is the context's id. */
 #define RAIO_RING_MAGIC			0xa10a10a1U
@@ -65,6 +65,8 @@ struct raio_info {
 #define RAIO_FEATURE_THREADS		(1U << 2)
 /* Buffered reads of files that offer it hold no thread while the device works. */
 #define RAIO_FEATURE_PAGE_WAIT		(1U << 3)
+/* RAIO_IOC_REGISTER, and the iocb flags that go with it. */
+#define RAIO_FEATURE_REGISTER		(1U << 4)
 
 /* RAIO_IOC_SETUP */
 struct raio_setup {
@@ -143,6 +145,33 @@ struct raio_enter {
 	__aligned_u64	flags;
 };
 
+/*
+ * RAIO_IOC_REGISTER: buffers and files that requests name by their index.  Buffers
+ * are pinned, and count as locked memory, until they are unregistered and the last
+ * request with them is over; files stay open as long.
+ */
+struct raio_register {
+	__aligned_u64	ctx_id;
+	__u32	opcode;		/* RAIO_REGISTER_* */
+	__u32	nr;		/* entries of the array; 0 to unregister */
+	__aligned_u64	array;		/* of struct iovec, or __s32; 0 to unregister */
+	__aligned_u64	flags;
+};
+
+/* raio_register.opcode */
+#define RAIO_REGISTER_BUFFERS		0	/* struct iovec[]; { NULL, 0 } leaves a gap */
+#define RAIO_UNREGISTER_BUFFERS		1
+#define RAIO_REGISTER_FILES		2	/* __s32[]; -1 leaves a gap */
+#define RAIO_UNREGISTER_FILES		3
+
+/*
+ * iocb.aio_flags of PREAD, PWRITE, PREADV and PWRITEV: iocb.aio_reserved2 is the index
+ * of a registered buffer, in which all of the memory lies that the iocb names.
+ */
+#define RAIO_IOCB_FLAG_FIXED_BUFFER	(1U << 30)
+/* iocb.aio_flags, but of NOOP: iocb.aio_fildes is the index of a registered file. */
+#define RAIO_IOCB_FLAG_FIXED_FILE	(1U << 31)
+
 #define RAIO_IOC_MAGIC		0xa1
 #define RAIO_IOC_INFO		_IOR(RAIO_IOC_MAGIC, 0x00, struct raio_info)
 #define RAIO_IOC_SETUP		_IOWR(RAIO_IOC_MAGIC, 0x01, struct raio_setup)
@@ -151,5 +180,6 @@ struct raio_enter {
 #define RAIO_IOC_CANCEL		_IOW(RAIO_IOC_MAGIC, 0x04, struct raio_cancel)
 #define RAIO_IOC_GETEVENTS	_IOW(RAIO_IOC_MAGIC, 0x05, struct raio_getevents)
 #define RAIO_IOC_ENTER		_IOWR(RAIO_IOC_MAGIC, 0x06, struct raio_enter)
+#define RAIO_IOC_REGISTER	_IOW(RAIO_IOC_MAGIC, 0x07, struct raio_register)
 
 #endif /* _UAPI_LINUX_RAIO_H */

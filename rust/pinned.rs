@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Buffers of a program that stay pinned, to be used by many transfers.
+//!
+//! C headers: [`include/linux/mm.h`](srctree/include/linux/mm.h) (`pin_user_pages_fast`),
+//! [`include/linux/bvec.h`](srctree/include/linux/bvec.h)
+
+use super::{
+    bindings,
+    fs::Direction,
+    mm::PinnedCharge,
+    workqueue, //
+};
+use crate::span::Span;
+use kernel::{
+    impl_has_work,
+    new_work,
+    page::{
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
+    prelude::*,
+    sync::Arc,
+    workqueue::{
+        Work,
+        WorkItem, //
+    }, //
+};
+
+/// The largest buffer, in bytes, as io_uring's.
+const MAX_LEN: usize = 1 << 30;
+/// The most bytes that a call transfers, MAX_RW_COUNT.
+const MAX_TRANSFER: usize = i32::MAX as usize & !(PAGE_SIZE - 1);
+
+/// Pinned pages.
+///
+/// # Invariants
+///
+/// Each is pinned by `pin_user_pages_fast()`, and its pin is ours.
+struct Pages(KVVec<*mut bindings::page>);
+
+impl Pages {
+    /// Pins the `nr` pages from that of `address` on, of the current address space, for writing.
+    ///
+    /// EFAULT, ENOMEM, EINTR. Process context, sleeps.
+    fn pin(address: usize, nr: usize) -> Result<Self> {
+        let first = address & !(PAGE_SIZE - 1);
+        let mut pages = Pages(KVVec::with_capacity(nr, GFP_KERNEL_ACCOUNT)?);
+        while pages.0.len() < nr {
+            let have = pages.0.len();
+            let wanted = c_int::try_from(nr - have)?;
+            let flags = bindings::FOLL_WRITE | bindings::FOLL_LONGTERM;
+            // SAFETY: There is room for `nr` pointers, of which `have` are there. The call checks
+            // the addresses.
+            let got = unsafe {
+                bindings::pin_user_pages_fast(
+                    first + have * PAGE_SIZE,
+                    wanted,
+                    flags as c_uint,
+                    pages.0.as_mut_ptr().add(have),
+                )
+            };
+            let got = match usize::try_from(got) {
+                Ok(0) => return Err(EFAULT),
+                Ok(got) => got,
+                Err(_) => return Err(Error::from_errno(got)),
+            };
+            // INVARIANT: The call pinned as many more.
+            // SAFETY: They are initialised, and not more than there is room for.
+            unsafe { pages.0.inc_len(got) };
+        }
+        Ok(pages)
+    }
+
+    /// The size of the parts that the pages can be seen as, as the base 2 logarithm of bytes, and
+    /// the number of the first page in its part: those of large folios if all are alike.
+    fn shape(&self) -> (usize, usize) {
+        let Some(&head) = self.0.first() else {
+            return (PAGE_SHIFT, 0);
+        };
+        // SAFETY: The page is pinned, so its folio stays as it is.
+        let (shift, first) = unsafe {
+            (
+                bindings::raio_helper_folio_shift(head) as usize,
+                bindings::raio_helper_folio_page_index(head),
+            )
+        };
+        let per_part = 1 << (shift - PAGE_SHIFT);
+        let alike = self.0.iter().enumerate().all(|(i, &page)| {
+            let within = (first + i) % per_part;
+            // SAFETY: As above.
+            unsafe {
+                bindings::raio_helper_folio_shift(page) as usize == shift
+                    && bindings::raio_helper_folio_page_index(page) == within
+                    && (within == 0
+                        || i == 0
+                        || bindings::raio_helper_is_same_folio(page, self.0[i - 1]))
+            }
+        });
+        if alike {
+            (shift, first)
+        } else {
+            (PAGE_SHIFT, 0)
+        }
+    }
+}
+
+impl Drop for Pages {
+    /// May sleep.
+    fn drop(&mut self) {
+        // SAFETY: By the invariants, and they are not used any more. Whatever was in flight may
+        // have written to them.
+        unsafe {
+            bindings::unpin_user_pages_dirty_lock(self.0.as_mut_ptr(), self.0.len(), true);
+        }
+    }
+}
+
+/// A buffer of a program, pinned.
+///
+/// # Invariants
+///
+/// `parts` describe `span` of the memory of `pages`, in `span`'s parts.
+#[pin_data]
+pub(crate) struct PinnedBuffer {
+    span: Span,
+    parts: KVVec<bindings::bio_vec>,
+    pages: Pages,
+    /// For a last reference that is dropped where one must not sleep.
+    #[pin]
+    last: Work<PinnedBuffer>,
+    // After the pages that are charged.
+    charge: PinnedCharge,
+}
+
+impl_has_work! {
+    impl HasWork<PinnedBuffer> for PinnedBuffer { self.last }
+}
+
+impl WorkItem for PinnedBuffer {
+    type Pointer = Arc<PinnedBuffer>;
+
+    fn run(buffer: Arc<PinnedBuffer>) {
+        drop(buffer);
+    }
+}
+
+// SAFETY: The pins belong to no task, and nothing changes after it was made.
+unsafe impl Send for PinnedBuffer {}
+// SAFETY: As above.
+unsafe impl Sync for PinnedBuffer {}
+
+impl PinnedBuffer {
+    /// Pins the `len` bytes at `address` of the current address space, and charges them to it as
+    /// locked memory.
+    ///
+    /// EFAULT if there is no such memory, it can't be written, or belongs to a file that must not
+    /// be pinned for long, or it is larger than 1 GiB; ENOMEM beyond RLIMIT_MEMLOCK. Process
+    /// context, sleeps.
+    pub(crate) fn pin(address: usize, len: usize) -> Result<Arc<Self>> {
+        if len == 0 || len > MAX_LEN || address.checked_add(len).is_none() {
+            return Err(EFAULT);
+        }
+        let nr = (address % PAGE_SIZE + len).div_ceil(PAGE_SIZE);
+        let charge = PinnedCharge::new(nr)?;
+        let pages = Pages::pin(address, nr)?;
+        let (shift, first) = pages.shape();
+        let span = Span::new(address, len, shift, first).ok_or(EFAULT)?;
+        let mut parts = KVVec::with_capacity(span.parts(), GFP_KERNEL_ACCOUNT)?;
+        for index in 0..span.parts() {
+            let (start, lack, len) = span.part(index).ok_or(EFAULT)?;
+            let page = (address % PAGE_SIZE + start) / PAGE_SIZE;
+            parts.push(
+                bindings::bio_vec {
+                    bv_page: *pages.0.get(page).ok_or(EFAULT)?,
+                    bv_len: u32::try_from(len)?,
+                    // The page that it begins in is the first one that there is of the part.
+                    bv_offset: (lack % PAGE_SIZE) as u32,
+                },
+                GFP_KERNEL_ACCOUNT,
+            )?;
+        }
+        // INVARIANT: As made above.
+        Arc::pin_init(
+            pin_init!(PinnedBuffer {
+                span,
+                parts,
+                pages,
+                last <- new_work!("PinnedBuffer::last"),
+                charge,
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    /// Makes `iter` one over the `len` bytes at `address` of the program, which must lie in the
+    /// buffer, or over as many as a call may transfer. EFAULT.
+    ///
+    /// # Safety
+    ///
+    /// `iter` is valid for writes, and not used when the buffer is gone.
+    #[inline]
+    pub(super) unsafe fn import(
+        &self,
+        direction: Direction,
+        address: u64,
+        len: usize,
+        iter: *mut bindings::iov_iter,
+    ) -> Result {
+        let len = len.min(MAX_TRANSFER);
+        let piece = self
+            .span
+            .find(usize::try_from(address)?, len)
+            .ok_or(EFAULT)?;
+        let parts = self.parts.get(piece.first..piece.first + piece.parts);
+        let parts = parts.ok_or(EFAULT)?;
+        // SAFETY: By the requirement. The piece has `len` bytes from its offset on.
+        unsafe {
+            bindings::raio_helper_import_bvec(
+                iter,
+                direction.rw(),
+                parts.as_ptr(),
+                parts.len(),
+                piece.offset,
+                len,
+            );
+        }
+        Ok(())
+    }
+
+    /// Adds to `list` the memory of the `len` bytes at `address` of the program. EFAULT if they do
+    /// not all lie in the buffer, ENOMEM. Process context.
+    pub(super) fn collect(
+        &self,
+        address: usize,
+        len: usize,
+        list: &mut KVec<bindings::bio_vec>,
+    ) -> Result {
+        let piece = self.span.find(address, len).ok_or(EFAULT)?;
+        let (mut offset, mut left) = (piece.offset, len);
+        for part in self.parts.iter().skip(piece.first).take(piece.parts) {
+            let len = left.min((part.bv_len as usize).saturating_sub(offset));
+            if len > 0 {
+                list.push(
+                    bindings::bio_vec {
+                        bv_page: part.bv_page,
+                        bv_len: len as u32,
+                        bv_offset: part.bv_offset + offset as u32,
+                    },
+                    GFP_KERNEL_ACCOUNT,
+                )?;
+            }
+            offset = 0;
+            left -= len;
+        }
+        Ok(())
+    }
+}
+
+/// Gives back a reference that a transfer had. Any context.
+#[inline]
+pub(super) fn put(buffer: Arc<PinnedBuffer>) {
+    if let Some(last) = Arc::into_unique_or_drop(buffer) {
+        // It was unregistered meanwhile, and to unpin may sleep.
+        let _ = workqueue::queue().enqueue(Arc::from(last));
+    }
+}

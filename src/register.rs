@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files and buffers that a context's requests name by their index.
+//!
+//! A table is never changed: who submits takes a reference to it once in a call, and a request one
+//! to what it uses. So it may be unregistered at any time; what is in use goes with the last
+//! request that uses it.
+
+use crate::{
+    context::Context,
+    sys::{
+        fs,
+        miscdevice,
+        pinned::PinnedBuffer,
+        sched,
+        uapi::{
+            iocb,
+            raio_register,
+            IOCB_CMD_NOOP,
+            IOCB_CMD_PREAD,
+            IOCB_CMD_PREADV,
+            IOCB_CMD_PWRITE,
+            IOCB_CMD_PWRITEV,
+            RAIO_IOCB_FLAG_FIXED_BUFFER,
+            RAIO_IOCB_FLAG_FIXED_FILE,
+            RAIO_REGISTER_BUFFERS,
+            RAIO_REGISTER_FILES,
+            RAIO_UNREGISTER_BUFFERS,
+            RAIO_UNREGISTER_FILES, //
+        }, //
+    }, //
+};
+use kernel::{
+    fs::File,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice,
+        UserSliceReader, //
+    }, //
+};
+
+/// The most buffers of a context, as io_uring's.
+const MAX_BUFFERS: u32 = 1 << 14;
+/// The most files of a context, as io_uring's.
+const MAX_FILES: u32 = 1 << 20;
+
+/// Registered files, by index.
+pub(crate) struct Files(KVVec<Option<ARef<File>>>);
+/// Registered buffers, by index.
+pub(crate) struct Buffers(KVVec<Option<Arc<PinnedBuffer>>>);
+
+impl Files {
+    /// The file of that index.
+    pub(crate) fn get(&self, index: u32) -> Option<&ARef<File>> {
+        self.0.get(index as usize)?.as_ref()
+    }
+}
+
+impl Buffers {
+    /// The buffer of that index.
+    #[inline]
+    pub(crate) fn get(&self, index: u64) -> Option<&Arc<PinnedBuffer>> {
+        self.0.get(usize::try_from(index).ok()?)?.as_ref()
+    }
+}
+
+/// What a context has registered.
+#[derive(Default)]
+pub(crate) struct Registered {
+    files: Option<Arc<Files>>,
+    buffers: Option<Arc<Buffers>>,
+}
+
+impl Registered {
+    /// The files.
+    pub(crate) fn files(&self) -> Option<Arc<Files>> {
+        self.files.clone()
+    }
+
+    /// The buffers.
+    pub(crate) fn buffers(&self) -> Option<Arc<Buffers>> {
+        self.buffers.clone()
+    }
+}
+
+/// Whether `iocb` says nothing about what is registered that its operation does not know.
+#[inline]
+pub(crate) fn is_sound(iocb: &iocb) -> bool {
+    let fixed_buffer = iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_BUFFER != 0;
+    let fixed_file = iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_FILE != 0;
+    if !fixed_buffer && !fixed_file {
+        return iocb.aio_reserved2 == 0;
+    }
+    match u32::from(iocb.aio_lio_opcode) {
+        IOCB_CMD_PREAD | IOCB_CMD_PWRITE | IOCB_CMD_PREADV | IOCB_CMD_PWRITEV => {
+            fixed_buffer || iocb.aio_reserved2 == 0
+        }
+        IOCB_CMD_NOOP => false,
+        _ => !fixed_buffer && iocb.aio_reserved2 == 0,
+    }
+}
+
+/// RAIO_IOC_REGISTER. `compat` says that the caller's pointers have 32 bits.
+///
+/// EBUSY if there is such a table already, ENXIO if there is none to unregister, EINVAL for
+/// what can't be, EMFILE for too many files; and what files and memory say: EBADF, EFAULT, ENOMEM.
+/// Process context, sleeps.
+pub(crate) fn register(context: &Context, what: &raio_register, compat: bool) -> Result {
+    let unregisters = matches!(what.opcode, RAIO_UNREGISTER_BUFFERS | RAIO_UNREGISTER_FILES);
+    if unregisters != (what.nr == 0) || unregisters && what.array != 0 {
+        return Err(EINVAL);
+    }
+    match what.opcode {
+        RAIO_REGISTER_BUFFERS => {
+            if context.registered().lock().buffers.is_some() {
+                return Err(EBUSY);
+            }
+            let buffers = Some(read_buffers(what, compat)?);
+            put(context, |registered| &mut registered.buffers, buffers)
+        }
+        RAIO_REGISTER_FILES => {
+            if context.registered().lock().files.is_some() {
+                return Err(EBUSY);
+            }
+            let files = Some(read_files(what)?);
+            put(context, |registered| &mut registered.files, files)
+        }
+        RAIO_UNREGISTER_BUFFERS => take(context, |registered| &mut registered.buffers),
+        RAIO_UNREGISTER_FILES => take(context, |registered| &mut registered.files),
+        _ => Err(EINVAL),
+    }
+}
+
+/// Unregisters all, when nothing can be registered any more. Process context, sleeps.
+pub(crate) fn unregister_all(context: &Context) {
+    let all = core::mem::take(&mut *context.registered().lock());
+    // Not under the lock.
+    drop(all);
+}
+
+fn put<T>(
+    context: &Context,
+    place: impl Fn(&mut Registered) -> &mut Option<T>,
+    table: Option<T>,
+) -> Result {
+    let mut registered = context.registered().lock();
+    // Who ends the context unregisters all after it is dead.
+    let refused = if context.is_dead() {
+        EINVAL
+    } else if place(&mut registered).is_some() {
+        EBUSY
+    } else {
+        *place(&mut registered) = table;
+        return Ok(());
+    };
+    drop(registered);
+    Err(refused)
+}
+
+fn take<T>(context: &Context, place: impl Fn(&mut Registered) -> &mut Option<T>) -> Result {
+    let table = place(&mut context.registered().lock()).take();
+    table.map(drop).ok_or(ENXIO)
+}
+
+fn reader(what: &raio_register, size: usize) -> Result<UserSliceReader> {
+    let address = usize::try_from(what.array)?;
+    let len = size.checked_mul(what.nr as usize).ok_or(EINVAL)?;
+    Ok(UserSlice::new(UserPtr::from_addr(address), len).reader())
+}
+
+fn read_buffers(what: &raio_register, compat: bool) -> Result<Arc<Buffers>> {
+    if what.nr > MAX_BUFFERS {
+        return Err(EINVAL);
+    }
+    let mut buffers = KVVec::with_capacity(what.nr as usize, GFP_KERNEL_ACCOUNT)?;
+    let mut iovecs = reader(what, if compat { 8 } else { 16 })?;
+    for _ in 0..what.nr {
+        let (address, len) = if compat {
+            (
+                iovecs.read::<u32>()? as usize,
+                iovecs.read::<u32>()? as usize,
+            )
+        } else {
+            (iovecs.read()?, iovecs.read()?)
+        };
+        let buffer = match (address, len) {
+            (0, 0) => None,
+            _ => Some(PinnedBuffer::pin(address, len)?),
+        };
+        buffers.push(buffer, GFP_KERNEL_ACCOUNT)?;
+    }
+    Ok(Arc::new(Buffers(buffers), GFP_KERNEL_ACCOUNT)?)
+}
+
+fn read_files(what: &raio_register) -> Result<Arc<Files>> {
+    // As many as the process may have open: these are no descriptors, and count for nothing else.
+    if what.nr > MAX_FILES || what.nr as usize > sched::max_open_files() {
+        return Err(EMFILE);
+    }
+    let mut files = KVVec::with_capacity(what.nr as usize, GFP_KERNEL_ACCOUNT)?;
+    let mut fds = reader(what, size_of::<i32>())?;
+    for _ in 0..what.nr {
+        let file = match fds.read::<i32>()? {
+            -1 => None,
+            fd => Some(file_to_register(u32::try_from(fd).map_err(|_| EBADF)?)?),
+        };
+        files.push(file, GFP_KERNEL_ACCOUNT)?;
+    }
+    Ok(Arc::new(Files(files), GFP_KERNEL_ACCOUNT)?)
+}
+
+fn file_to_register(fd: u32) -> Result<ARef<File>> {
+    let file = fs::fget(fd)?;
+    if miscdevice::is_door(&file) {
+        return Err(EINVAL);
+    }
+    Ok(file)
+}
