@@ -47,6 +47,16 @@ TEST_RAIO(opcodes, WHY)
 	}
 }
 
+TEST_RAIO(registers, WHY)
+{
+	struct raio_register arg = { 0 };
+	struct raio_info info;
+
+	ASSERT_EQ(0, raio_ioctl(RAIO_IOC_INFO, &info));
+	EXPECT_TRUE(info.features & RAIO_FEATURE_REGISTER);
+	EXPECT_EQ(-EINVAL, raio_ioctl(RAIO_IOC_REGISTER, &arg));
+}
+
 /* A flag is announced if, and only if, setup takes it. */
 TEST_RAIO(setup_flags, WHY)
 {

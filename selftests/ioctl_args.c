@@ -22,6 +22,7 @@ static const struct {
 	{ "CANCEL", 4, sizeof(struct raio_cancel), _IOC_WRITE },
 	{ "GETEVENTS", 5, sizeof(struct raio_getevents), _IOC_WRITE },
 	{ "ENTER", 6, sizeof(struct raio_enter), _IOC_READ | _IOC_WRITE },
+	{ "REGISTER", 7, sizeof(struct raio_register), _IOC_WRITE },
 };
 
 static unsigned int command(unsigned int i)
