@@ -67,6 +67,11 @@ impl Info {
     pub fn has_page_wait(&self) -> bool {
         self.features & sys::RAIO_FEATURE_PAGE_WAIT != 0
     }
+
+    /// Buffers and files can be registered.
+    pub fn has_register(&self) -> bool {
+        self.features & sys::RAIO_FEATURE_REGISTER != 0
+    }
 }
 
 // A layout that differs from the header's is a build error.

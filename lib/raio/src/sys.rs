@@ -19,6 +19,8 @@ pub const IOCB_CMD_PWRITEV: u16 = 8;
 
 pub const IOCB_FLAG_RESFD: u32 = 1 << 0;
 pub const IOCB_FLAG_IOPRIO: u32 = 1 << 1;
+pub const RAIO_IOCB_FLAG_FIXED_BUFFER: u32 = 1 << 30;
+pub const RAIO_IOCB_FLAG_FIXED_FILE: u32 = 1 << 31;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +74,7 @@ pub const RAIO_FEATURE_DIRECT: u64 = 1 << 0;
 pub const RAIO_FEATURE_RETRY: u64 = 1 << 1;
 pub const RAIO_FEATURE_THREADS: u64 = 1 << 2;
 pub const RAIO_FEATURE_PAGE_WAIT: u64 = 1 << 3;
+pub const RAIO_FEATURE_REGISTER: u64 = 1 << 4;
 
 pub const RAIO_SETUP_CANCEL_EVENT: u32 = 1 << 0;
 pub const RAIO_SETUP_NO_THREADS: u32 = 1 << 1;
@@ -147,6 +150,21 @@ pub struct raio_enter {
     pub flags: u64,
 }
 
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct raio_register {
+    pub ctx_id: u64,
+    pub opcode: u32,
+    pub nr: u32,
+    pub array: u64,
+    pub flags: u64,
+}
+
+pub const RAIO_REGISTER_BUFFERS: u32 = 0;
+pub const RAIO_UNREGISTER_BUFFERS: u32 = 1;
+pub const RAIO_REGISTER_FILES: u32 = 2;
+pub const RAIO_UNREGISTER_FILES: u32 = 3;
+
 // A layout that differs from the header's is a build error.
 const _: () = {
     assert!(size_of::<iocb>() == 64);
@@ -166,6 +184,8 @@ const _: () = {
     assert!(size_of::<raio_enter>() == 88);
     assert!(offset_of!(raio_enter, submitted) == 24);
     assert!(offset_of!(raio_enter, events) == 48);
+    assert!(size_of::<raio_register>() == 32);
+    assert!(offset_of!(raio_register, array) == 16);
 };
 
 const READ: u32 = 2;
@@ -184,3 +204,4 @@ pub const RAIO_IOC_SUBMIT: u32 = ioc::<raio_submit>(WRITE, 3);
 pub const RAIO_IOC_CANCEL: u32 = ioc::<raio_cancel>(WRITE, 4);
 pub const RAIO_IOC_GETEVENTS: u32 = ioc::<raio_getevents>(WRITE, 5);
 pub const RAIO_IOC_ENTER: u32 = ioc::<raio_enter>(READ | WRITE, 6);
+pub const RAIO_IOC_REGISTER: u32 = ioc::<raio_register>(WRITE, 7);

@@ -69,11 +69,12 @@ const OPCODES: [(u32, &str); 8] = [
     (7, "preadv"),
     (8, "pwritev"),
 ];
-const FEATURES: [(u32, &str); 4] = [
+const FEATURES: [(u32, &str); 5] = [
     (0, "direct"),
     (1, "retry"),
     (2, "threads"),
     (3, "page-wait"),
+    (4, "register"),
 ];
 const SETUP_FLAGS: [(u32, &str); 2] = [(0, "cancel-event"), (1, "no-threads")];
 
