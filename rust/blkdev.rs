@@ -27,3 +27,14 @@ pub(crate) fn with_plug<R>(f: impl FnOnce() -> R) -> R {
     let _finish = Finish(&plug);
     f()
 }
+
+/// Says that about `n` requests follow, for one device and under the plug, if there is one: the
+/// first of them takes tags for all, if so many are free side by side.
+///
+/// Process context. Nobody hangs for want of a tag that is not used: whoever needs one sleeps, and
+/// a task that sleeps, for that or anything else, gives back what it has left, as does the end of
+/// the plug (`__blk_flush_plug()`). With IOCB_NOWAIT it is refused as if the `n` were issued.
+pub(crate) fn expect(n: u16) {
+    // SAFETY: May be called in any task: only the task itself uses its plug.
+    unsafe { bindings::raio_helper_plug_expect(n) }
+}

@@ -221,6 +221,11 @@ impl Transfer {
         self.flags & bindings::IOCB_DIRECT != 0
     }
 
+    /// Whether it goes from or to a device at once. (O_DIRECT of a pipe is something else.)
+    pub(crate) fn is_direct_io(&self) -> bool {
+        self.is_direct() && self.has_places
+    }
+
     /// Whether the rest can't be written as one with what was written: an append, since others
     /// may have appended, or an atomic write.
     pub(crate) fn is_indivisible(&self) -> bool {

@@ -3,6 +3,7 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/blkdev.h>
 #include <linux/cred.h>
 #include <linux/eventfd.h>
 #include <linux/freezer.h>
@@ -45,6 +46,17 @@ bool raio_helper_kiocb_start_write_trylock(struct kiocb *kiocb)
 void raio_helper_kiocb_end_write(struct kiocb *kiocb)
 {
 	kiocb_end_write(kiocb);
+}
+
+/* As blk_start_plug_nr_ios(), under a plug that has used up what it expected before. */
+void raio_helper_plug_expect(unsigned short nr)
+{
+#ifdef CONFIG_BLOCK
+	struct blk_plug *plug = current->plug;
+
+	if (plug && !plug->cached_rqs.head)
+		plug->nr_ios = nr;
+#endif
 }
 
 /* Somebody wants to be asked about each range that is read or written. */

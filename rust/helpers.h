@@ -53,6 +53,9 @@ static const unsigned long RAIO_CONST_RING_PROT = PROT_READ | PROT_WRITE;
 static const unsigned long RAIO_CONST_RING_MAP = MAP_SHARED | MAP_POPULATE;
 static const unsigned int RAIO_CONST_VM_FAULT_SIGBUS = (__force unsigned int)VM_FAULT_SIGBUS;
 
+/* linux/blkdev.h */
+void raio_helper_plug_expect(unsigned short nr);
+
 /* linux/fs.h */
 int raio_helper_kiocb_set_rw_flags(struct kiocb *kiocb, __kernel_rwf_t flags, int rw);
 void raio_helper_kiocb_start_write(struct kiocb *kiocb);

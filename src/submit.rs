@@ -79,6 +79,8 @@ struct Batch<'a> {
     requests: [Option<Request>; BATCH],
     next: usize,
     got: usize,
+    /// Transfers of a device that the plug still expects.
+    expected: usize,
     /// Events that were not published yet.
     events: Array<io_event, BATCH>,
     /// The one that is submitted.
@@ -94,6 +96,7 @@ impl<'a> Batch<'a> {
             requests: [const { None }; BATCH],
             next: 0,
             got: 0,
+            expected: 0,
             events: Array::new(),
             iocb: iocb::default(),
         }
@@ -121,6 +124,15 @@ impl<'a> Batch<'a> {
         let request = request.ok_or(EAGAIN)?;
         self.credits -= 1;
         Ok(Ticket::new(request))
+    }
+
+    /// A transfer of a device is next, of `left` requests that follow: the plug expects as many.
+    fn expect_transfer(&mut self, left: usize) {
+        if self.expected == 0 {
+            self.expected = left.clamp(1, BATCH);
+            blkdev::expect(self.expected as u16);
+        }
+        self.expected -= 1;
     }
 
     /// Puts off the publication of an event whose credit is used up.
@@ -237,9 +249,12 @@ fn submit_one(batch: &mut Batch<'_>, address: u64, left: usize) -> Result {
     op::prep(request, iocb, &mut batch.known)?;
     request.private().cred = batch.known.cred();
 
-    let Some(request) = ticket.redeem() else {
+    let Some(mut request) = ticket.redeem() else {
         return Ok(());
     };
+    if op::goes_to_device(&mut request) {
+        batch.expect_transfer(left);
+    }
     trace::submit(|| request.about(0));
     if let Some(event) = retry::start(batch.context, request)? {
         batch.put_off(event);

@@ -52,7 +52,10 @@ use crate::{
         }, //
     },
     threads::Claim,
-    way::Way, //
+    way::{
+        First,
+        Way, //
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -137,6 +140,14 @@ pub(crate) fn at_once(iocb: &iocb, known: &mut Known<'_>) -> Option<isize> {
         IOCB_CMD_PREAD => rw::at_once(iocb, known),
         _ => None,
     }
+}
+
+/// Whether a prepared operation transfers data to or from a device, beginning in submit.
+#[inline]
+pub(crate) fn goes_to_device(request: &mut Request) -> bool {
+    matches!(request.private().op, Op::Rw)
+        && matches!(request.private().way.first, First::Try(_))
+        && request.transfer().is_direct_io()
 }
 
 /// Begins a prepared operation that keeps no order, in the submitting task. As [`go`]; its event,
