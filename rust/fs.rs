@@ -205,6 +205,11 @@ impl Transfer {
         self.len.saturating_sub(self.done)
     }
 
+    /// Whether that result of its first try says that all of it was moved.
+    pub(crate) fn is_all(&self, result: isize) -> bool {
+        usize::try_from(result) == Ok(self.len)
+    }
+
     /// Where in the file the rest is. A stream has no places: sockets refuse any but the first.
     pub(crate) fn pos(&self) -> i64 {
         let done = if self.has_places { self.done as u64 } else { 0 };

@@ -339,6 +339,9 @@ pub(super) fn start(context: &Arc<Context>, mut request: Request) -> Result<Opti
             let done = request.transfer().done();
             Ok(request.complete_later(done as isize))
         }
+        Tried::Returned(run, result) if run.transfer().is_all(result) => {
+            Ok(run.finish().complete_later(result))
+        }
         tried => {
             let attempt = Attempt {
                 mode,
