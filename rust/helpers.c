@@ -59,6 +59,25 @@ void raio_helper_plug_expect(unsigned short nr)
 #endif
 }
 
+/* As blk_check_plugged(), without an allocation. */
+bool raio_helper_plug_call_back(struct blk_plug_cb *cb)
+{
+#ifdef CONFIG_BLOCK
+	struct blk_plug *plug = current->plug;
+
+	if (plug) {
+		list_add(&cb->list, &plug->cb_list);
+		return true;
+	}
+#endif
+	return false;
+}
+
+void raio_helper_plug_forget(struct blk_plug_cb *cb)
+{
+	list_del(&cb->list);
+}
+
 /* Somebody wants to be asked about each range that is read or written. */
 bool raio_helper_has_permission_events(const struct file *file)
 {

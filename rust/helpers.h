@@ -55,6 +55,8 @@ static const unsigned int RAIO_CONST_VM_FAULT_SIGBUS = (__force unsigned int)VM_
 
 /* linux/blkdev.h */
 void raio_helper_plug_expect(unsigned short nr);
+bool raio_helper_plug_call_back(struct blk_plug_cb *cb);
+void raio_helper_plug_forget(struct blk_plug_cb *cb);
 
 /* linux/fs.h */
 int raio_helper_kiocb_set_rw_flags(struct kiocb *kiocb, __kernel_rwf_t flags, int rw);

@@ -45,6 +45,7 @@ pub(crate) mod pinned;
 pub(crate) mod poll;
 pub(crate) mod poll_queue;
 pub(crate) mod printk;
+pub(crate) mod put_off;
 pub(crate) mod rcupdate;
 pub(crate) mod request;
 pub(crate) mod sched;

@@ -318,3 +318,55 @@ TEST(direct_after_the_fault)
 	EXPECT_TRUE(is_pattern(buf_after, BLOCK, 0, 0));
 	EXPECT_EQ(0, be_destroy(ctx));
 }
+
+/*
+ * A direct transfer's memory is there when the events of those before it are: so
+ * many that they are submitted under a plug, or so few that they are not.
+ */
+static void direct_waits_for_memory(unsigned int before)
+{
+	aio_context_t ctx = new_context(16);
+	struct iocb iocbs[16], *list[16];
+	struct io_event events[16];
+	pthread_t thread;
+	int fd, direct;
+	unsigned int i;
+	char *buf;
+
+	page = missing_page();
+	fd = new_file(16 * BLOCK);
+	ASSERT_EQ(0, fsync(fd));
+	direct = reopen(fd, O_RDONLY | O_DIRECT);
+	if (direct < 0)
+		SKIP("no O_DIRECT there");
+	buf = aligned_buffer(16 * BLOCK);
+	memset(buf, 0, 16 * BLOCK);
+	/* the first of a mount is a thread's */
+	prep(&iocbs[0], IOCB_CMD_PREAD, direct, buf, BLOCK, 0);
+	ASSERT_EQ(BLOCK, run_one(ctx, &iocbs[0]));
+	ASSERT_EQ(16 * BLOCK, pread(fd, buf, 16 * BLOCK, 0));
+	for (i = 0; i < before; i++) {
+		prep(&iocbs[i], IOCB_CMD_PREAD, fd, buf + i * BLOCK, BLOCK, i * BLOCK);
+		list[i] = &iocbs[i];
+	}
+	prep(&iocbs[before], IOCB_CMD_PREAD, direct, page, BLOCK, 0);
+	list[before] = &iocbs[before];
+	ASSERT_EQ(0, pthread_create(&thread, NULL, serve_after_event, &ctx));
+	ASSERT_EQ(before + 1, be_submit(ctx, before + 1, list));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(before, events_wait(ctx, events, before));
+	for (i = 0; i < before; i++)
+		EXPECT_EQ(BLOCK, (long long)events[i].res);
+	EXPECT_TRUE(is_pattern(page, BLOCK, 0, 0));
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+TEST(event_before_the_memory)
+{
+	direct_waits_for_memory(1);
+}
+
+TEST(events_before_the_memory)
+{
+	direct_waits_for_memory(7);
+}

@@ -15,8 +15,11 @@ use crate::{
     },
     retry,
     sys::{
-        array::Array,
         blkdev,
+        put_off::{
+            PutOff,
+            Sink, //
+        },
         trace::{
             self,
             About, //
@@ -28,6 +31,7 @@ use crate::{
         }, //
     }, //
 };
+use core::pin::Pin;
 use kernel::{
     prelude::*,
     sync::Arc,
@@ -69,8 +73,17 @@ impl Iocbs {
     }
 }
 
+/// Events that are published together, or when the task sleeps: others may wait for one.
+type Events<'a> = PutOff<'a, Context, io_event, BATCH>;
+
+impl Sink<io_event> for Context {
+    fn take_all(&self, events: &[io_event]) {
+        self.publish_all(events);
+    }
+}
+
 /// What a call has at hand.
-struct Batch<'a> {
+struct Batch<'a, 'e> {
     context: &'a Arc<Context>,
     known: Known<'a>,
     /// Credits that were taken and not used yet.
@@ -82,13 +95,13 @@ struct Batch<'a> {
     /// Transfers of a device that the plug still expects.
     expected: usize,
     /// Events that were not published yet.
-    events: Array<io_event, BATCH>,
+    events: Pin<&'e Events<'a>>,
     /// The one that is submitted.
     iocb: iocb,
 }
 
-impl<'a> Batch<'a> {
-    fn new(context: &'a Arc<Context>) -> Self {
+impl<'a, 'e> Batch<'a, 'e> {
+    fn new(context: &'a Arc<Context>, events: Pin<&'e Events<'a>>) -> Self {
         Batch {
             context,
             known: Known::new(context),
@@ -97,7 +110,7 @@ impl<'a> Batch<'a> {
             next: 0,
             got: 0,
             expected: 0,
-            events: Array::new(),
+            events,
             iocb: iocb::default(),
         }
     }
@@ -137,9 +150,6 @@ impl<'a> Batch<'a> {
 
     /// Puts off the publication of an event whose credit is used up.
     fn put_off(&mut self, event: io_event) {
-        if self.events.is_full() {
-            self.publish();
-        }
         self.events.push(event);
     }
 
@@ -152,7 +162,7 @@ impl<'a> Batch<'a> {
             self.context.give_back_credits(self.credits);
             self.credits = 0;
         }
-        self.publish();
+        self.events.flush();
     }
 
     /// Brings home the requests that were not used.
@@ -163,18 +173,9 @@ impl<'a> Batch<'a> {
             self.got = 0;
         }
     }
-
-    /// Publishes what was put off. Before anything that may wait: others may wait for an event.
-    fn publish(&mut self) {
-        let events = self.events.as_slice();
-        if !events.is_empty() {
-            self.context.publish_all(events);
-            self.events.clear();
-        }
-    }
 }
 
-impl Drop for Batch<'_> {
+impl Drop for Batch<'_, '_> {
     fn drop(&mut self) {
         self.let_go();
     }
@@ -195,12 +196,13 @@ pub(crate) fn submit(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<
 }
 
 fn submit_all(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> {
-    let mut batch = Batch::new(context);
+    pin_init::stack_pin_init!(let events = Events::new(&**context));
+    let mut batch = Batch::new(context, events.as_ref());
     let mut pointers = [0; BATCH];
     let mut i = 0;
     while i < nr {
         let chunk = (nr - i).min(BATCH);
-        batch.publish();
+        batch.events.before_wait();
         // What took no request had a credit all the same: those who have one want a request.
         batch.put_back();
         // What is beyond the end of the array's page must not keep those before from submission.
@@ -222,7 +224,7 @@ fn submit_all(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> 
 }
 
 /// Submits the iocb at `address`. Its checks are native aio's, in native aio's order.
-fn submit_one(batch: &mut Batch<'_>, address: u64, left: usize) -> Result {
+fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
     if !uaccess::read_iocb_now(address, &mut batch.iocb) {
         batch.let_go();
         uaccess::read_iocb(address, &mut batch.iocb)?;
@@ -235,7 +237,7 @@ fn submit_one(batch: &mut Batch<'_>, address: u64, left: usize) -> Result {
     if let Some(result) = op::at_once(&batch.iocb, &mut batch.known) {
         return over_at_once(batch, address, result);
     }
-    batch.publish();
+    batch.events.before_wait();
     let mut ticket = batch.take(left)?;
     let iocb = &batch.iocb;
     let request = ticket.request().ok_or(EINVAL)?;
@@ -272,10 +274,10 @@ fn write_key(address: u64, iocb: &iocb, key: u32) -> Result {
 }
 
 /// Takes an iocb that is done already, with `result`.
-fn over_at_once(batch: &mut Batch<'_>, address: u64, result: isize) -> Result {
+fn over_at_once(batch: &mut Batch<'_, '_>, address: u64, result: isize) -> Result {
     // As native aio's: there is nothing to be named any more.
     if batch.iocb.aio_key != 0 {
-        batch.publish();
+        batch.events.before_wait();
         write_key(address, &batch.iocb, 0)?;
     }
     let iocb = &batch.iocb;
