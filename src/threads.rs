@@ -11,6 +11,9 @@
 //! A thread that is killed takes nothing with it: what is queued for threads is cancelled when the
 //! last is dead.
 
+mod claims;
+mod reaper;
+
 use crate::{
     context::Context,
     lists::List,
@@ -21,27 +24,24 @@ use crate::{
     },
     sys::{
         cred,
-        sched::{
-            self,
-            Identity, //
-        },
+        sched::Identity,
         vhost_task::{
             self,
             Thread, //
         },
-        wait,
-        workqueue, //
+        wait, //
     }, //
+};
+pub(crate) use claims::{
+    Claim,
+    Claims, //
 };
 use kernel::{
     prelude::*,
-    sync::Arc,
-    time::{
-        msecs_to_jiffies,
-        Jiffies, //
-    },
-    workqueue::WorkItem, //
+    sync::Arc, //
 };
+use reaper::queue_reap;
+pub(crate) use reaper::reap_later;
 
 /// Most threads of a context.
 pub(crate) const MAX_THREADS: usize = 8;
@@ -49,11 +49,6 @@ pub(crate) const MAX_THREADS: usize = 8;
 const PLACES: usize = 2 * MAX_THREADS;
 /// Most of them that start reads of pages at once.
 const MAX_PAGES: u32 = 2;
-/// How long a thread is kept without work, in ms.
-const IDLE_MS: u32 = 100;
-/// How often an idle one that is kept looks whether it is left alone, in ms.
-const ALONE_MS: u32 = 1000;
-
 /// A thread's own side.
 pub(crate) struct Worker {
     context: Arc<Context>,
@@ -88,57 +83,6 @@ enum Place {
     /// Its thread is being stopped.
     Left,
     Used(Thread<Worker>, State),
-}
-
-/// What a request wants of a thread.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Claim {
-    /// Tries that don't block.
-    Own,
-    /// To block, perhaps for ever.
-    Block,
-}
-
-impl Claim {
-    /// What a request that goes to `list` wants.
-    pub(crate) fn of(list: List) -> Self {
-        match list {
-            List::Page | List::Block => Claim::Block,
-            _ => Claim::Own,
-        }
-    }
-}
-
-/// Requests with claims, of each kind.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Claims {
-    own: u32,
-    block: u32,
-}
-
-impl Claims {
-    fn of(&mut self, claim: Claim) -> &mut u32 {
-        match claim {
-            Claim::Own => &mut self.own,
-            Claim::Block => &mut self.block,
-        }
-    }
-
-    fn add(&mut self, claim: Claim) {
-        let count = self.of(claim);
-        *count = count.saturating_add(1);
-    }
-
-    /// Gives one back.
-    pub(crate) fn remove(&mut self, claim: Claim) {
-        let count = self.of(claim);
-        *count = count.saturating_sub(1);
-    }
-
-    /// The threads that they need: what blocks must not keep what does not from being run.
-    pub(crate) fn threads(self) -> u32 {
-        u32::from(self.own > 0) + u32::from(self.block > 0)
-    }
 }
 
 /// The threads of a context.
@@ -259,7 +203,7 @@ impl Queues {
     /// Whether there may be another thread for what is there. The last place is for what does not
     /// block.
     fn may_grow(&self) -> bool {
-        let own = self.claims.own > 0 || self.lists.len(List::Own) > 0;
+        let own = self.claims.has_own() || self.lists.len(List::Own) > 0;
         self.threads.places() > u32::from(!own)
     }
 
@@ -331,16 +275,6 @@ impl vhost_task::Worker for Worker {
         queues.threads.set(self.place, State::Killed);
         queue_reap(self.context.clone(), 0);
     }
-}
-
-/// Has a look at idle threads, a while from now. Any context.
-pub(crate) fn reap_later(context: Arc<Context>) {
-    queue_reap(context, msecs_to_jiffies(IDLE_MS));
-}
-
-fn queue_reap(context: Arc<Context>, delay: Jiffies) {
-    // If it is queued already it will come.
-    let _ = workqueue::queue().enqueue_delayed::<_, 1>(context, delay);
 }
 
 impl Context {
@@ -462,18 +396,6 @@ impl Context {
         cred::with_own(|| Thread::create(worker, c"raio-worker"))
     }
 
-    /// Interrupts and stops all threads of a dead context. Process context.
-    pub(crate) fn stop_threads(self: &Arc<Self>) {
-        if self.queues().lock().threads.is_empty() {
-            return;
-        }
-        if sched::is_kthread() {
-            return self.reap_threads();
-        }
-        // By a worker, since the caller may be one of them.
-        let _ = workqueue::queue().enqueue::<_, 2>(self.clone());
-    }
-
     /// Interrupts what threads wait for. Any context.
     pub(crate) fn interrupt_threads(&self) {
         self.queues().lock().threads.interrupt();
@@ -482,135 +404,5 @@ impl Context {
     /// Whether no thread is left.
     pub(crate) fn has_no_threads(&self) -> bool {
         self.queues().lock().threads.is_empty()
-    }
-
-    /// Cancels what only threads could run, if the process that had them was killed. Another may
-    /// share its memory, and go on with the context, but is not who has submitted.
-    fn fail_queued(&self) {
-        loop {
-            let run = {
-                let mut queues = self.queues().lock();
-                if queues.threads.is_there() {
-                    return;
-                }
-                retry::take_from(
-                    &mut queues,
-                    self,
-                    &[List::Own, List::Later, List::Page, List::Block],
-                )
-            };
-            match run {
-                Some(run) => retry::cancel_run(run),
-                None => return,
-            }
-        }
-    }
-
-    /// Stops threads that were killed, that were idle for long, and all of a dead context.
-    fn reap_threads(self: &Arc<Self>) {
-        loop {
-            let found = {
-                let mut queues = self.queues().lock();
-                let (found, later) = find_reapable(&mut queues, wait::now());
-                if let Some(ms) = later {
-                    queue_reap(self.clone(), msecs_to_jiffies(ms));
-                }
-                found
-            };
-            match found {
-                Some(Reaped {
-                    place,
-                    thread,
-                    killed,
-                }) => {
-                    thread.stop();
-                    if killed {
-                        self.fail_queued();
-                    }
-                    let mut queues = self.queues().lock();
-                    if let Some(place) = queues.threads.places.get_mut(place) {
-                        *place = Place::Free;
-                    }
-                }
-                None => break,
-            }
-        }
-        self.wake_drain();
-    }
-}
-
-/// A thread that was taken out of its place, to be stopped.
-struct Reaped {
-    place: usize,
-    thread: Thread<Worker>,
-    killed: bool,
-}
-
-/// A thread that may be stopped, taken out of its place; or after how many ms to look again.
-fn find_reapable(queues: &mut Queues, now: i64) -> (Option<Reaped>, Option<u32>) {
-    let closing = queues.closing;
-    let alive = queues.threads.count(State::is_alive);
-    // As many as are claimed, and one that is free for what does not block.
-    let keep =
-        alive <= queues.claims.threads() || queues.claims.own > 0 && queues.threads.free() <= 1;
-    let (mut later, mut alone_later) = (false, false);
-    for (i, place) in queues.threads.places.iter_mut().enumerate() {
-        let Place::Used(thread, state) = place else {
-            continue;
-        };
-        let due = match *state {
-            State::Retired if !closing && thread.is_stopped() => {
-                alone_later = true;
-                false
-            }
-            State::Retired | State::Killed => true,
-            _ if closing => true,
-            // It would end only when it goes on.
-            State::Idle(_) if thread.is_stopped() => {
-                alone_later = true;
-                false
-            }
-            // `leave` comes back when it gives back the last claim. But nobody tells when the
-            // last other thread of the process leaves without the process's end.
-            State::Idle(_) if keep => {
-                alone_later = true;
-                thread.is_left_alone()
-            }
-            State::Idle(since) => {
-                let due = now.saturating_sub(since) >= i64::from(IDLE_MS) * 1_000_000 * 9 / 10;
-                later |= !due;
-                due
-            }
-            _ => false,
-        };
-        if due {
-            if let Place::Used(thread, state) = core::mem::replace(place, Place::Left) {
-                let killed = state == State::Killed;
-                let reaped = Reaped {
-                    place: i,
-                    thread,
-                    killed,
-                };
-                return (Some(reaped), None);
-            }
-        }
-    }
-    let later = if later { Some(IDLE_MS) } else { None };
-    (None, later.or(alone_later.then_some(ALONE_MS)))
-}
-
-impl WorkItem<1> for Context {
-    type Pointer = Arc<Context>;
-
-    fn run(context: Arc<Context>) {
-        context.reap_threads();
-    }
-}
-
-impl WorkItem<2> for Context {
-    type Pointer = Arc<Context>;
-
-    fn run(context: Arc<Context>) {
-        context.reap_threads();
     }
 }
