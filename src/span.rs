@@ -69,24 +69,30 @@ impl Span {
     }
 
     /// Where the `len` bytes at `address` are. `None` if they are not all in the buffer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, address: usize, len: usize) -> Option<Piece> {
-        let start = address.checked_sub(self.address)?;
-        if start > self.len || len > self.len - start {
+        // What is before the buffer is far behind it.
+        let start = address.wrapping_sub(self.address);
+        if len > self.len || start > self.len - len {
             return None;
         }
-        // Nothing may lie at the very end.
-        let start = start.min(self.len - 1);
         let from = self.lack + start;
         let first = from >> self.shift;
-        let last = (from + len.saturating_sub(1)) >> self.shift;
-        let within = from & ((1 << self.shift) - 1);
+        if len == 0 {
+            // Nothing, and perhaps at the very end.
+            return Some(Piece {
+                first: 0,
+                offset: 0,
+                parts: 1,
+            });
+        }
+        let last = (from + (len - 1)) >> self.shift;
         Some(Piece {
             first,
             offset: if first == 0 {
-                within - self.lack
+                start
             } else {
-                within
+                from - (first << self.shift)
             },
             parts: last - first + 1,
         })
