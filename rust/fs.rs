@@ -253,6 +253,13 @@ pub(crate) fn fget(fd: u32) -> Result<ARef<File>> {
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 
+/// Gives back a reference to a file. If it was the last, the file is released when this returns, and
+/// not just before the task goes back to its program. Process context, sleeps; under no lock.
+pub(crate) fn put_now(file: ARef<File>) {
+    // SAFETY: The reference that was given up is the one that the call gives back.
+    unsafe { bindings::__fput_sync(ARef::into_raw(file).as_ref().as_ptr()) };
+}
+
 /// The file's operations. Any context.
 pub(super) fn operations(file: &File) -> &bindings::file_operations {
     // SAFETY: A file that is open has operations. A hang-up may replace them by another table,

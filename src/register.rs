@@ -138,9 +138,15 @@ pub(crate) fn register(context: &Context, what: &raio_register, compat: bool) ->
 
 /// Unregisters all, when nothing can be registered any more. Process context, sleeps.
 pub(crate) fn unregister_all(context: &Context) {
-    let all = core::mem::take(&mut *context.registered().lock());
-    // Not under the lock.
-    drop(all);
+    // Neither is dropped under the lock.
+    let Registered { files, buffers } = core::mem::take(&mut *context.registered().lock());
+    drop(buffers);
+    // Whoever ends the context waits for requests before it comes to its other work, and such a
+    // file's release may be what they need: that of a FUSE server's end, say. If somebody submits
+    // just now he lets go of them.
+    if let Some(mut files) = files.and_then(Arc::into_unique_or_drop) {
+        files.0.drain_all().flatten().for_each(fs::put_now);
+    }
 }
 
 fn put<T>(
