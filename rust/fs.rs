@@ -738,6 +738,12 @@ fn import_pinned_segments(
     let iter = &raw mut transfer.iter;
     // SAFETY: The iterator was just imported.
     let len = unsafe { iter_count(iter) };
+    if len == 0 {
+        // It is over no memory as it is.
+        return Ok(());
+    }
+    // SAFETY: As above. Segments without a byte lie nowhere; this goes over those at the start.
+    unsafe { bindings::iov_iter_advance(iter, 0) };
     let mut left = len;
     while left > 0 {
         // SAFETY: There is more in the iterator, which is over user memory.
