@@ -13,6 +13,7 @@ use super::{
 };
 use crate::span::Span;
 use kernel::{
+    alloc::flags::__GFP_NOWARN,
     impl_has_work,
     new_work,
     page::{
@@ -229,7 +230,8 @@ impl PinnedBuffer {
     }
 
     /// Adds to `list` the memory of the `len` bytes at `address` of the program. EFAULT if they do
-    /// not all lie in the buffer, ENOMEM. Process context.
+    /// not all lie in the buffer; ENOMEM, also if the list would be larger than `kmalloc()` can.
+    /// Process context.
     pub(super) fn collect(
         &self,
         address: usize,
@@ -247,7 +249,8 @@ impl PinnedBuffer {
                         bv_len: len as u32,
                         bv_offset: part.bv_offset + offset as u32,
                     },
-                    GFP_KERNEL_ACCOUNT,
+                    // As long as the program says.
+                    GFP_KERNEL_ACCOUNT | __GFP_NOWARN,
                 )?;
             }
             offset = 0;

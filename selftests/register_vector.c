@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: vectors of registered memory that are empty or have empty segments.
+ * Description: vectors of registered memory that are empty, have empty segments, or are
+ * as long as a vector can be.
  */
 #define _GNU_SOURCE
+#include <limits.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 #include "harness.h"
 #include "registered.h"
 
 #define WHY "it registers nothing"
+#define LONG	(2UL << 20)
 
 static aio_context_t ctx;
 
@@ -47,4 +52,26 @@ TEST_RAIO(empty_segments, WHY)
 	register_buffer(ctx, buf, DIRECT_ALIGN);
 	EXPECT_EQ(11, transfer(IOCB_CMD_PREADV, iovecs, 5));
 	EXPECT_EQ(11, transfer(IOCB_CMD_PWRITEV, iovecs, 5));
+}
+
+/* Of more pages than there is memory in one piece to note them. */
+TEST_RAIO(longest, WHY)
+{
+	uint8_t *buf = mmap(NULL, LONG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static struct iovec iovecs[IOV_MAX];
+	struct iocb iocb;
+	unsigned int i;
+
+	ASSERT_TRUE(buf != MAP_FAILED);
+	ASSERT_EQ(0, madvise(buf, LONG, MADV_NOHUGEPAGE));
+	ctx = new_context(8);
+	register_buffer(ctx, buf, LONG);
+	for (i = 0; i < IOV_MAX; i++)
+		iovecs[i] = (struct iovec){ buf, LONG };
+	prep(&iocb, IOCB_CMD_PREADV, new_file(100), iovecs, IOV_MAX, 0);
+	fix_buffer(&iocb, 0);
+	EXPECT_EQ(-ENOMEM, submit_one(ctx, &iocb));
+	iocb.aio_nbytes = 16;
+	EXPECT_EQ(100, run_one(ctx, &iocb));
+	EXPECT_TRUE(is_pattern(buf, 100, 0, 0));
 }
