@@ -46,6 +46,8 @@ EXPORT int io_getevents(struct io_context *ctx, long min_nr, long nr, struct io_
 EXPORT int io_queue_wait(struct io_context *ctx, struct timespec *timeout);
 
 EXPORT int raio_is_native(void);
+EXPORT int raio_register(struct io_context *ctx, unsigned int opcode, const void *array,
+			 unsigned int nr);
 EXPORT int raio_submit_and_getevents(struct io_context *ctx, long nr, struct iocb **iocbpp,
 				     long *submitted, long min_nr, long nr_events,
 				     struct io_event *events, struct timespec *timeout);

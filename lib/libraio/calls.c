@@ -288,3 +288,28 @@ long __raio_enter(uint64_t ctx, long nr, void *iocbpp, long *submitted,
 	}
 	return __raio_getevents(&now);
 }
+
+long __raio_register(uint64_t ctx, unsigned int opcode, const void *array, unsigned int nr)
+{
+	struct raio_register arg = {
+		.ctx_id = ctx, .opcode = opcode, .nr = nr, .array = (uintptr_t)array,
+	};
+	struct state *state = state_get();
+	int mode;
+	long ret;
+
+	if (!state)
+		return -ENOMEM;
+	mode = mode_of(state);
+	switch (mode) {
+	case MODE_RAIO:
+		ret = __raio_ioctl(state, RAIO_IOC_REGISTER, &arg);
+		/* A module that is older than the call. */
+		return ret == -ENOTTY ? -ENOSYS : ret;
+	case MODE_NATIVE:
+	case MODE_FAIL:
+		return -ENOSYS;
+	default:
+		return mode;
+	}
+}

@@ -159,6 +159,7 @@ long __raio_cancel(uint64_t ctx, void *iocb, void *event);
 long __raio_getevents(const struct getevents *get);
 long __raio_enter(uint64_t ctx, long nr, void *iocbpp, long *submitted,
 		  const struct getevents *get);
+long __raio_register(uint64_t ctx, unsigned int opcode, const void *array, unsigned int nr);
 bool __raio_can_read(const void *address);
 
 /* raw.c; -ENOSYS if it is none of the six. */

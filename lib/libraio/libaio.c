@@ -155,6 +155,11 @@ int raio_submit_and_getevents(struct io_context *ctx, long nr, struct iocb **ioc
 	return ret;
 }
 
+int raio_register(struct io_context *ctx, unsigned int opcode, const void *array, unsigned int nr)
+{
+	return __raio_register(ID(ctx), opcode, array, nr);
+}
+
 long raio_syscall(long number, ...)
 {
 	long a[6];
