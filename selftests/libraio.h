@@ -21,6 +21,7 @@ int io_queue_release(aio_context_t ctx);
 int io_queue_run(aio_context_t ctx);
 int io_queue_wait(aio_context_t ctx, const struct __kernel_timespec *timeout);
 int raio_is_native(void);
+int raio_register(aio_context_t ctx, unsigned int opcode, const void *array, unsigned int nr);
 int raio_submit_and_getevents(aio_context_t ctx, long nr, struct iocb **iocbpp, long *submitted,
 			      long min_nr, long nr_events, struct io_event *events,
 			      const struct __kernel_timespec *timeout);

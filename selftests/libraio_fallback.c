@@ -71,6 +71,7 @@ static void expect_native(void)
 	prep(&iocb, IOCB_CMD_NOOP, fd, buf, 8, 0);
 	EXPECT_EQ(-EINVAL, io_submit(ctx, 1, list));
 	EXPECT_EQ(-EINVAL, io_cancel(ctx, &iocb, &event));
+	EXPECT_EQ(-ENOSYS, raio_register(ctx, RAIO_REGISTER_FILES, &fd, 1));
 	EXPECT_EQ(0, io_destroy(ctx));
 	EXPECT_EQ(-EINVAL, io_destroy(ctx));
 	EXPECT_EQ(-EINVAL, io_getevents(ctx, 1, 1, &event, &zero));
@@ -114,6 +115,7 @@ TEST_RAIO(refused, "libraio's")
 	EXPECT_EQ(-ENOSYS, io_getevents(0, 1, 1, &event, NULL));
 	EXPECT_EQ(-ENOSYS, io_cancel(0, NULL, NULL));
 	EXPECT_EQ(-ENOSYS, io_destroy(0));
+	EXPECT_EQ(-ENOSYS, raio_register(0, RAIO_UNREGISTER_FILES, NULL, 0));
 	EXPECT_EQ(-ENOSYS, raio_is_native());
 	expect_said(NONE "no aio\n");
 }

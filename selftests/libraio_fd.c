@@ -66,6 +66,10 @@ static void expect_all_work(aio_context_t ctx, void (*meddle)(int fd))
 	meddle(device_fd());
 	EXPECT_EQ(0, io_getevents(ctx, 0, 1, &event, NULL));
 	meddle(device_fd());
+	EXPECT_EQ(0, raio_register(ctx, RAIO_REGISTER_FILES, fds, 2));
+	meddle(device_fd());
+	EXPECT_EQ(0, raio_register(ctx, RAIO_UNREGISTER_FILES, NULL, 0));
+	meddle(device_fd());
 	EXPECT_EQ(0, io_setup(8, &other));
 	meddle(device_fd());
 	EXPECT_EQ(0, io_destroy(other));

@@ -49,6 +49,7 @@ static void in_child(void)
 	EXPECT_EQ(-EINVAL, io_getevents(ctx, 1, 1, &event, NULL));
 	EXPECT_EQ(-EINVAL, io_submit(ctx, 1, list));
 	EXPECT_EQ(-EINVAL, io_cancel(ctx, &iocb, &event));
+	EXPECT_EQ(-EINVAL, raio_register(ctx, RAIO_UNREGISTER_FILES, NULL, 0));
 	EXPECT_EQ(-EINVAL, io_destroy(ctx));
 	EXPECT_EQ(0, io_setup(8, &own));
 	submit(own, 7);
