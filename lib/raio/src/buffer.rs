@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
+use crate::registered::{Place, Registered};
 use std::{
     alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout},
     fmt,
@@ -17,6 +18,9 @@ use std::{
 /// One made by [`new`](Self::new) is aligned so that it is fit for `O_DIRECT`.
 /// One made from a `Vec<u8>` is the vector's own memory, with its alignment,
 /// and goes back by [`into_vec`](Self::into_vec) without a copy.
+///
+/// A context can pin the memory of buffers that are used again and again:
+/// [`Context::register_buffers`](crate::Context::register_buffers).
 ///
 /// What is in flight can't be touched:
 ///
@@ -47,6 +51,10 @@ pub struct Buffer {
     capacity: usize,
     allocated: usize,
     align: usize,
+    // Invariant: that registration has these `capacity` bytes, and nothing else, under
+    // this index.  It goes when the memory has another owner: others may use the same
+    // addresses then, while it is registered still.
+    place: Option<Place>,
 }
 
 impl Buffer {
@@ -73,6 +81,7 @@ impl Buffer {
             capacity: len,
             allocated: len,
             align: Self::ALIGN,
+            place: None,
         }
     }
 
@@ -108,6 +117,26 @@ impl Buffer {
     pub(crate) fn address(&self) -> usize {
         self.ptr.as_ptr().expose_provenance()
     }
+
+    /// All of its memory, to be registered: a gap if there is none.
+    pub(crate) fn memory(&self) -> IoVec {
+        match self.capacity {
+            0 => IoVec { base: 0, len: 0 },
+            len => IoVec {
+                base: self.address(),
+                len,
+            },
+        }
+    }
+
+    /// Says where it is registered now.  One without memory is not registered.
+    ///
+    /// # Safety
+    ///
+    /// What was registered there is [`memory`](Self::memory).
+    pub(crate) unsafe fn set_place(&mut self, place: Place) {
+        self.place = Some(place).filter(|_| self.capacity > 0);
+    }
 }
 
 impl From<Vec<u8>> for Buffer {
@@ -121,6 +150,7 @@ impl From<Vec<u8>> for Buffer {
             capacity: vec.len(),
             allocated: vec.capacity(),
             align: 1,
+            place: None,
         }
     }
 }
@@ -200,11 +230,18 @@ impl fmt::Debug for Buffer {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct IoVec {
-    base: usize,
-    len: usize,
+    pub(crate) base: usize,
+    pub(crate) len: usize,
 }
 
 const _: () = assert!(size_of::<IoVec>() == size_of::<libc::iovec>());
+
+impl IoVec {
+    /// The bytes that are pinned with it, which are whole pages.
+    pub(crate) fn pinned(&self, page: usize) -> u64 {
+        (self.base % page + self.len).next_multiple_of(page) as u64
+    }
+}
 
 /// What a request owns: the kernel may use it until the request has ended.
 #[derive(Debug)]
@@ -235,6 +272,15 @@ impl Data {
             Self::None => (0, 0),
             Self::One(buffer) => (buffer.address(), buffer.len()),
             Self::Many { iovecs, .. } => (iovecs.as_ptr().expose_provenance(), iovecs.len()),
+        }
+    }
+
+    /// The index of the registered buffer in which all of its memory lies.
+    pub(crate) fn fixed_buffer(&self, registered: &Registered) -> Option<u32> {
+        match self {
+            Self::One(buffer) => buffer.place?.index_in(registered.buffers),
+            // Each is one of its own.
+            Self::None | Self::Many { .. } => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::{
     door::Door,
     process::Process,
+    registered::Registered,
     ring::Ring,
     slots::Slots,
     sys,
@@ -23,6 +24,7 @@ const SUBMIT: &str = "RAIO_IOC_SUBMIT";
 const CANCEL: &str = "RAIO_IOC_CANCEL";
 const GETEVENTS: &str = "RAIO_IOC_GETEVENTS";
 const ENTER: &str = "RAIO_IOC_ENTER";
+const REGISTER: &str = "RAIO_IOC_REGISTER";
 
 /// A context: requests are submitted to it, and completions come out of it.
 ///
@@ -42,6 +44,7 @@ pub struct Context {
     // Not used any more when `drop` has destroyed the context.
     ring: Option<Ring>,
     slots: ManuallyDrop<Slots>,
+    pub(crate) registered: Registered,
     submitted: Vec<RequestId>,
     // Scratch memory of the calls: addresses of iocbs, and as many events as there
     // can be.
@@ -88,6 +91,7 @@ impl Context {
             id,
             ring,
             slots: ManuallyDrop::new(Slots::new(nr)),
+            registered: Registered::NONE,
             submitted: Vec::with_capacity(nr as usize),
             batch: Vec::with_capacity(nr as usize),
             events: vec![sys::io_event::default(); nr as usize].into(),
@@ -131,7 +135,8 @@ impl Context {
     pub fn submit(&mut self, queue: &mut VecDeque<Request<'_>>) -> Result<usize> {
         self.submitted.clear();
         self.in_this_process(SUBMIT)?;
-        self.slots.stage(queue.iter(), &mut self.batch);
+        self.slots
+            .stage(queue.iter(), &self.registered, &mut self.batch);
         let Some(first) = queue.front().filter(|_| !self.batch.is_empty()) else {
             return Ok(0);
         };
@@ -151,7 +156,8 @@ impl Context {
             return Err(Rejected::new(request, error));
         }
         let full = || Error::errno(SUBMIT, ErrorKind::Full, libc::EAGAIN);
-        self.slots.stage(iter::once(&request), &mut self.batch);
+        self.slots
+            .stage(iter::once(&request), &self.registered, &mut self.batch);
         if self.batch.is_empty() {
             return Err(Rejected::new(request, full()));
         }
@@ -186,7 +192,7 @@ impl Context {
         // exclusively the requests', which leave their owner only into these slots;
         // vectors are so as well.
         unsafe { self.door.call(SUBMIT, sys::RAIO_IOC_SUBMIT, &mut arg) }
-            .map_err(|error| explain_submit(error, first))
+            .map_err(|error| explain_submit(error, first, &self.registered))
     }
 
     /// Moves the requests that the kernel has taken into their slots.
@@ -317,7 +323,8 @@ impl Context {
     ) -> Result<Entered> {
         self.submitted.clear();
         self.in_this_process(ENTER)?;
-        self.slots.stage(queue.iter(), &mut self.batch);
+        self.slots
+            .stage(queue.iter(), &self.registered, &mut self.batch);
         let Some(first) = queue.front().filter(|_| !self.batch.is_empty()) else {
             let completed = self.getevents(min, timeout, completions)?;
             return Ok(Entered {
@@ -349,7 +356,7 @@ impl Context {
             _ => usize::try_from(arg.submitted).map_or(nr, |submitted| submitted.min(nr)),
         };
         let result = result.map_err(|error| match submitted {
-            0 => explain_submit(error, first),
+            0 => explain_submit(error, first, &self.registered),
             _ => error,
         });
         self.hold(queue, submitted);
@@ -422,13 +429,43 @@ impl Context {
         }
         Ok(cancelled)
     }
+
+    /// Registers what is in an array of `nr` entries there, or unregisters.
+    ///
+    /// # Safety
+    ///
+    /// `array` is what `opcode` takes.  Nobody else uses the memory of buffers while a
+    /// request is in flight that has their index.
+    pub(crate) unsafe fn register(&mut self, opcode: u32, nr: usize, array: u64) -> Result<()> {
+        self.in_this_process(REGISTER)?;
+        let mut arg = sys::raio_register {
+            ctx_id: self.id,
+            opcode,
+            // The kernel takes no such number either.
+            nr: u32::try_from(nr).unwrap_or(u32::MAX),
+            array,
+            flags: 0,
+        };
+        // SAFETY: By the contract of this function.
+        match unsafe { self.door.call(REGISTER, sys::RAIO_IOC_REGISTER, &mut arg) } {
+            Ok(_) => Ok(()),
+            Err(error) => Err(match error.raw_os_error() {
+                Some(libc::ENOTTY) => error.with_kind(ErrorKind::Unsupported),
+                Some(libc::ENXIO) => error.with_kind(ErrorKind::NotRegistered),
+                _ => error,
+            }),
+        }
+    }
 }
 
 /// What an error of submit means, which is that of the first request.
-fn explain_submit(error: Error, first: &Request<'_>) -> Error {
+fn explain_submit(error: Error, first: &Request<'_>, registered: &Registered) -> Error {
     let segments = first.segments();
     match error.raw_os_error() {
         Some(libc::EAGAIN) => error.with_kind(ErrorKind::Full),
+        Some(libc::EBADF) if first.lacks_file(registered) => {
+            error.with_kind(ErrorKind::NotRegistered)
+        }
         Some(libc::EINVAL) if segments > Request::MAX_SEGMENTS => {
             error.with_kind(ErrorKind::Limit(Limit::Segments {
                 wanted: segments,

@@ -77,7 +77,9 @@ impl Door {
                 .info()
                 .ok()
                 .and_then(|info| count_limit(nr_events, &info)),
-            Some(libc::ENOMEM) => memlock_limit(nr_events),
+            Some(libc::ENOMEM) => {
+                memlock_limit(crate::ring::mapping_len(nr_events, page_size()) as u64)
+            }
             _ => None,
         };
         match limit {
@@ -105,7 +107,8 @@ fn count_limit(wanted: u32, info: &Info) -> Option<Limit> {
     }
 }
 
-fn memlock_limit(nr_events: u32) -> Option<Limit> {
+/// The limit of pinned memory, if as many bytes more are beyond it.
+pub(crate) fn memlock_limit(wanted: u64) -> Option<Limit> {
     let mut limit = MaybeUninit::<libc::rlimit>::uninit();
     // SAFETY: The kernel writes `limit`.
     if unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, limit.as_mut_ptr()) } < 0 {
@@ -113,7 +116,6 @@ fn memlock_limit(nr_events: u32) -> Option<Limit> {
     }
     // SAFETY: It was written.
     let max = unsafe { limit.assume_init() }.rlim_cur;
-    let wanted = crate::ring::mapping_len(nr_events, page_size()) as u64;
     let used = pinned(&fs::read_to_string("/proc/self/status").ok()?)?;
     (max != libc::RLIM_INFINITY && used.saturating_add(wanted) > max).then_some(Limit::Memlock {
         wanted,

@@ -24,7 +24,8 @@ pub enum ErrorKind {
     NoDevice,
     /// There is no permission to open the device.
     PermissionDenied,
-    /// The device is not raio's, or speaks another major version.
+    /// The device is not raio's, or speaks another major version, or one that does not
+    /// know the call.
     Unsupported,
     /// A limit does not allow it.
     Limit(Limit),
@@ -41,6 +42,9 @@ pub enum ErrorKind {
     Cancelled,
     /// A signal came.
     Interrupted,
+    /// The file of a request is not registered with its context, or not any more.  Or
+    /// there is nothing to unregister.
+    NotRegistered,
     /// The context belongs to the process that has forked this one.
     OtherProcess,
     /// There was an event of no request: somebody writes to the ring.  It was
@@ -79,7 +83,8 @@ pub enum Limit {
         /// How many a user can have.
         max: u64,
     },
-    /// `RLIMIT_MEMLOCK`, which counts the memory of the ring, in bytes.
+    /// `RLIMIT_MEMLOCK`, which counts the memory of rings and of registered buffers, in
+    /// bytes.
     Memlock {
         /// How many were wanted.
         wanted: u64,
@@ -91,6 +96,13 @@ pub enum Limit {
     /// `IOV_MAX`: the buffers of a vectored request.
     Segments {
         /// How many it has.
+        wanted: usize,
+        /// How many it can have.
+        max: usize,
+    },
+    /// The buffers that a context has registered.
+    Buffers {
+        /// How many were wanted.
         wanted: usize,
         /// How many it can have.
         max: usize,
@@ -185,6 +197,7 @@ impl fmt::Display for Error {
             ErrorKind::OtherProcess => {
                 f.write_str("the context belongs to the process that forked this one")
             }
+            ErrorKind::NotRegistered => f.write_str("not registered with the context"),
             ErrorKind::StrayEvent => f.write_str("an event of no request was in the ring"),
             ErrorKind::Unsupported | ErrorKind::Interrupted | ErrorKind::Os => self.source.fmt(f),
         }
@@ -207,10 +220,13 @@ impl fmt::Display for Limit {
             ),
             Self::Memlock { wanted, used, max } => write!(
                 f,
-                "a ring of {wanted} bytes: RLIMIT_MEMLOCK is {max}, of which {used} are in use"
+                "{wanted} bytes to be pinned: RLIMIT_MEMLOCK is {max}, of which {used} are in use"
             ),
             Self::Segments { wanted, max } => {
                 write!(f, "{wanted} buffers: a request can have {max}")
+            }
+            Self::Buffers { wanted, max } => {
+                write!(f, "{wanted} buffers: a context can have {max} registered")
             }
         }
     }

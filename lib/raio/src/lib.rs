@@ -68,6 +68,9 @@
 //! # }
 //! ```
 //!
+//! **Registering** what is used again and again saves a part of what each request costs:
+//! [`Context::register_buffers`] pins memory, [`Context::register_files`] looks files up.
+//!
 //! **Errors** name the call; where a limit is the reason, the message has its numbers,
 //! and [`Error::limit`] too.
 //!
@@ -86,6 +89,7 @@ mod error;
 mod flags;
 mod info;
 mod process;
+mod registered;
 mod request;
 mod ring;
 mod slots;
@@ -101,6 +105,7 @@ pub use context::{Context, Entered};
 pub use error::{Error, ErrorKind, Limit, Result};
 pub use flags::{IoPriority, Readiness, RwFlags};
 pub use info::Info;
+pub use registered::{FixedFile, Target};
 pub use request::{Operation, Rejected, Request};
 
 /// The examples of the README.

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-use crate::{buffer::Data, sys, Buffer, Error, IoPriority, Readiness, RwFlags};
+use crate::{
+    buffer::Data,
+    registered::{sealed::File, Registered},
+    sys, Buffer, Error, IoPriority, Readiness, RwFlags, Target,
+};
 use std::{
     fmt, io,
     os::fd::{AsFd, AsRawFd, BorrowedFd},
@@ -43,10 +47,14 @@ impl Operation {
     }
 }
 
+/// A number that no open file has.
+const NO_FILE: u32 = u32::MAX;
+
 /// Something to be done with a file.
 ///
 /// It owns its buffers, and borrows the file only until it is submitted: from
-/// then on the kernel holds a reference of its own.
+/// then on the kernel holds a reference of its own.  A file that was registered with
+/// the context is not borrowed at all: see [`FixedFile`](crate::FixedFile).
 ///
 /// ```compile_fail,E0597
 /// # use raio::{Buffer, Request};
@@ -63,7 +71,7 @@ impl Operation {
 #[must_use = "a request does nothing until it is submitted"]
 pub struct Request<'fd> {
     operation: Operation,
-    fd: Option<BorrowedFd<'fd>>,
+    file: File<'fd>,
     eventfd: Option<BorrowedFd<'fd>>,
     offset: u64,
     flags: RwFlags,
@@ -74,10 +82,10 @@ pub struct Request<'fd> {
 }
 
 impl<'fd> Request<'fd> {
-    fn new(operation: Operation, fd: Option<BorrowedFd<'fd>>, data: Data) -> Self {
+    fn new(operation: Operation, file: File<'fd>, data: Data) -> Self {
         Self {
             operation,
-            fd,
+            file,
             eventfd: None,
             offset: 0,
             flags: RwFlags::empty(),
@@ -88,54 +96,64 @@ impl<'fd> Request<'fd> {
         }
     }
 
-    fn transfer(operation: Operation, fd: &'fd impl AsFd, data: Data, offset: u64) -> Self {
+    fn transfer(operation: Operation, file: File<'fd>, data: Data, offset: u64) -> Self {
         Self {
             offset,
-            ..Self::new(operation, Some(fd.as_fd()), data)
+            ..Self::new(operation, file, data)
         }
     }
 
     /// Reads into all of the buffer, from that offset of the file.  A stream, as a
     /// pipe, wants 0.
-    pub fn read(fd: &'fd impl AsFd, buffer: Buffer, offset: u64) -> Self {
-        Self::transfer(Operation::Read, fd, Data::One(buffer), offset)
+    pub fn read(file: impl Target<'fd>, buffer: Buffer, offset: u64) -> Self {
+        Self::transfer(Operation::Read, file.file(), Data::One(buffer), offset)
     }
 
     /// Writes all of the buffer to that offset of the file.
-    pub fn write(fd: &'fd impl AsFd, buffer: Buffer, offset: u64) -> Self {
-        Self::transfer(Operation::Write, fd, Data::One(buffer), offset)
+    pub fn write(file: impl Target<'fd>, buffer: Buffer, offset: u64) -> Self {
+        Self::transfer(Operation::Write, file.file(), Data::One(buffer), offset)
     }
 
     /// Reads into the buffers, one after the other.
     ///
     /// More than [`MAX_SEGMENTS`](Self::MAX_SEGMENTS) are an error of the submission.
-    pub fn read_vectored(fd: &'fd impl AsFd, buffers: Vec<Buffer>, offset: u64) -> Self {
-        Self::transfer(Operation::ReadVectored, fd, Data::many(buffers), offset)
+    pub fn read_vectored(file: impl Target<'fd>, buffers: Vec<Buffer>, offset: u64) -> Self {
+        Self::transfer(
+            Operation::ReadVectored,
+            file.file(),
+            Data::many(buffers),
+            offset,
+        )
     }
 
     /// Writes the buffers, one after the other.
     ///
     /// More than [`MAX_SEGMENTS`](Self::MAX_SEGMENTS) are an error of the submission.
-    pub fn write_vectored(fd: &'fd impl AsFd, buffers: Vec<Buffer>, offset: u64) -> Self {
-        Self::transfer(Operation::WriteVectored, fd, Data::many(buffers), offset)
+    pub fn write_vectored(file: impl Target<'fd>, buffers: Vec<Buffer>, offset: u64) -> Self {
+        Self::transfer(
+            Operation::WriteVectored,
+            file.file(),
+            Data::many(buffers),
+            offset,
+        )
     }
 
     /// Makes all that was written to the file before durable.
-    pub fn fsync(fd: &'fd impl AsFd) -> Self {
-        Self::new(Operation::Fsync, Some(fd.as_fd()), Data::None)
+    pub fn fsync(file: impl Target<'fd>) -> Self {
+        Self::new(Operation::Fsync, file.file(), Data::None)
     }
 
     /// As [`fsync`](Self::fsync), without metadata that reading does not need.
-    pub fn fdsync(fd: &'fd impl AsFd) -> Self {
-        Self::new(Operation::Fdsync, Some(fd.as_fd()), Data::None)
+    pub fn fdsync(file: impl Target<'fd>) -> Self {
+        Self::new(Operation::Fdsync, file.file(), Data::None)
     }
 
     /// Waits, once, until the file is ready for one of the `events`, or has an
     /// error or was hung up.
-    pub fn poll(fd: &'fd impl AsFd, events: Readiness) -> Self {
+    pub fn poll(file: impl Target<'fd>, events: Readiness) -> Self {
         Self {
             events,
-            ..Self::new(Operation::Poll, Some(fd.as_fd()), Data::None)
+            ..Self::new(Operation::Poll, file.file(), Data::None)
         }
     }
 
@@ -191,12 +209,18 @@ impl<'fd> Request<'fd> {
         (self.operation, self.data, self.user_data)
     }
 
-    pub(crate) fn iocb(&self, data: u64) -> sys::iocb {
+    /// Whether its file is one that is not registered with the context, or no more.
+    pub(crate) fn lacks_file(&self, registered: &Registered) -> bool {
+        matches!(self.file, File::Fixed(file) if file.index_in(registered).is_none())
+    }
+
+    /// For a context that has registered that.
+    pub(crate) fn iocb(&self, data: u64, registered: &Registered) -> sys::iocb {
         let (address, len) = self.data.address_and_len();
         let mut iocb = sys::iocb {
             aio_data: data,
             aio_lio_opcode: self.operation.opcode(),
-            aio_fildes: raw(self.fd),
+            aio_fildes: NO_FILE,
             aio_buf: address as u64,
             aio_nbytes: len as u64,
             // What is too large becomes negative, and the kernel says EINVAL.
@@ -204,6 +228,21 @@ impl<'fd> Request<'fd> {
             aio_rw_flags: self.flags.bits() as i32,
             ..sys::iocb::default()
         };
+        match self.file {
+            File::None => {}
+            File::Open(fd) => iocb.aio_fildes = fd.as_raw_fd() as u32,
+            // Else it is refused: its index may be that of another file here.
+            File::Fixed(file) => {
+                if let Some(index) = file.index_in(registered) {
+                    iocb.aio_flags |= sys::RAIO_IOCB_FLAG_FIXED_FILE;
+                    iocb.aio_fildes = index;
+                }
+            }
+        }
+        if let Some(index) = self.data.fixed_buffer(registered) {
+            iocb.aio_flags |= sys::RAIO_IOCB_FLAG_FIXED_BUFFER;
+            iocb.aio_reserved2 = index.into();
+        }
         if self.operation == Operation::Poll {
             iocb.aio_buf = self.events.bits().into();
         }
@@ -211,9 +250,9 @@ impl<'fd> Request<'fd> {
             iocb.aio_flags |= sys::IOCB_FLAG_IOPRIO;
             iocb.aio_reqprio = priority.bits() as i16;
         }
-        if self.eventfd.is_some() {
+        if let Some(eventfd) = self.eventfd {
             iocb.aio_flags |= sys::IOCB_FLAG_RESFD;
-            iocb.aio_resfd = raw(self.eventfd);
+            iocb.aio_resfd = eventfd.as_raw_fd() as u32;
         }
         iocb
     }
@@ -225,12 +264,8 @@ impl Request<'static> {
 
     /// Nothing but a completion.
     pub fn noop() -> Self {
-        Self::new(Operation::Noop, None, Data::None)
+        Self::new(Operation::Noop, File::None, Data::None)
     }
-}
-
-fn raw(fd: Option<BorrowedFd<'_>>) -> u32 {
-    fd.map_or(u32::MAX, |fd| fd.as_raw_fd() as u32)
 }
 
 /// A request that was not taken, and why.
@@ -287,7 +322,7 @@ mod tests {
 
     #[test]
     fn noop_has_no_file() {
-        let iocb = Request::noop().iocb(7);
+        let iocb = Request::noop().iocb(7, &Registered::NONE);
         assert_eq!(iocb.aio_lio_opcode, sys::IOCB_CMD_NOOP);
         assert_eq!((iocb.aio_data, iocb.aio_fildes), (7, u32::MAX));
     }
@@ -299,14 +334,15 @@ mod tests {
             .with_flags(RwFlags::APPEND)
             .with_priority(IoPriority::idle())
             .with_eventfd(&file)
-            .iocb(0);
+            .iocb(0, &Registered::NONE);
         assert_eq!((iocb.aio_nbytes, iocb.aio_offset), (3, 9));
         assert_eq!(iocb.aio_rw_flags, libc::RWF_APPEND);
         assert_eq!(iocb.aio_reqprio as u16, 3 << 13);
         assert_eq!(iocb.aio_flags, sys::IOCB_FLAG_RESFD | sys::IOCB_FLAG_IOPRIO);
         assert_eq!(iocb.aio_resfd, file.as_raw_fd() as u32);
 
-        let iocb = Request::poll(&file, Readiness::IN | Readiness::RDHUP).iocb(0);
+        let poll = Request::poll(&file, Readiness::IN | Readiness::RDHUP);
+        let iocb = poll.iocb(0, &Registered::NONE);
         assert_eq!(iocb.aio_buf, 0x2001);
         assert_eq!((iocb.aio_nbytes, iocb.aio_flags), (0, 0));
     }

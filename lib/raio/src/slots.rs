@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-use crate::{buffer::Data, completion, sys, Completion, Operation, Request, RequestId};
+use crate::{
+    buffer::Data, completion, registered::Registered, sys, Completion, Operation, Request,
+    RequestId,
+};
 use std::{
     cell::UnsafeCell,
     sync::atomic::{AtomicU64, Ordering},
@@ -63,10 +66,12 @@ impl Slots {
     }
 
     /// Writes the iocbs of these requests, for the slots that the next ones get, and
-    /// says where they are: of as many as there is room for.
+    /// says where they are: of as many as there is room for.  `registered` is what the
+    /// context has registered.
     pub(crate) fn stage<'a, 'fd: 'a>(
         &mut self,
         requests: impl Iterator<Item = &'a Request<'fd>>,
+        registered: &Registered,
         addresses: &mut Vec<usize>,
     ) {
         addresses.clear();
@@ -74,7 +79,7 @@ impl Slots {
             self.free.iter().rev().zip(requests).zip(self.generation..)
         {
             let iocb = &mut self.iocbs[index as usize];
-            *iocb.0.get_mut() = request.iocb(generation);
+            *iocb.0.get_mut() = request.iocb(generation, registered);
             addresses.push(iocb.0.get().expose_provenance());
         }
     }
@@ -147,6 +152,8 @@ mod tests {
     use crate::Buffer;
     use std::{collections::VecDeque, fs::File};
 
+    const NONE: Registered = Registered::NONE;
+
     fn event(address: usize, data: u64, res: i64) -> sys::io_event {
         sys::io_event {
             data,
@@ -160,7 +167,7 @@ mod tests {
         let mut slots = Slots::new(4);
         let mut queue = VecDeque::from([Request::read(file, Buffer::new(8), 0).with_user_data(9)]);
         let mut addresses = Vec::new();
-        slots.stage(queue.iter(), &mut addresses);
+        slots.stage(queue.iter(), &NONE, &mut addresses);
         let id = slots.hold(queue.pop_front().unwrap()).unwrap();
         (slots, addresses[0], id)
     }
@@ -204,7 +211,7 @@ mod tests {
         let (file, mut addresses) = (File::open("/dev/null").unwrap(), Vec::new());
         let (mut slots, _, old) = one_in_flight(&file);
         slots.finish_id(old, 0).unwrap();
-        slots.stage([Request::noop()].iter(), &mut addresses);
+        slots.stage([Request::noop()].iter(), &NONE, &mut addresses);
         let new = slots.hold(Request::noop()).unwrap();
         assert_eq!(new.index, old.index);
         assert_eq!(slots.find(old), None);
@@ -219,7 +226,7 @@ mod tests {
     fn no_more_are_staged_than_there_is_room_for() {
         let (mut slots, mut addresses) = (Slots::new(2), Vec::new());
         let queue = [Request::noop(), Request::noop(), Request::noop()];
-        slots.stage(queue.iter(), &mut addresses);
+        slots.stage(queue.iter(), &NONE, &mut addresses);
         assert_eq!(addresses.len(), 2);
         for request in queue {
             slots.hold(request);

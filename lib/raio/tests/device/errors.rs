@@ -104,13 +104,19 @@ fn the_limits_of_a_user_are_told_with_their_numbers() {
         };
         // SAFETY: It is a limit.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit) }, 0);
-        let _one_page = Context::new(1).unwrap();
+        let mut one_page = Context::new(1).unwrap();
         let limit = Limit::Memlock {
             wanted: 8192,
             used: 4096,
             max: 8192,
         };
         Context::new(200).unwrap_err().limit() == Some(limit)
+            && one_page
+                .register_buffers(&mut [Buffer::new(4097)])
+                .unwrap_err()
+                .limit()
+                == Some(limit)
+            && one_page.register_buffers(&mut [Buffer::new(4096)]).is_ok()
     });
     std::fs::set_permissions("/dev/raio", device).unwrap();
 }

@@ -130,6 +130,8 @@ fn child(parents: Context, id: raio::RequestId) -> bool {
         parents
             .submit_and_getevents(&mut [].into(), 0, None, &mut completions)
             .unwrap_err(),
+        parents.register_buffers(&mut [Buffer::new(1)]).unwrap_err(),
+        parents.unregister_files().unwrap_err(),
     ]
     .map(|error| error.kind());
     drop(parents);

@@ -9,6 +9,7 @@ mod cancel;
 mod errors;
 mod lifetime;
 mod operations;
+mod registered;
 mod submission;
 
 use raio::{Completion, Context, Request, RequestId};
