@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,8 +18,21 @@
 
 static struct fuse fuse;
 
+static void be_registered(aio_context_t ctx, int dev)
+{
+	register_file(ctx, dev);
+}
+
+static void be_polled(aio_context_t ctx, int dev)
+{
+	static struct iocb iocb;
+
+	prep(&iocb, IOCB_CMD_POLL, dev, (void *)POLLPRI, 0, 0);
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+}
+
 /* The only reference to /dev/fuse is that of a context with a request which nobody answers. */
-static aio_context_t serve_self(unsigned int flags)
+static aio_context_t serve_self(unsigned int flags, void (*refer)(aio_context_t ctx, int dev))
 {
 	aio_context_t ctx = new_context(8);
 	static struct iocb iocb;
@@ -32,7 +46,7 @@ static aio_context_t serve_self(unsigned int flags)
 	dev = syscall(SYS_pidfd_getfd, pidfd, 3, 0);
 	if (dev < 0)
 		SKIP("needs to take the server's descriptor: %m");
-	register_file(ctx, dev);
+	refer(ctx, dev);
 	EXPECT_EQ(0, close(dev));
 	prep(&iocb, IOCB_CMD_PREAD, fd, buf, sizeof(buf), 0);
 	fuse_hold(&fuse, FUSE_OP(FUSE_READ));
@@ -46,13 +60,19 @@ static aio_context_t serve_self(unsigned int flags)
 
 TEST_RAIO(destroyed, WHY)
 {
-	EXPECT_EQ(0, be_destroy(serve_self(FUSE_DIRECT_IO)));
+	EXPECT_EQ(0, be_destroy(serve_self(FUSE_DIRECT_IO, be_registered)));
 }
 
 /* The page that is read never comes. */
 TEST_RAIO(destroyed_buffered, WHY)
 {
-	EXPECT_EQ(0, be_destroy(serve_self(0)));
+	EXPECT_EQ(0, be_destroy(serve_self(0, be_registered)));
+}
+
+/* An armed request has the file as well. */
+TEST_RAIO(destroyed_armed, WHY)
+{
+	EXPECT_EQ(0, be_destroy(serve_self(FUSE_DIRECT_IO, be_polled)));
 }
 
 TEST_RAIO(killed, WHY)
@@ -63,7 +83,7 @@ TEST_RAIO(killed, WHY)
 	if (!pid) {
 		/* its own one, which tells of its exit */
 		raio_close();
-		serve_self(FUSE_DIRECT_IO);
+		serve_self(FUSE_DIRECT_IO, be_registered);
 		kill(getpid(), SIGKILL);
 	}
 	EXPECT_EQ(128 + SIGKILL, test_wait(pid));

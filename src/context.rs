@@ -54,6 +54,7 @@ use crate::{
     ring::Shape,
     sys::{
         cred,
+        fs,
         mapping,
         mm::{
             Header,
@@ -342,10 +343,11 @@ impl Context {
     /// Cancels what a dead context has, waits until nothing is in flight, and gives back what it
     /// has.
     fn drain(self: &Arc<Self>) {
-        retry::cancel_all(self);
-        // What is in flight may wait for the release of such a file.
-        register::unregister_all(self);
+        // What is in flight may wait for the release of a file, that of a FUSE server's end say,
+        // and the task does not come to other work before it was waited for.
+        retry::cancel_all(self, fs::put_now);
         self.interrupt_threads();
+        register::unregister_all(self);
         self.events.wait_uninterruptible(|| self.outstanding() == 0);
         self.stop_threads();
         self.events.wait_uninterruptible(|| self.has_no_threads());

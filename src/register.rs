@@ -141,9 +141,7 @@ pub(crate) fn unregister_all(context: &Context) {
     // Neither is dropped under the lock.
     let Registered { files, buffers } = core::mem::take(&mut *context.registered().lock());
     drop(buffers);
-    // Whoever ends the context waits for requests before it comes to its other work, and such a
-    // file's release may be what they need: that of a FUSE server's end, say. If somebody submits
-    // just now he lets go of them.
+    // At once, see `Context::drain`. If somebody submits just now he lets go of them.
     if let Some(mut files) = files.and_then(Arc::into_unique_or_drop) {
         files.0.drain_all().flatten().for_each(fs::put_now);
     }

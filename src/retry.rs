@@ -48,8 +48,12 @@ use crate::{
 };
 use core::cell::Cell;
 use kernel::{
+    fs::File,
     prelude::*,
-    sync::Arc,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
     time::Jiffies,
     workqueue::WorkItem, //
 };
@@ -452,31 +456,40 @@ impl WorkItem<0> for Context {
             while let Some(run) = take(&context, &lists) {
                 cancel_run(run);
             }
-            cancel_all(&context);
+            cancel_all(&context, drop);
         }
     }
 }
 
-/// Cancels what can be cancelled, the events in the ring. Process context.
-pub(crate) fn cancel_all(context: &Context) {
+/// Cancels what can be cancelled, the events in the ring, and lets go of their files by `put`.
+/// Process context.
+pub(crate) fn cancel_all(context: &Context, put: fn(ARef<File>)) {
     let grown = u32::try_from(context.pool().grown()).unwrap_or(u32::MAX);
     for index in 0..grown {
-        cancel_index(context, index);
+        if let Some(file) = cancel_index(context, index) {
+            put(file);
+        }
     }
 }
 
-/// Cancels request `index`, of whatever generation, with its event in the ring. Process context.
-pub(crate) fn cancel_index(context: &Context, index: u32) {
+/// Cancels request `index`, of whatever generation, with its event in the ring, and returns its
+/// file if it has come home. Process context.
+pub(crate) fn cancel_index(context: &Context, index: u32) -> Option<ARef<File>> {
     let event = Cell::new(None);
     let cancel = cancel_one(context, index, 0, 0, |shared| {
         event.set(Some(shared.cancelled_event()));
         true
     });
     match (cancel, event.take()) {
-        (Cancel::Own(request), _) => cancelled(request),
+        (Cancel::Own(request), _) => {
+            let file = request.file().map(ARef::from);
+            cancelled(request);
+            return file;
+        }
         (Cancel::Ended, Some(event)) => context.publish(event),
         _ => {}
     }
+    None
 }
 
 /// Cancels request `index`, as [`Pool::cancel`], and takes it off its list. Any context.
