@@ -10,6 +10,7 @@
 #include <linux/memcontrol.h>
 #include <linux/mount.h>
 #include <linux/net.h>
+#include <linux/nospec.h>
 #include <linux/pagemap.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/rcupdate.h>
@@ -345,6 +346,11 @@ unsigned long raio_helper_folio_page_index(const struct page *page)
 bool raio_helper_is_same_folio(const struct page *page, const struct page *other)
 {
 	return page_folio(page) == page_folio(other);
+}
+
+size_t raio_helper_index_nospec(size_t index, size_t size)
+{
+	return array_index_nospec(index, size);
 }
 
 u64 raio_helper_timer_slack(void)

@@ -107,6 +107,9 @@ unsigned int raio_helper_folio_shift(const struct page *page);
 unsigned long raio_helper_folio_page_index(const struct page *page);
 bool raio_helper_is_same_folio(const struct page *page, const struct page *other);
 
+/* linux/nospec.h */
+size_t raio_helper_index_nospec(size_t index, size_t size);
+
 /* linux/printk.h */
 void raio_helper_notice_max_nr(unsigned long max);
 void raio_helper_notice_max_user_nr(unsigned long max);

@@ -39,6 +39,7 @@ pub(crate) mod mapping;
 pub(crate) mod miscdevice;
 pub(crate) mod mm;
 pub(crate) mod module;
+pub(crate) mod nospec;
 pub(crate) mod once;
 pub(crate) mod pagemap;
 pub(crate) mod pinned;

@@ -17,6 +17,7 @@
 use super::{
     bindings,
     fs::Transfer,
+    nospec,
     once::Once,
     pagemap::PageEntry,
     poll::Entries, //
@@ -382,7 +383,12 @@ impl<C: Client> Pool<C> {
         mask: u32,
         matches: impl Fn(&C::Shared) -> bool,
     ) -> Cancel<C> {
-        let Some(slot) = self.slot(index) else {
+        // A program may have said which.
+        let chunk = nospec::get(&self.chunks, index as usize / CHUNK);
+        let Some(slot) = chunk
+            .and_then(SetOnce::as_ref)
+            .and_then(|chunk| chunk.get(index as usize % CHUNK))
+        else {
             return Cancel::Unknown;
         };
         // What `matches` sees is this request's: else the word's generation is another one, and

@@ -11,6 +11,7 @@ use crate::{
     sys::{
         fs,
         miscdevice,
+        nospec,
         pinned::PinnedBuffer,
         sched,
         uapi::{
@@ -57,7 +58,7 @@ pub(crate) struct Buffers(KVVec<Option<Arc<PinnedBuffer>>>);
 impl Files {
     /// The file of that index.
     pub(crate) fn get(&self, index: u32) -> Option<&ARef<File>> {
-        self.0.get(index as usize)?.as_ref()
+        nospec::get(&self.0, index as usize)?.as_ref()
     }
 }
 
@@ -65,7 +66,7 @@ impl Buffers {
     /// The buffer of that index.
     #[inline]
     pub(crate) fn get(&self, index: u64) -> Option<&Arc<PinnedBuffer>> {
-        self.0.get(usize::try_from(index).ok()?)?.as_ref()
+        nospec::get(&self.0, usize::try_from(index).ok()?)?.as_ref()
     }
 }
 
