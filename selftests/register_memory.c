@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Description: registered memory of large folios in parts and out of order, and after a
+ * fork; what is pinned is unpinned, and what is unregistered while a submission waits
+ * for memory is not used by its next request.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "registered.h"
+
+#define WHY "it registers nothing"
+#define HUGE_SIZE (2UL << 20)
+
+static void *map(size_t size, int prot)
+{
+	void *at = mmap(NULL, size, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_TRUE(at != MAP_FAILED);
+	return at;
+}
+
+/* Of 2 MiB each, where the machine has some to give. */
+static uint8_t *huge_pages(unsigned int nr)
+{
+	uint8_t *at = map((nr + 1) * HUGE_SIZE, PROT_READ | PROT_WRITE);
+	unsigned long kib = 0;
+	char line[128];
+	FILE *file;
+
+	at = (uint8_t *)(((uintptr_t)at | (HUGE_SIZE - 1)) + 1);
+	if (madvise(at, nr * HUGE_SIZE, MADV_HUGEPAGE))
+		SKIP("no huge pages");
+	memset(at, 0, nr * HUGE_SIZE);
+	file = fopen("/proc/self/smaps_rollup", "r");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "AnonHugePages: %lu", &kib) == 1)
+			break;
+	if (file)
+		fclose(file);
+	if (kib < nr * (HUGE_SIZE >> 10))
+		SKIP("no huge pages to be had");
+	return at;
+}
+
+static void move(uint8_t *from, size_t size, uint8_t *to)
+{
+	ASSERT_TRUE(mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+}
+
+/* All of it is read to, in pieces that lie across its parts. */
+static void expect_reads(uint8_t *buf, size_t size)
+{
+	const size_t piece = 3 * 4096 + 100;
+	aio_context_t ctx = new_context(2);
+	int fd = new_file(size);
+	struct iovec iovecs[2];
+	struct iocb iocb;
+	size_t at;
+
+	register_buffer(ctx, buf, size);
+	for (at = 0; at + piece <= size; at += piece) {
+		prep(&iocb, IOCB_CMD_PREAD, fd, buf + at, piece, at);
+		fix_buffer(&iocb, 0);
+		EXPECT_EQ(piece, run_one(ctx, &iocb));
+	}
+	iovecs[0] = (struct iovec){ buf + at, size - at - 1 };
+	iovecs[1] = (struct iovec){ buf + size - 1, 1 };
+	prep(&iocb, IOCB_CMD_PREADV, fd, iovecs, 2, at);
+	fix_buffer(&iocb, 0);
+	EXPECT_EQ(size - at, run_one(ctx, &iocb));
+	EXPECT_TRUE(is_pattern(buf, size, 0, 0));
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+/* The end of one, and then the start of it: no part is whole. */
+TEST_RAIO(pages_of_one_folio, WHY)
+{
+	uint8_t *huge = huge_pages(1), *buf = map(20 * 4096, PROT_NONE);
+
+	move(huge + 10 * 4096, 10 * 4096, buf);
+	move(huge, 10 * 4096, buf + 10 * 4096);
+	expect_reads(buf, 20 * 4096);
+}
+
+/* The middle of one where the middle of the other should go on. */
+TEST_RAIO(pages_of_two_folios, WHY)
+{
+	uint8_t *huge = huge_pages(2), *buf = map(20 * 4096, PROT_NONE);
+
+	move(huge + 5 * 4096, 10 * 4096, buf);
+	move(huge + HUGE_SIZE + 15 * 4096, 10 * 4096, buf + 10 * 4096);
+	expect_reads(buf, 20 * 4096);
+}
+
+/* A small page after the large ones, and before. */
+TEST_RAIO(folios_of_two_sizes, WHY)
+{
+	uint8_t *huge = huge_pages(1), *area = map(2 * HUGE_SIZE + 2 * 4096, PROT_READ | PROT_WRITE);
+	uint8_t *to = (uint8_t *)(((uintptr_t)area | (HUGE_SIZE - 1)) + 1);
+
+	ASSERT_EQ(0, madvise(area, 2 * HUGE_SIZE + 2 * 4096, MADV_NOHUGEPAGE));
+	if (to - 4096 < area || to + HUGE_SIZE + 4096 > area + 2 * HUGE_SIZE + 2 * 4096)
+		to = area + 4096;
+	move(huge, HUGE_SIZE, to);
+	to[-4096] = to[HUGE_SIZE] = 1;
+	expect_reads(to - 4096, HUGE_SIZE + 2 * 4096);
+}
+
+/* The same page twice. */
+TEST_RAIO(one_page_twice, WHY)
+{
+	aio_context_t ctx = new_context(2);
+	int memory = memfd_create("raio", 0);
+	uint8_t *buf = map(2 * 4096, PROT_NONE);
+	struct iocb iocb;
+	unsigned int i;
+
+	ASSERT_EQ(0, ftruncate(memory, 4096));
+	for (i = 0; i < 2; i++)
+		ASSERT_TRUE(mmap(buf + i * 4096, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+				 memory, 0) == buf + i * 4096);
+	register_buffer(ctx, buf, 2 * 4096);
+	prep(&iocb, IOCB_CMD_PREAD, new_file(4096), buf + 2048, 4096, 0);
+	fix_buffer(&iocb, 0);
+	EXPECT_EQ(4096, run_one(ctx, &iocb));
+	EXPECT_TRUE(is_pattern(buf, 2048, 2048, 0));
+	EXPECT_TRUE(is_pattern(buf + 2048, 2048, 0, 0));
+}
+
+/* A page that is pinned can't be sealed against writes, as others could still write to it. */
+TEST_RAIO(unpinned, WHY)
+{
+	int memory = memfd_create("raio", MFD_ALLOW_SEALING);
+	aio_context_t ctx = new_context(2);
+	struct iovec iovecs[2];
+	uint8_t *buf = map(5 * 4096, PROT_NONE);
+
+	ASSERT_EQ(0, ftruncate(memory, 4 * 4096));
+	ASSERT_TRUE(mmap(buf, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0) ==
+		    buf);
+	iovecs[0] = iovecs[1] = (struct iovec){ buf, 4 * 4096 };
+	ASSERT_EQ(0, register_buffers(ctx, iovecs, 2));
+	EXPECT_EQ(0, unregister_buffers(ctx));
+	/* what was pinned when it failed, too */
+	iovecs[1].iov_base = NULL;
+	EXPECT_EQ(-EFAULT, register_buffers(ctx, iovecs, 2));
+	iovecs[0].iov_len += 4096;
+	EXPECT_EQ(-EFAULT, register_buffers(ctx, iovecs, 1));
+	iovecs[0].iov_len -= 4096;
+	ASSERT_EQ(0, register_buffers(ctx, iovecs, 1));
+	EXPECT_EQ(0, munmap(buf, 4 * 4096));
+	EXPECT_EQ(-1, fcntl(memory, F_ADD_SEALS, F_SEAL_WRITE));
+	EXPECT_EQ(EBUSY, errno);
+	EXPECT_EQ(0, be_destroy(ctx));
+	EXPECT_EQ(0, fcntl(memory, F_ADD_SEALS, F_SEAL_WRITE));
+}
+
+/* A child has copies: what is read comes to the parent's pages. */
+TEST_RAIO(after_fork, WHY)
+{
+	aio_context_t ctx = new_context(2);
+	uint8_t *buf = aligned_buffer(4096);
+	struct iocb iocb;
+	pid_t pid;
+
+	memset(buf, 1, 4096);
+	register_buffer(ctx, buf, 4096);
+	pid = test_fork();
+	if (!pid)
+		_exit(buf[0] != 1);
+	memset(buf, 2, 4096);
+	EXPECT_EQ(0, test_wait(pid));
+	prep(&iocb, IOCB_CMD_PREAD, new_file(4096), buf, 4096, 0);
+	fix_buffer(&iocb, 0);
+	EXPECT_EQ(4096, run_one(ctx, &iocb));
+	EXPECT_TRUE(is_pattern(buf, 4096, 0, 0));
+}
+
+static aio_context_t shared;
+static uint8_t *page;
+static struct iocb after;
+
+/* By whoever serves the fault of an iocb. */
+static void *unregister_and_serve(void *arg)
+{
+	static uint8_t source[4096] __attribute__((__aligned__(4096)));
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)page, .src = (uintptr_t)source, .len = sizeof(source),
+	};
+	int uffd = *(int *)arg;
+	struct pollfd pollfd = { .fd = uffd, .events = POLLIN };
+
+	ASSERT_EQ(1, poll(&pollfd, 1, -1));
+	EXPECT_EQ(0, unregister_buffers(shared));
+	EXPECT_EQ(0, unregister_files(shared));
+	memcpy(source, &after, sizeof(after));
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_COPY, &copy));
+	return NULL;
+}
+
+static void submit_over_fault(unsigned int flags, int error)
+{
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC), fd = new_file(100);
+	struct uffdio_api api = { .api = UFFD_API };
+	uint8_t *buf = aligned_buffer(4096);
+	struct iocb before, *list[2];
+	struct io_event event;
+	pthread_t thread;
+
+	if (uffd < 0)
+		SKIP("no userfaultfd: %m");
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
+	page = map(4096, PROT_READ | PROT_WRITE);
+	reg.range.start = (uintptr_t)page;
+	reg.range.len = 4096;
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
+
+	shared = new_context(4);
+	register_buffer(shared, buf, 4096);
+	register_file(shared, fd);
+	prep(&before, IOCB_CMD_PREAD, fd, buf, 100, 0);
+	if (flags & RAIO_IOCB_FLAG_FIXED_BUFFER)
+		fix_buffer(&before, 0);
+	if (flags & RAIO_IOCB_FLAG_FIXED_FILE)
+		fix_file(&before, 0);
+	after = before;
+	list[0] = &before;
+	list[1] = (struct iocb *)page;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, unregister_and_serve, &uffd));
+	EXPECT_EQ(1, be_submit(shared, 2, list));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(1, events_wait(shared, &event, 1));
+	EXPECT_EQ(100, event.res);
+	EXPECT_EQ(error, be_submit(shared, 1, list + 1));
+}
+
+TEST_RAIO(buffer_after_the_fault, WHY)
+{
+	submit_over_fault(RAIO_IOCB_FLAG_FIXED_BUFFER, -EFAULT);
+}
+
+TEST_RAIO(file_after_the_fault, WHY)
+{
+	submit_over_fault(RAIO_IOCB_FLAG_FIXED_FILE, -EBADF);
+}
