@@ -2,11 +2,18 @@
 
 //! Measures what an I/O costs: sync, native aio, io_uring and raio, the same operations.
 
+mod cold;
+mod contexts;
 mod engine;
+mod files;
 mod marks;
+mod measure;
 mod plot;
 mod result;
 mod run;
+mod streams;
+mod table;
+mod threads;
 
 use clap::{Parser, Subcommand};
 use result::Results;
@@ -29,9 +36,14 @@ enum Command {
         /// Bytes
         size: u64,
     },
-    /// Makes JSON, a table and plots of the lines of many runs
+    /// Fails if the kernel or the module does not have an engine
+    Has { engine: engine::Name },
+    /// Makes JSON, tables and plots of the lines of many runs
     Report {
         lines: PathBuf,
+        /// What bench/plugin/count.c has counted meanwhile
+        #[arg(long)]
+        counts: Option<PathBuf>,
         /// The directory for the files
         #[arg(long)]
         out: PathBuf,
@@ -50,23 +62,17 @@ enum Command {
 
 fn report(
     lines: PathBuf,
+    counts: Option<PathBuf>,
     out: PathBuf,
     kernel: String,
     commit: String,
 ) -> Result<(), Box<dyn Error>> {
-    let results = Results::of_lines(&lines, kernel, commit)?;
+    let results = Results::of_lines(&lines, counts.as_deref(), kernel, commit)?;
     fs::create_dir_all(&out)?;
     results.write(&out.join("result.json"))?;
-    let table = results.table();
+    let table = results.tables();
     fs::write(out.join("table.md"), &table)?;
-    plot::bars(&results, &out.join("engines.svg"))?;
-    for workload in ["ext4-cached", "null_blk-0"] {
-        plot::depths(
-            &results,
-            workload,
-            &out.join(format!("depth-{workload}.svg")),
-        )?;
-    }
+    plot::all(&results, &out)?;
     print!("{table}");
     Ok(())
 }
@@ -78,12 +84,14 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Fill { file, size } => {
             run::fill(&file, size).map_err(|error| format!("{}: {error}", file.display()))?;
         }
+        Command::Has { engine } => engine::probe(engine)?,
         Command::Report {
             lines,
+            counts,
             out,
             kernel,
             commit,
-        } => report(lines, out, kernel, commit)?,
+        } => report(lines, counts, out, kernel, commit)?,
         Command::Compare { one, other } => {
             result::compare(&Results::read(&one)?, &Results::read(&other)?);
         }

@@ -2,11 +2,12 @@
 
 //! The results of a benchmark: what was measured, and on what.
 
+use crate::{measure::round, run::Args};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fs, io, path::Path};
 
 /// One run; counts are for one operation.
-#[derive(Serialize, Deserialize, Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Default, Debug)]
 pub struct Run {
     pub engine: String,
     pub workload: String,
@@ -14,11 +15,74 @@ pub struct Run {
     pub depth: usize,
     pub parked: usize,
     pub contexts: usize,
+    #[serde(default)]
+    pub threads: usize,
+    #[serde(default)]
+    pub shared: bool,
+    /// Of the guest
+    #[serde(default)]
+    pub cpus: usize,
     pub ops: usize,
+    /// As often all was done, and counted
+    #[serde(default)]
+    pub repetitions: usize,
     pub total: f64,
     pub submit: f64,
     pub reap: f64,
+    /// In interrupts, which are then not in submit and reap
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupts: Option<f64>,
+    /// Instructions that lock the bus
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<f64>,
     pub voluntary_switches: i64,
+    #[serde(default)]
+    pub involuntary_switches: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Calls>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold: Option<Cold>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
+}
+
+/// The parts of all calls that [`Calls`] has.
+pub const QUANTILES: [f64; 13] = [
+    0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 1.0,
+];
+
+/// Nanoseconds of the guest's clock that calls of submit took.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+pub struct Calls {
+    pub count: usize,
+    /// As [`QUANTILES`]
+    pub ns: Vec<f64>,
+}
+
+/// Of reads that are not in the page cache.
+#[derive(Serialize, Deserialize, Clone, Default, Debug)]
+pub struct Cold {
+    pub per_second: f64,
+    /// Of what the device can do, if that was said
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_device: Option<f64>,
+    /// Switches in submit
+    pub voluntary: i64,
+    pub involuntary: i64,
+    /// The most threads that were seen to work for the program, and those that were busy
+    pub threads: usize,
+    pub busy: usize,
+}
+
+/// Bytes.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+pub struct Memory {
+    /// What is mapped of a context
+    pub ring: f64,
+    /// And what it takes beside that
+    pub context: f64,
+    /// And what each request in flight does
+    pub request: f64,
 }
 
 /// A whole benchmark.
@@ -33,17 +97,47 @@ pub struct Results {
 }
 
 /// The order of columns and bars.
-pub const ENGINES: [&str; 7] = [
+pub const ENGINES: [&str; 8] = [
     "sync",
     "native",
     "uring",
     "uring-fixed",
     "raio",
     "raio-enter",
+    "raio-fixed",
     "libraio",
 ];
 
 impl Run {
+    /// Nothing was measured yet.
+    pub fn of(args: &Args, ops: usize, repetitions: usize) -> Self {
+        Self {
+            engine: args.engine.text(),
+            workload: args.workload.clone(),
+            op: args.op.clone(),
+            depth: args.depth,
+            parked: args.parked,
+            contexts: args.contexts,
+            threads: args.threads,
+            shared: args.shared,
+            // SAFETY: It has no addresses.
+            cpus: unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) } as usize,
+            ops,
+            repetitions,
+            ..Self::default()
+        }
+    }
+
+    /// The name of what was done, whatever the number of it at once.
+    pub fn group(&self) -> String {
+        format!("{} {}", self.workload, self.op)
+    }
+
+    /// Whether there was more at once than one context with what it works on.
+    pub fn is_crowded(&self) -> bool {
+        self.parked > 0 || self.contexts > 1 || self.threads > 1
+    }
+
     /// What all engines did alike.
     pub fn row(&self) -> String {
         let mut row = format!("{} {}, {} in flight", self.workload, self.op, self.depth);
@@ -53,20 +147,35 @@ impl Run {
         if self.contexts > 1 {
             row += &format!(", {} contexts", self.contexts);
         }
+        if self.threads > 0 {
+            row += match (self.threads, self.shared) {
+                (1, _) => ", 1 thread of 2",
+                (_, true) => ", 2 threads, one context",
+                (_, false) => ", 2 threads, a context each",
+            };
+        }
         row
     }
 }
 
 impl Results {
-    /// Of the lines that runs have printed.
-    pub fn of_lines(path: &Path, kernel: String, commit: String) -> io::Result<Self> {
-        let runs = fs::read_to_string(path)?
+    /// Of the lines that runs have printed, and those of the plugin if it was loaded.
+    pub fn of_lines(
+        path: &Path,
+        counts: Option<&Path>,
+        kernel: String,
+        commit: String,
+    ) -> io::Result<Self> {
+        let mut runs = fs::read_to_string(path)?
             .lines()
             .filter(|line| line.starts_with('{'))
             .map(|line| Ok(serde_json::from_str(line)?))
             .collect::<io::Result<Vec<Run>>>()?;
         if runs.is_empty() {
             return Err(io::Error::other("no results"));
+        }
+        if let Some(counts) = counts {
+            take_counts(&mut runs, &fs::read_to_string(counts)?)?;
         }
         Ok(Self {
             kernel,
@@ -95,25 +204,26 @@ impl Results {
         rows
     }
 
-    /// The figure of an engine in a row.
-    pub fn total(&self, row: &str, engine: &str) -> Option<f64> {
+    pub fn run(&self, row: &str, engine: &str) -> Option<&Run> {
         let run = |run: &&Run| run.row() == row && run.engine == engine;
-        self.runs.iter().find(run).map(|run| run.total)
+        self.runs.iter().find(run)
     }
 
-    /// A table in Markdown.
-    pub fn table(&self) -> String {
-        let mut table = format!("| | {} |\n|---|", ENGINES.join(" | "));
-        table += &"---|".repeat(ENGINES.len());
-        table += "\n";
-        for row in self.rows() {
-            let cells = ENGINES.map(|engine| {
-                self.total(&row, engine)
-                    .map_or(String::new(), |total| format!("{total:.0}"))
-            });
-            table += &format!("| {row} | {} |\n", cells.join(" | "));
-        }
-        table
+    /// The same with no more at once than it works on.
+    pub fn alone(&self, run: &Run) -> Option<&Run> {
+        let same = |other: &&Run| {
+            (&other.engine, &other.workload, &other.op, other.depth)
+                == (&run.engine, &run.workload, &run.op, run.depth)
+                && other.cpus == run.cpus
+                && !other.is_crowded()
+        };
+        self.runs.iter().find(same)
+    }
+
+    /// The instructions of an engine in a row.
+    pub fn total(&self, row: &str, engine: &str) -> Option<f64> {
+        let counted = |run: &&Run| run.repetitions > 0;
+        self.run(row, engine).filter(counted).map(|run| run.total)
     }
 
     /// What raio costs of what native aio does: by row and engine.
@@ -134,6 +244,41 @@ impl Results {
             }
         }
         ratios
+    }
+}
+
+/// Puts in what the plugin has counted: a line for each repetition, in the order of the runs.
+fn take_counts(runs: &mut [Run], counts: &str) -> io::Result<()> {
+    let mut lines = counts.lines();
+    for run in runs {
+        let mut least: Option<[u64; 5]> = None;
+        for _ in 0..run.repetitions {
+            let mut words = lines.next().unwrap_or_default().split(' ');
+            let mut count = [0; 5];
+            for count in &mut count {
+                let word = words.next().and_then(|word| word.parse().ok());
+                *count = word.ok_or_else(|| io::Error::other("too few counts"))?;
+            }
+            if least.is_none_or(|least| count[0] < least[0]) {
+                least = Some(count);
+            }
+        }
+        let Some(count) = least else {
+            continue;
+        };
+        let each = |count: u64| count as f64 / run.ops as f64;
+        let [total, submit, reap, interrupts, locked] = count.map(each);
+        run.total = round(total);
+        // Of several CPUs each may be in another part.
+        if run.cpus == 1 {
+            (run.submit, run.reap) = (round(submit), round(reap));
+            run.interrupts = Some(round(interrupts));
+        }
+        run.locked = Some((locked * 100.0).round() / 100.0);
+    }
+    match lines.next() {
+        Some(_) => Err(io::Error::other("more counts than runs")),
+        None => Ok(()),
     }
 }
 

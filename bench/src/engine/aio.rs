@@ -4,7 +4,11 @@
 
 #[cfg(libraio)]
 use super::raio::sys;
-use super::{errno, raio::Iocbs, Buffers, Engine, Op, Setup};
+use super::{
+    errno,
+    raio::{Iocbs, Which},
+    Buffers, Engine, Op,
+};
 use crate::marks::Marks;
 use std::{ffi::c_void, io};
 
@@ -15,6 +19,8 @@ mod c {
     #[link(name = "raio", kind = "static")]
     extern "C" {
         pub fn io_setup(nr: i32, ctx: *mut *mut c_void) -> i32;
+        pub fn io_destroy(ctx: *mut c_void) -> i32;
+        pub fn io_cancel(ctx: *mut c_void, iocb: *mut sys::iocb, event: *mut sys::io_event) -> i32;
         pub fn io_submit(ctx: *mut c_void, nr: libc::c_long, iocbs: *mut *mut sys::iocb) -> i32;
         pub fn io_getevents(
             ctx: *mut c_void,
@@ -26,6 +32,46 @@ mod c {
     }
 }
 
+/// A context.
+#[derive(Clone, Copy)]
+pub struct Handle {
+    id: usize,
+    native: bool,
+}
+
+impl Handle {
+    pub fn native(events: usize) -> io::Result<Self> {
+        let mut id = 0usize;
+        // SAFETY: `id` outlives the call.
+        errno(unsafe { libc::syscall(libc::SYS_io_setup, events, &mut id) })?;
+        Ok(Self { id, native: true })
+    }
+
+    #[cfg(libraio)]
+    pub fn libraio(events: usize) -> io::Result<Self> {
+        let mut id = std::ptr::null_mut();
+        // SAFETY: `id` outlives the call.
+        negated(unsafe { c::io_setup(events as i32, &mut id) })?;
+        let (id, native) = (id as usize, false);
+        Ok(Self { id, native })
+    }
+
+    #[cfg(not(libraio))]
+    pub fn libraio(_: usize) -> io::Result<Self> {
+        Err(io::Error::other("built without libraio"))
+    }
+
+    pub fn destroy(self) -> io::Result<()> {
+        #[cfg(libraio)]
+        if !self.native {
+            // SAFETY: Nothing is in flight, or it has buffers that stay.
+            return negated(unsafe { c::io_destroy(self.id as *mut c_void) }).map(|_| ());
+        }
+        // SAFETY: As above.
+        errno(unsafe { libc::syscall(libc::SYS_io_destroy, self.id) }).map(|_| ())
+    }
+}
+
 pub struct Aio {
     id: *mut c_void,
     native: bool,
@@ -33,36 +79,16 @@ pub struct Aio {
 }
 
 impl Aio {
-    pub fn native(setup: &Setup) -> io::Result<Self> {
-        let mut id = std::ptr::null_mut();
-        // SAFETY: `id` outlives the call.
-        errno(unsafe { libc::syscall(libc::SYS_io_setup, setup.depth, &mut id) })?;
-        Ok(Self {
-            id,
-            native: true,
-            iocbs: Iocbs::new(setup.depth),
-        })
+    pub fn new(handle: Handle, depth: usize) -> Self {
+        Self {
+            id: handle.id as *mut c_void,
+            native: handle.native,
+            iocbs: Iocbs::new(depth),
+        }
     }
 
-    #[cfg(libraio)]
-    pub fn libraio(setup: &Setup) -> io::Result<Self> {
-        let mut id = std::ptr::null_mut();
-        // SAFETY: `id` outlives the call.
-        negated(unsafe { c::io_setup(setup.depth as i32, &mut id) })?;
-        Ok(Self {
-            id,
-            native: false,
-            iocbs: Iocbs::new(setup.depth),
-        })
-    }
-
-    #[cfg(not(libraio))]
-    pub fn libraio(_: &Setup) -> io::Result<Self> {
-        Err(io::Error::other("built without libraio"))
-    }
-
-    fn submit(&mut self, from: usize, nr: usize) -> io::Result<usize> {
-        let iocbs = &mut self.iocbs.pointers[from..nr];
+    fn submit(&mut self, which: Which, from: usize, to: usize) -> io::Result<usize> {
+        let iocbs = &mut self.iocbs.list(which)[from..to];
         #[cfg(libraio)]
         if !self.native {
             // SAFETY: The iocbs and their buffers outlive the round.
@@ -81,7 +107,7 @@ impl Aio {
         })
     }
 
-    fn getevents(&mut self, nr: usize) -> io::Result<usize> {
+    fn getevents(&mut self, least: usize, nr: usize) -> io::Result<usize> {
         let events = &mut self.iocbs.events[..nr];
         #[cfg(libraio)]
         if !self.native {
@@ -89,7 +115,7 @@ impl Aio {
             return negated(unsafe {
                 c::io_getevents(
                     self.id,
-                    nr as i64,
+                    least as i64,
                     nr as i64,
                     events.as_mut_ptr(),
                     std::ptr::null_mut(),
@@ -101,7 +127,7 @@ impl Aio {
             libc::syscall(
                 libc::SYS_io_getevents,
                 self.id,
-                nr,
+                least,
                 nr,
                 events.as_mut_ptr(),
                 0usize,
@@ -118,15 +144,14 @@ fn negated(result: i32) -> io::Result<usize> {
 impl Engine for Aio {
     fn round(&mut self, ops: &[Op], buffers: &Buffers, marks: &mut Marks) -> io::Result<()> {
         let nr = ops.len();
-        let _ = self.native;
         marks.begin();
         self.iocbs.prepare(ops, buffers);
         let mut submitted = 0;
         while submitted < nr {
-            submitted += self.submit(submitted, nr)?;
+            submitted += self.submit(Which::All, submitted, nr)?;
         }
         marks.submitted();
-        let got = self.getevents(nr)?;
+        let got = self.getevents(nr, nr)?;
         if got != nr {
             return Err(io::Error::other(format!("getevents: {got} of {nr}")));
         }
@@ -135,18 +160,38 @@ impl Engine for Aio {
         Ok(())
     }
 
-    fn begin(&mut self, i: usize, op: &Op, buffers: &Buffers) -> io::Result<()> {
-        if self.native {
-            // It would wait here.
-            return Err(io::Error::from(io::ErrorKind::Unsupported));
+    fn start(&mut self, ops: &[(usize, Op)], buffers: &Buffers) -> io::Result<()> {
+        self.iocbs.choose(ops, buffers);
+        let mut submitted = 0;
+        while submitted < ops.len() {
+            submitted += self.submit(Which::Chosen, submitted, ops.len())?;
         }
-        self.iocbs.prepare_one(i, op, buffers);
-        self.submit(i, i + 1).map(|_| ())
+        Ok(())
     }
 
-    fn wait(&mut self) -> io::Result<(usize, i64)> {
-        self.getevents(1)?;
-        let event = &self.iocbs.events[0];
-        Ok((event.data as usize, event.res))
+    fn wait(&mut self, done: &mut Vec<(usize, i64)>) -> io::Result<()> {
+        let got = self.getevents(1, self.iocbs.events.len())?;
+        self.iocbs.results(got, done);
+        Ok(())
+    }
+
+    fn cancel(&mut self, i: usize) -> io::Result<()> {
+        let (iocb, event) = (self.iocbs.address(i), &mut self.iocbs.events[0]);
+        let result = match self.native {
+            // SAFETY: Both outlive the call.
+            true => errno(unsafe { libc::syscall(libc::SYS_io_cancel, self.id, iocb, event) }),
+            #[cfg(libraio)]
+            // SAFETY: As above.
+            false => negated(unsafe { c::io_cancel(self.id, iocb, event) }),
+            #[cfg(not(libraio))]
+            false => unreachable!(),
+        };
+        match result {
+            // The event comes to the ring.
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            other => return other.map(|_| ()),
+        }
+        self.getevents(1, 1)?;
+        self.iocbs.check_cancelled(i)
     }
 }

@@ -4,7 +4,8 @@
 
 mod aio;
 mod raio;
-mod sync;
+mod register;
+pub mod sync;
 mod uring;
 
 use crate::marks::Marks;
@@ -18,6 +19,8 @@ pub enum Kind {
     Read,
     Write,
     Fsync,
+    /// Until there is something to read
+    Poll,
 }
 
 /// One operation; its buffer is that of its number in the batch.
@@ -73,6 +76,14 @@ impl Buffers {
         unsafe { std::slice::from_raw_parts_mut(self.address(i), self.block) }
     }
 
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    pub fn block(&self) -> usize {
+        self.block
+    }
+
     /// All of it, for registration.
     pub fn all(&self) -> libc::iovec {
         libc::iovec {
@@ -89,14 +100,23 @@ pub trait Engine {
     /// Results are checked: the block's length, or 0 where there is none.
     fn round(&mut self, ops: &[Op], buffers: &Buffers, marks: &mut Marks) -> io::Result<()>;
 
-    /// Begins `op`, as number `i`, and does not wait for it.
-    fn begin(&mut self, i: usize, op: &Op, buffers: &Buffers) -> io::Result<()> {
-        let _ = (i, op, buffers);
+    /// Submits `ops` in one call, by their numbers, and does not wait for them.
+    ///
+    /// Native aio does wait, if the files make it.
+    fn start(&mut self, ops: &[(usize, Op)], buffers: &Buffers) -> io::Result<()> {
+        let _ = (ops, buffers);
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
-    /// Waits for one operation that was begun, and says its number and result.
-    fn wait(&mut self) -> io::Result<(usize, i64)> {
+    /// Waits for one operation that was started, and takes all that are over: number and result.
+    fn wait(&mut self, done: &mut Vec<(usize, i64)>) -> io::Result<()> {
+        let _ = done;
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    /// Cancels the operation of that number, and takes its result.
+    fn cancel(&mut self, i: usize) -> io::Result<()> {
+        let _ = i;
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 }
@@ -116,6 +136,8 @@ pub enum Name {
     Raio,
     /// RAIO_IOC_ENTER
     RaioEnter,
+    /// The same with registered buffers and files
+    RaioFixed,
     /// libraio's io_submit and io_getevents
     Libraio,
 }
@@ -127,22 +149,64 @@ impl Name {
 }
 
 pub fn open(name: Name, setup: &Setup, buffers: &Buffers) -> io::Result<Box<dyn Engine>> {
-    Ok(match name {
-        Name::Sync => Box::new(sync::Sync),
-        Name::Native => Box::new(aio::Aio::native(setup)?),
-        Name::Libraio => Box::new(aio::Aio::libraio(setup)?),
-        Name::Uring => Box::new(uring::Uring::new(setup, buffers, false)?),
-        Name::UringFixed => Box::new(uring::Uring::new(setup, buffers, true)?),
-        Name::Raio => Box::new(raio::Raio::new(setup, false)?),
-        Name::RaioEnter => Box::new(raio::Raio::new(setup, true)?),
-    })
+    match name {
+        Name::Sync => Ok(Box::new(sync::Sync)),
+        Name::Uring => Ok(Box::new(uring::Uring::new(setup, buffers, false)?)),
+        Name::UringFixed => Ok(Box::new(uring::Uring::new(setup, buffers, true)?)),
+        Name::RaioFixed => Ok(Box::new(raio::Raio::fixed(setup, buffers)?)),
+        _ => Handle::new(name, setup.depth)?.open(setup.depth),
+    }
+}
+
+/// Whether it is there.
+pub fn probe(name: Name) -> io::Result<()> {
+    let setup = Setup {
+        depth: 1,
+        files: Vec::new(),
+    };
+    open(name, &setup, &Buffers::new(1, 4096)).map(|_| ())
+}
+
+/// A context alone, which several engines may use, on as many threads.
+#[derive(Clone, Copy)]
+pub enum Handle {
+    Aio(aio::Handle),
+    Raio(raio::Handle, bool),
+}
+
+impl Handle {
+    pub fn new(name: Name, events: usize) -> io::Result<Self> {
+        Ok(match name {
+            Name::Native => Handle::Aio(aio::Handle::native(events)?),
+            Name::Libraio => Handle::Aio(aio::Handle::libraio(events)?),
+            Name::Raio | Name::RaioEnter => {
+                Handle::Raio(raio::Handle::new(events)?, name == Name::RaioEnter)
+            }
+            _ => return Err(io::Error::from(io::ErrorKind::Unsupported)),
+        })
+    }
+
+    pub fn open(self, depth: usize) -> io::Result<Box<dyn Engine>> {
+        Ok(match self {
+            Handle::Aio(handle) => Box::new(aio::Aio::new(handle, depth)),
+            Handle::Raio(handle, enter) => Box::new(raio::Raio::new(handle, depth, enter)),
+        })
+    }
+
+    pub fn destroy(self) -> io::Result<()> {
+        match self {
+            Handle::Aio(handle) => handle.destroy(),
+            Handle::Raio(handle, _) => handle.destroy(),
+        }
+    }
 }
 
 /// Whether `result` is what `op` should come to.
-fn check(op: &Op, result: i64, block: usize) -> io::Result<()> {
+pub fn check(op: &Op, result: i64, block: usize) -> io::Result<()> {
     let good = match op.kind {
         Kind::Read | Kind::Write => result == block as i64,
         Kind::Noop | Kind::Fsync => result == 0,
+        Kind::Poll => result & i64::from(libc::POLLIN) != 0,
     };
     if good {
         Ok(())

@@ -21,6 +21,7 @@ impl Engine for Sync {
                     Kind::Read => libc::pread(op.fd, buffer, block, op.offset as i64),
                     Kind::Write => libc::pwrite(op.fd, buffer, block, op.offset as i64),
                     Kind::Fsync => libc::fsync(op.fd) as isize,
+                    Kind::Poll => poll(op.fd) as isize,
                 }
             };
             if result < 0 {
@@ -31,5 +32,19 @@ impl Engine for Sync {
         marks.submitted();
         marks.reaped();
         Ok(())
+    }
+}
+
+/// What there is on `fd`, once it can be read.
+pub fn poll(fd: i32) -> i32 {
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: One entry.
+    match unsafe { libc::poll(&mut poll, 1, -1) } {
+        1 => poll.revents.into(),
+        _ => -1,
     }
 }

@@ -14,9 +14,13 @@ pub struct Uring {
 
 impl Uring {
     pub fn new(setup: &Setup, buffers: &Buffers, fixed: bool) -> io::Result<Self> {
+        // Twice as many completions, which is room for what is said of cancels; submissions are
+        // at most 32768, and no more than a round at once.
+        let depth = setup.depth.next_power_of_two() as u32;
         let ring = IoUring::builder()
             .setup_single_issuer()
-            .build(setup.depth.next_power_of_two() as u32)?;
+            .setup_cqsize((depth * 2).min(65536))
+            .build(depth.min(8192))?;
         if fixed {
             // SAFETY: The buffers live as long as the process.
             unsafe { ring.submitter().register_buffers(&[buffers.all()])? };
@@ -48,6 +52,8 @@ impl Uring {
                 .build(),
             (Kind::Fsync, false) => opcode::Fsync::new(fd).build(),
             (Kind::Fsync, true) => opcode::Fsync::new(file).build(),
+            (Kind::Poll, false) => opcode::PollAdd::new(fd, libc::POLLIN as u32).build(),
+            (Kind::Poll, true) => opcode::PollAdd::new(file, libc::POLLIN as u32).build(),
         };
         // SAFETY: The buffers live as long as the process.
         unsafe { self.ring.submission().push(&entry.user_data(i as u64)) }
@@ -80,17 +86,35 @@ impl Engine for Uring {
         Ok(())
     }
 
-    fn begin(&mut self, i: usize, op: &Op, buffers: &Buffers) -> io::Result<()> {
-        self.push(i, op, buffers)?;
+    fn start(&mut self, ops: &[(usize, Op)], buffers: &Buffers) -> io::Result<()> {
+        for (i, op) in ops {
+            self.push(*i, op, buffers)?;
+        }
         self.ring.submit().map(|_| ())
     }
 
-    fn wait(&mut self) -> io::Result<(usize, i64)> {
-        loop {
-            if let Some(entry) = self.ring.completion().next() {
-                return Ok((entry.user_data() as usize, entry.result().into()));
+    fn wait(&mut self, done: &mut Vec<(usize, i64)>) -> io::Result<()> {
+        self.ring.submit_and_wait(1)?;
+        let results = self.ring.completion();
+        done.extend(results.map(|entry| (entry.user_data() as usize, entry.result().into())));
+        Ok(())
+    }
+
+    fn cancel(&mut self, i: usize) -> io::Result<()> {
+        let entry = opcode::AsyncCancel::new(i as u64).build();
+        // SAFETY: It has no addresses.
+        unsafe { self.ring.submission().push(&entry.user_data(u64::MAX)) }
+            .map_err(|_| io::Error::other("the submission queue is full"))?;
+        self.ring.submit_and_wait(2)?;
+        for entry in self.ring.completion() {
+            let good = match entry.user_data() {
+                u64::MAX => 0,
+                _ => -libc::ECANCELED,
+            };
+            if entry.result() != good {
+                return Err(io::Error::from_raw_os_error(-entry.result()));
             }
-            self.ring.submit_and_wait(1)?;
         }
+        Ok(())
     }
 }
