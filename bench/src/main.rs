@@ -36,8 +36,6 @@ enum Command {
         /// Bytes
         size: u64,
     },
-    /// Fails if the kernel or the module does not have an engine
-    Has { engine: engine::Name },
     /// Makes JSON, tables and plots of the lines of many runs
     Report {
         lines: PathBuf,
@@ -84,7 +82,6 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Fill { file, size } => {
             run::fill(&file, size).map_err(|error| format!("{}: {error}", file.display()))?;
         }
-        Command::Has { engine } => engine::probe(engine)?,
         Command::Report {
             lines,
             counts,

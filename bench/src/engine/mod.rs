@@ -4,7 +4,6 @@
 
 mod aio;
 mod raio;
-mod register;
 pub mod sync;
 mod uring;
 
@@ -156,15 +155,6 @@ pub fn open(name: Name, setup: &Setup, buffers: &Buffers) -> io::Result<Box<dyn 
         Name::RaioFixed => Ok(Box::new(raio::Raio::fixed(setup, buffers)?)),
         _ => Handle::new(name, setup.depth)?.open(setup.depth),
     }
-}
-
-/// Whether it is there.
-pub fn probe(name: Name) -> io::Result<()> {
-    let setup = Setup {
-        depth: 1,
-        files: Vec::new(),
-    };
-    open(name, &setup, &Buffers::new(1, 4096)).map(|_| ())
 }
 
 /// A context alone, which several engines may use, on as many threads.

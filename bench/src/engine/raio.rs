@@ -2,7 +2,7 @@
 
 //! The ioctls of `/dev/raio`.
 
-use super::{check, errno, register::*, Buffers, Engine, Kind, Op, Setup};
+use super::{check, errno, Buffers, Engine, Kind, Op, Setup};
 use crate::marks::Marks;
 use std::{fs::File, io, os::fd::AsRawFd, sync::OnceLock};
 
@@ -102,11 +102,11 @@ impl Iocbs {
     fn fix(&mut self, i: usize, op: &Op) {
         let iocb = &mut self.iocbs[i];
         if op.kind != Kind::Noop {
-            iocb.aio_flags = RAIO_IOCB_FLAG_FIXED_FILE;
+            iocb.aio_flags = sys::RAIO_IOCB_FLAG_FIXED_FILE;
             iocb.aio_fildes = op.file;
         }
         if matches!(op.kind, Kind::Read | Kind::Write) {
-            iocb.aio_flags |= RAIO_IOCB_FLAG_FIXED_BUFFER;
+            iocb.aio_flags |= sys::RAIO_IOCB_FLAG_FIXED_BUFFER;
         }
     }
 
@@ -176,17 +176,17 @@ impl Handle {
 
     /// # Safety
     ///
-    /// `arg` is the address of `nr` of what `opcode` takes; buffers live as long as the context.
-    unsafe fn register(self, opcode: u32, nr: usize, arg: u64) -> io::Result<()> {
-        let mut arg = raio_register {
+    /// `array` is the address of `nr` of what `opcode` takes; buffers live as long as the context.
+    unsafe fn register(self, opcode: u32, nr: usize, array: u64) -> io::Result<()> {
+        let mut arg = sys::raio_register {
             ctx_id: self.id,
             opcode,
             nr: nr as u32,
-            arg,
+            array,
             flags: 0,
         };
         // SAFETY: By the requirement.
-        unsafe { ioctl(self.door, RAIO_IOC_REGISTER, &mut arg) }.map(|_| ())
+        unsafe { ioctl(self.door, sys::RAIO_IOC_REGISTER, &mut arg) }.map(|_| ())
     }
 }
 
@@ -214,10 +214,12 @@ impl Raio {
         let handle = Handle::new(setup.depth)?;
         let (all, files) = (buffers.all(), &setup.files);
         // SAFETY: One iovec, and the buffers live as long as the process.
-        unsafe { handle.register(RAIO_REGISTER_BUFFERS, 1, &raw const all as u64) }?;
+        unsafe { handle.register(sys::RAIO_REGISTER_BUFFERS, 1, &raw const all as u64) }?;
         if !files.is_empty() {
             // SAFETY: As many descriptors.
-            unsafe { handle.register(RAIO_REGISTER_FILES, files.len(), files.as_ptr() as u64) }?;
+            unsafe {
+                handle.register(sys::RAIO_REGISTER_FILES, files.len(), files.as_ptr() as u64)
+            }?;
         }
         let fixed = true;
         Ok(Self {
