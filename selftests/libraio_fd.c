@@ -27,6 +27,9 @@ static int device_fd(void)
 	ssize_t len;
 
 	for (fd = 0; fd < 4096; fd++) {
+		/* most are not open, and this says so sooner */
+		if (fcntl(fd, F_GETFD) < 0)
+			continue;
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		len = readlink(path, target, sizeof(target) - 1);
 		if (len < 0)
