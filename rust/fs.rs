@@ -378,6 +378,12 @@ pub(crate) fn is_pipe_locked(file: &File) -> bool {
     unsafe { bindings::raio_helper_is_pipe_locked(file.as_ptr()) }
 }
 
+/// Whether `file` is a pipe that has no room: who writes to it sleeps. Any context.
+pub(super) fn is_pipe_full(file: &File) -> bool {
+    // SAFETY: The file is valid, and the helper looks whether it is a pipe.
+    unsafe { bindings::raio_helper_is_pipe_full(file.as_ptr()) }
+}
+
 /// Whether it is an eventfd or timerfd, which have no type that a module could compare.
 fn is_counter(file: &File) -> bool {
     // SAFETY: The file is valid, and the name of an anonymous file does not change.

@@ -123,6 +123,21 @@ bool raio_helper_is_pipe_locked(const struct file *file)
 	return pipe && mutex_is_locked(&pipe->mutex);
 }
 
+/* Without the pipe's mutex: as of just now. */
+bool raio_helper_is_pipe_full(const struct file *file)
+{
+	const struct pipe_inode_info *pipe;
+	union pipe_index at;
+
+	if (!S_ISFIFO(file_inode(file)->i_mode))
+		return false;
+	pipe = file->private_data;
+	if (!pipe)
+		return false;
+	at.head_tail = READ_ONCE(pipe->head_tail);
+	return pipe_full(at.head, at.tail, READ_ONCE(pipe->max_usage));
+}
+
 const char *raio_helper_dentry_name(const struct file *file)
 {
 	return file->f_path.dentry->d_name.name;
@@ -452,6 +467,13 @@ bool raio_helper_fatal_signal_pending(void)
 bool raio_helper_task_work_pending(void)
 {
 	return task_work_pending(current);
+}
+
+/* The current task is one of a program, in that address space, and goes back to user space. */
+bool raio_helper_goes_back_to(const struct mm_struct *mm)
+{
+	return in_task() && current->mm == mm &&
+	       !(current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING));
 }
 
 /* As set_notify_signal(), which needs wake_up_state(), and that is not exported. */

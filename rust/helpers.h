@@ -69,6 +69,7 @@ bool raio_helper_is_tcp_or_udp(const struct file *file);
 bool raio_helper_is_in_memory(const struct file *file);
 bool raio_helper_has_page_cache(const struct file *file);
 bool raio_helper_is_pipe_locked(const struct file *file);
+bool raio_helper_is_pipe_full(const struct file *file);
 const char *raio_helper_dentry_name(const struct file *file);
 unsigned long raio_helper_super_magic(const struct file *file);
 s64 raio_helper_mapping_size(const struct file *file);
@@ -140,6 +141,7 @@ struct workqueue_struct *raio_helper_alloc_workqueue(const char *name);
 /* linux/sched/signal.h, linux/task_work.h */
 bool raio_helper_fatal_signal_pending(void);
 bool raio_helper_task_work_pending(void);
+bool raio_helper_goes_back_to(const struct mm_struct *mm);
 void raio_helper_notify_signal(struct task_struct *task);
 void raio_helper_set_running(void);
 bool raio_helper_has_vhost_tasks(void);

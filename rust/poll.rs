@@ -272,7 +272,7 @@ unsafe extern "C" fn wake<C: Client>(
     }
     // SAFETY: Nobody runs or frees the request for good without `disarm`, which waits for the
     // lock that is held.
-    let kick = unsafe { Kick::new(slot) };
+    let kick = unsafe { Kick::of_file(slot) };
     let gone = mask & bindings::POLLFREE != 0;
     if gone {
         slot.entries.gone.store(1, Relaxed);

@@ -16,7 +16,10 @@
 
 use super::{
     bindings,
-    fs::Transfer,
+    fs::{
+        self,
+        Transfer, //
+    },
     nospec,
     once::Once,
     pagemap::PageEntry,
@@ -691,7 +694,11 @@ impl<C: Client> Owned<C> {
 ///
 /// The request is valid until [`Self::make`], or, if it is the entry of a file's wait queue, for
 /// as long as the lock of that queue is held; and the entry of a page is off its queue.
-pub(crate) struct Kick<'a, C: Client>(&'a Slot<C>);
+pub(crate) struct Kick<'a, C: Client> {
+    slot: &'a Slot<C>,
+    /// That of the wait queue, if it is a file's.
+    file: Option<&'a File>,
+}
 
 impl<'a, C: Client> Kick<'a, C> {
     /// # Safety
@@ -699,31 +706,46 @@ impl<'a, C: Client> Kick<'a, C> {
     /// As the invariants say.
     pub(super) unsafe fn new(slot: &'a Slot<C>) -> Self {
         // INVARIANT: By the requirement.
-        Kick(slot)
+        Kick { slot, file: None }
+    }
+
+    /// # Safety
+    ///
+    /// The entry is on the wait queue of the request's file, whose lock is held for `'a`.
+    pub(super) unsafe fn of_file(slot: &'a Slot<C>) -> Self {
+        // SAFETY: Whoever lets go of the file takes the entry off first, and waits for the lock.
+        let file = unsafe { (*slot.file.get()).as_deref() };
+        // INVARIANT: By the requirement.
+        Kick { slot, file }
+    }
+
+    /// Whether who made it is about to sleep, as far as can be seen: it has filled a pipe.
+    pub(crate) fn is_by_sleeper(&self) -> bool {
+        self.file.is_some_and(fs::is_pipe_full)
     }
 
     /// The object that the request belongs to.
     pub(crate) fn client(&self) -> &'a C {
         // SAFETY: The request is out, see the invariants. Who holds up the request from being run
         // or freed does so for the client as well.
-        unsafe { self.0.client.as_ref() }
+        unsafe { self.slot.client.as_ref() }
     }
 
     /// The request's number in its pool.
     pub(crate) fn index(&self) -> u32 {
-        self.0.index
+        self.slot.index
     }
 
     /// A reference to it.
     pub(crate) fn client_arc(&self) -> Arc<C> {
         // SAFETY: As above.
-        unsafe { self.0.client_arc() }
+        unsafe { self.slot.client_arc() }
     }
 
     /// Whether a kick would change anything.
     pub(crate) fn is_due(&self) -> bool {
         matches!(
-            self.0.word().phase(),
+            self.slot.word().phase(),
             Phase::Armed | Phase::PageArmed | Phase::Running
         )
     }
@@ -732,7 +754,7 @@ impl<'a, C: Client> Kick<'a, C> {
     ///
     /// If it says yes, the request must be put on a list.
     pub(crate) fn make(&self) -> bool {
-        self.0.step(Step::Kick) == Some(Then::Queue)
+        self.slot.step(Step::Kick) == Some(Then::Queue)
     }
 }
 
@@ -753,7 +775,7 @@ pub(super) unsafe extern "C" fn ki_complete<C: Client>(
         // SAFETY: A request with a peer is out, so it is valid, until the step below.
         let slot = unsafe { slot.as_ref() };
         // SAFETY: The peer still has the request.
-        unsafe { super::fs::end_write(slot) };
+        unsafe { fs::end_write(slot) };
         slot.result.set(result as usize);
     }
     // SAFETY: As above; the step is the last access unless it makes the request ours.

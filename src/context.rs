@@ -68,6 +68,7 @@ use crate::{
             Pool, //
         },
         sched,
+        task_work::TaskWork,
         uapi::{
             io_event,
             raio_ring,
@@ -188,6 +189,10 @@ pub(crate) struct Context {
     /// Retries, see [`retry`].
     #[pin]
     retries: DelayedWork<Context, 0>,
+    /// Those that are left to who has woken them, and a look whether they were made.
+    woken: TaskWork<Context>,
+    #[pin]
+    overdue: DelayedWork<Context, 4>,
     /// The end of idle threads, and of all, see [`threads`](crate::threads).
     #[pin]
     idle: DelayedWork<Context, 1>,
@@ -202,6 +207,9 @@ pub(crate) struct Context {
 
 impl_has_delayed_work! {
     impl HasDelayedWork<Context, 0> for Context { self.retries }
+}
+impl_has_delayed_work! {
+    impl HasDelayedWork<Context, 4> for Context { self.overdue }
 }
 impl_has_delayed_work! {
     impl HasDelayedWork<Context, 1> for Context { self.idle }
@@ -270,6 +278,8 @@ impl Context {
                 counters: Counters::new(),
                 cred,
                 retries <- new_delayed_work!("Context::retries"),
+                woken: TaskWork::new(),
+                overdue <- new_delayed_work!("Context::overdue"),
                 idle <- new_delayed_work!("Context::idle"),
                 stop <- new_work!("Context::stop"),
                 last <- new_work!("Context::last"),
@@ -359,6 +369,7 @@ impl Context {
         // Only now: a request whose event was there early may have come home by one of them.
         workqueue::cancel_delayed::<_, 0>(self);
         workqueue::cancel_delayed::<_, 1>(self);
+        workqueue::cancel_delayed::<_, 4>(self);
         let share = self.submit.lock().share.take();
         drop(share);
     }
@@ -398,6 +409,11 @@ impl Context {
     /// See [`retry::run_own`].
     pub(crate) fn may_have_queued(&self) -> &Once<u32> {
         &self.may_have_queued
+    }
+
+    /// See [`retry`].
+    pub(crate) fn woken(&self) -> &TaskWork<Context> {
+        &self.woken
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) links: Links,
     /// The list that a kick puts it on.
     kicked_to: Once<u32>,
+    /// 1 if its retry may be left to who wakes it.
+    by_waker: Once<u32>,
     /// The bytes that were moved when it was armed on a page.
     moved: Once<usize>,
     /// `aio_lio_opcode` and `aio_fildes`, for tracepoints.
@@ -98,10 +100,17 @@ impl Shared {
         self.event(result_of(self.moved.get(), ECANCELED))
     }
 
-    /// Says where a kick puts the request, and what was moved until then. Before it is armed.
-    pub(crate) fn set_kicked_to(&self, list: List, moved: usize) {
+    /// Says where a kick puts the request, whether who makes it may run it then, and what was
+    /// moved until now. Before it is armed.
+    pub(crate) fn set_kicked_to(&self, list: List, by_waker: bool, moved: usize) {
         self.kicked_to.set(list as u32);
+        self.by_waker.set(by_waker.into());
         self.moved.set(moved);
+    }
+
+    /// Whether a retry may be left to who made the kick.
+    pub(crate) fn is_by_waker(&self) -> bool {
+        self.by_waker.get() != 0
     }
 
     /// Where a kick puts the request.

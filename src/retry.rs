@@ -6,6 +6,7 @@
 //! the one to the other. From the lists it is run by
 //!
 //! - a task of the process that is in submit or getevents anyway ([`run_own`]),
+//! - the task of the process that has woken it, when it leaves the kernel ([`run_woken`]),
 //! - the module's work queue, one work item for each context ([`Context::run`]),
 //! - threads of the process, see [`threads`](crate::threads).
 //!
@@ -36,6 +37,11 @@ use crate::{
             Kick,
             Pool, //
         },
+        task_work::{
+            self,
+            TaskWork,
+            TaskWorkItem, //
+        },
         trace,
         uapi::io_event,
         workqueue, //
@@ -60,6 +66,8 @@ use kernel::{
 
 /// Most retries that a task runs before it does its own work.
 const OWN_TRIES: usize = 64;
+/// Most retries that a task runs because it has woken them.
+const WOKEN_TRIES: usize = 16;
 /// Most retries that the work queue runs for a context before it does others.
 const WORKER_TRIES: usize = 256;
 
@@ -70,6 +78,8 @@ pub(crate) enum Whence {
     Submit,
     /// A task of the process, in submit or getevents.
     Own,
+    /// A task of the process that has woken it, on its way back from whatever call.
+    Waker,
     /// The work queue.
     Worker,
     /// A thread of the process.
@@ -87,6 +97,8 @@ pub(crate) struct Queues {
     pub(crate) claims: Claims,
     /// A waiter is to see whether more threads are needed.
     pub(crate) grow: bool,
+    /// In a tick somebody looks whether a waker has run what was left to it.
+    overdue: bool,
     /// The context is dead, and what is on the lists was cancelled.
     pub(crate) closing: bool,
 }
@@ -101,17 +113,20 @@ impl Queues {
             waiters: 0,
             claims: Claims::default(),
             grow: false,
+            overdue: false,
             closing: false,
         })
     }
 
-    /// Puts `index`, which is Queued, on `list`, and sees to it that somebody comes.
+    /// Puts `index`, which is Queued, on `list`, and sees to it that somebody comes: the current
+    /// task, if that is `by_waker`.
     fn push(
         &mut self,
         context: &Context,
-        arc: impl FnOnce() -> Arc<Context>,
+        arc: impl Fn() -> Arc<Context>,
         index: u32,
         list: List,
+        by_waker: bool,
     ) {
         // Only the work queue comes for a dead context, to cancel what it finds.
         let list = match list {
@@ -123,6 +138,7 @@ impl Queues {
         match list {
             List::Waiting => {}
             List::Ready if self.waiters > 0 && !self.closing => context.wake_waiters(),
+            List::Ready if by_waker && !self.closing && self.leave_to_waker(context, &arc) => {}
             List::Ready => queue_work(arc(), 0),
             List::Own | List::Later if self.waiters > 0 => context.wake_waiters(),
             List::Later => {
@@ -138,11 +154,31 @@ impl Queues {
         }
     }
 
+    /// Has the current task run what is ready, when it leaves the kernel. False if it can't.
+    fn leave_to_waker(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) -> bool {
+        if !task_work::goes_back_to(context.mm()) || !task_work::enqueue(arc()) {
+            return false;
+        }
+        // It may sleep before that, for a long time.
+        if !self.overdue {
+            self.overdue = true;
+            let _ = workqueue::queue().enqueue_delayed::<_, 4>(arc(), 1);
+        }
+        true
+    }
+
     /// Requests that are on a list and may be run.
     pub(crate) fn queued(&self) -> u32 {
         [List::Ready, List::Own, List::Page, List::Block, List::Later]
             .iter()
             .fold(0, |sum, &list| sum.saturating_add(self.lists.len(list)))
+    }
+
+    /// Says so if there is nothing to run.
+    fn note_if_empty(&self, context: &Context) {
+        if self.queued() == 0 && !self.grow {
+            context.may_have_queued().set(0);
+        }
     }
 
     /// Requests that only threads may run, now.
@@ -234,10 +270,11 @@ fn queue_with(context: &Context, mut request: Request, choose: impl FnOnce(&Queu
     );
     let arc = request.client_arc();
     let moved = request.transfer().done();
+    let by_waker = request.private().way.by_waker;
     request.private().joined = key != 0;
     let mut queues = context.queues().lock();
     let list = choose(&queues);
-    request.shared().set_kicked_to(list, moved);
+    request.shared().set_kicked_to(list, by_waker, moved);
     if key != 0 && !joined {
         queues.groups.join(context.pool(), index, key);
     }
@@ -250,7 +287,7 @@ fn queue_with(context: &Context, mut request: Request, choose: impl FnOnce(&Queu
         return;
     }
     match request.queue() {
-        Ok(()) => queues.push(context, || arc.clone(), index, list),
+        Ok(()) => queues.push(context, || arc.clone(), index, list, by_waker),
         Err(request) => {
             drop(queues);
             cancelled(request);
@@ -290,12 +327,14 @@ pub(crate) fn leave(request: &mut Request) {
     let listed = context.pool().links(next).is_some_and(Links::is_listed);
     // Else it is on its way to the list, and will find that it is first.
     if listed {
-        let list = context
+        let (list, by_waker) = context
             .pool()
             .shared(next)
-            .map_or(List::Block, |shared| shared.kicked_to());
+            .map_or((List::Block, false), |shared| {
+                (shared.kicked_to(), shared.is_by_waker())
+            });
         queues.lists.remove(context.pool(), next);
-        queues.push(context, || request.client_arc(), next, list);
+        queues.push(context, || request.client_arc(), next, list, by_waker);
     }
 }
 
@@ -314,7 +353,8 @@ pub(crate) fn kick(kick: Kick<'_, Context>) {
     };
     trace::kick(|| shared.about(context, 0));
     let list = shared.kicked_to();
-    queues.push(context, || kick.client_arc(), index, list);
+    let by_waker = shared.is_by_waker() && !kick.is_by_sleeper();
+    queues.push(context, || kick.client_arc(), index, list, by_waker);
 }
 
 /// A driver is done with a request that was in flight. Any context.
@@ -386,9 +426,49 @@ fn run_queued(context: &Arc<Context>) {
         }
     }
     context.threads_for_queued();
-    let queues = context.queues().lock();
-    if queues.queued() == 0 && !queues.grow {
-        context.may_have_queued().set(0);
+    context.queues().lock().note_if_empty(context);
+}
+
+/// Runs what the current task, which is of the process, has woken. Process context.
+fn run_woken(context: &Arc<Context>) {
+    for _ in 0..WOKEN_TRIES {
+        let run = {
+            let mut queues = context.queues().lock();
+            match take_from(&mut queues, context, &[List::Ready]) {
+                Some(run) => run,
+                None => return queues.note_if_empty(context),
+            }
+        };
+        rerun(context, run, Whence::Waker);
+    }
+    // It has other things to do.
+    queue_work(context.clone(), 0);
+}
+
+impl TaskWorkItem for Context {
+    fn task_work(&self) -> &TaskWork<Self> {
+        self.woken()
+    }
+
+    fn run(context: Arc<Context>) {
+        if task_work::goes_back_to(context.mm()) {
+            run_woken(&context);
+        } else {
+            // By exec or exit it has left the process.
+            queue_work(context, 0);
+        }
+    }
+}
+
+impl WorkItem<4> for Context {
+    type Pointer = Arc<Context>;
+
+    fn run(context: Arc<Context>) {
+        let mut queues = context.queues().lock();
+        queues.overdue = false;
+        if queues.lists.len(List::Ready) > 0 {
+            queue_work(context.clone(), 0);
+        }
     }
 }
 

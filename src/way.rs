@@ -67,6 +67,8 @@ pub(crate) struct Way {
     pub(crate) order: Order,
     /// It goes on until all is moved; else the first data ends it.
     pub(crate) whole: bool,
+    /// Who wakes it is about to leave the kernel, as a rule: a retry may be left to it.
+    pub(crate) by_waker: bool,
     /// It is to or from a pipe.
     pub(crate) pipe: bool,
     /// A try to read takes the data before it is where the program wants it: what can't be
@@ -85,6 +87,7 @@ impl Default for Way {
             retry: List::Block,
             order: Order::Free,
             whole: false,
+            by_waker: false,
             pipe: false,
             takes_first: false,
             again_is_final: false,
@@ -121,6 +124,7 @@ impl Way {
             // A FIFO honours IOCB_NOWAIT without saying so.
             Class::Pipe => Way {
                 whole: write,
+                by_waker: true,
                 pipe: true,
                 ..stream(first_of(Mode::Nowait, true), List::Ready)
             },
@@ -135,6 +139,7 @@ impl Way {
                 ..stream(first_of(Mode::Nowait, facts.nowait), List::Own)
             },
             Class::Counter if facts.nowait => Way {
+                by_waker: true,
                 takes_first: !write,
                 ..stream(first_of(Mode::Nowait, true), List::Ready)
             },
@@ -204,6 +209,7 @@ impl Way {
         Way {
             first: if may_block { First::Punt } else { First::Poll },
             arm: true,
+            by_waker: matches!(facts.class, Class::Pipe | Class::Counter),
             retry: match facts.class {
                 _ if may_block => List::Block,
                 Class::Pipe | Class::Inet | Class::Counter => List::Ready,

@@ -231,11 +231,12 @@ fn punt(context: &Arc<Context>, mut run: Running, list: List, whence: Whence) ->
     }
     context.counters().punted();
     trace::punt(|| run.shared().about(context, 0));
-    if whence == Whence::Worker {
+    let by_others = matches!(whence, Whence::Worker | Whence::Waker);
+    if by_others {
         run.private().refused = run.private().refused.saturating_add(1);
     }
     let request = run.finish();
-    if whence == Whence::Worker {
+    if by_others {
         retry::queue_for_thread(context, request);
     } else {
         retry::queue_in_order(context, request, list);
@@ -318,7 +319,9 @@ fn arm(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -
         Polled::Unable => return Ok(Waiting::Unable(run)),
         Polled::Queued => {}
     }
-    run.shared().set_kicked_to(retry, run.transfer().done());
+    let by_waker = run.private().way.by_waker;
+    run.shared()
+        .set_kicked_to(retry, by_waker, run.transfer().done());
     let index = run.index();
     context.counters().armed();
     trace::arm(|| run.shared().about(context, 0));

@@ -375,9 +375,10 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
 }
 
 /// Whether who runs it waits for the program's memory. The work queue does not: somebody may have
-/// to serve it. But a device's it finds out about by a try only.
+/// to serve it. But a device's it finds out about by a try only. Who has woken it does not, either:
+/// it may be the one who serves.
 fn is_patient(whence: Whence) -> bool {
-    whence != Whence::Worker
+    !matches!(whence, Whence::Worker | Whence::Waker)
 }
 
 /// How a try was made.
@@ -536,7 +537,8 @@ fn completed(
 
 /// Leaves the request to the page's waker; or gives it back, if that has been here.
 fn wait_for_page(context: &Arc<Context>, page: PageRun<Context>, retry: List) -> Option<Running> {
-    page.shared().set_kicked_to(retry, page.transfer().done());
+    page.shared()
+        .set_kicked_to(retry, false, page.transfer().done());
     context.counters().armed();
     trace::arm(|| page.shared().about(context, 0));
     match page.wait() {
@@ -552,7 +554,7 @@ fn wait_for_page(context: &Arc<Context>, page: PageRun<Context>, retry: List) ->
 fn interrupted(context: &Arc<Context>, run: Running, whence: Whence) -> Result {
     match whence {
         // It was submitted for others as well.
-        Whence::Own => return later(context, run),
+        Whence::Own | Whence::Waker => return later(context, run),
         Whence::Submit | Whence::Worker => return end_with(run, EINTR),
         Whence::Thread => {}
     }
