@@ -221,6 +221,11 @@ impl Transfer {
         self.flags & bindings::IOCB_NOWAIT != 0
     }
 
+    /// A pipe or socket that nobody reads is an error from here on, and no signal.
+    pub(crate) fn raise_no_signal(&mut self) {
+        self.flags |= bindings::IOCB_NOSIGNAL;
+    }
+
     /// Whether it goes past the page cache.
     pub(crate) fn is_direct(&self) -> bool {
         self.flags & bindings::IOCB_DIRECT != 0

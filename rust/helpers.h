@@ -31,6 +31,7 @@ static const int RAIO_CONST_IOCB_WRITE = (__force int)IOCB_WRITE;
 static const int RAIO_CONST_IOCB_NOWAIT = (__force int)IOCB_NOWAIT;
 static const int RAIO_CONST_IOCB_NOIO = (__force int)IOCB_NOIO;
 static const int RAIO_CONST_IOCB_WAITQ = (__force int)IOCB_WAITQ;
+static const int RAIO_CONST_IOCB_NOSIGNAL = (__force int)IOCB_NOSIGNAL;
 static const int RAIO_CONST_IOCB_DIRECT = (__force int)IOCB_DIRECT;
 static const int RAIO_CONST_IOCB_APPEND = (__force int)IOCB_APPEND;
 static const int RAIO_CONST_IOCB_ATOMIC = (__force int)IOCB_ATOMIC;

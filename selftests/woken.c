@@ -224,6 +224,32 @@ TEST_RAIO(close, WHY)
 	EXPECT_EQ(0, result_in_ring(ctx));
 }
 
+/* Who runs a write that has waited, here in getevents, has not written. */
+static void *close_when_asleep(void *arg)
+{
+	wait_asleep(*(pid_t *)arg);
+	close(fds[0]);
+	return NULL;
+}
+
+TEST_RAIO(no_signal, WHY)
+{
+	static char buf[4096];
+	aio_context_t ctx = begin();
+	pid_t self = thread_id();
+	pthread_t thread;
+
+	signal(SIGPIPE, SIG_DFL);
+	ASSERT_LT(0, fcntl(fds[1], F_SETPIPE_SZ, sizeof(buf)));
+	ASSERT_EQ(sizeof(buf), write(fds[1], buf, sizeof(buf)));
+	prep(&iocbs[0], IOCB_CMD_PWRITE, fds[1], buf, sizeof(buf), 0);
+	submit(ctx, 1);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, close_when_asleep, &self));
+	ASSERT_EQ(1, events_wait(ctx, events, 1));
+	EXPECT_EQ(-EPIPE, (long long)events[0].res);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
 static aio_context_t dying;
 
 static void *destroy(void *arg)

@@ -396,6 +396,8 @@ pub(crate) fn rerun(context: &Arc<Context>, mut run: Running, whence: Whence) {
     if run.is_ended() || context.is_dead() {
         return cancel_run(run);
     }
+    // Who runs it has not written.
+    run.transfer_mut().raise_no_signal();
     let cred = run.private().cred.clone();
     let cred = cred.as_deref().unwrap_or(context.cred());
     let result = cred::with(cred, || op::go(context, run, whence));
