@@ -5,13 +5,8 @@
 //! Both are linked by index through what the requests themselves have, so that nothing is
 //! allocated and a request leaves from the middle at once. One lock guards all of it.
 
-use kernel::{
-    prelude::*,
-    sync::atomic::{
-        ordering::Relaxed,
-        Atomic, //
-    }, //
-};
+use crate::sys::once::Once;
+use kernel::prelude::*;
 
 /// No request.
 const NONE: u32 = u32::MAX;
@@ -50,29 +45,29 @@ impl List {
     }
 }
 
-/// What a request has for the lists. Guarded by their lock; atomic for the compiler only.
+/// What a request has for the lists. Guarded by their lock.
 pub(crate) struct Links {
     /// The list that it is on, or [`NONE`].
-    list: Atomic<u32>,
-    prev: Atomic<u32>,
-    next: Atomic<u32>,
+    list: Once<u32>,
+    prev: Once<u32>,
+    next: Once<u32>,
     /// The group that it is of, or 0.
-    key: Atomic<usize>,
-    before: Atomic<u32>,
-    after: Atomic<u32>,
+    key: Once<usize>,
+    before: Once<u32>,
+    after: Once<u32>,
     /// Of a group's first: its last, and the first of the next group in the bucket.
-    last: Atomic<u32>,
-    chain: Atomic<u32>,
+    last: Once<u32>,
+    chain: Once<u32>,
 }
 
 impl Default for Links {
     fn default() -> Self {
-        let none = || Atomic::new(NONE);
+        let none = || Once::new(NONE);
         Links {
             list: none(),
             prev: none(),
             next: none(),
-            key: Atomic::new(0),
+            key: Once::new(0),
             before: none(),
             after: none(),
             last: none(),
@@ -84,7 +79,7 @@ impl Default for Links {
 impl Links {
     /// Whether it is on a list.
     pub(crate) fn is_listed(&self) -> bool {
-        self.list.load(Relaxed) != NONE
+        self.list.get() != NONE
     }
 }
 
@@ -93,17 +88,13 @@ pub(crate) trait Nodes {
     /// The links of request `index`.
     fn links(&self, index: u32) -> Option<&Links>;
 
-    /// One of the links; [`NONE`] of no request.
-    fn get(&self, index: u32, which: fn(&Links) -> &Atomic<u32>) -> u32 {
-        self.links(index)
-            .map_or(NONE, |links| which(links).load(Relaxed))
-    }
-
-    /// Changes one of the links.
-    fn set(&self, index: u32, which: fn(&Links) -> &Atomic<u32>, value: u32) {
-        if let Some(links) = self.links(index) {
-            which(links).store(value, Relaxed);
+    /// As [`Self::links`], where often there is none.
+    #[inline(always)]
+    fn neighbour(&self, index: u32) -> Option<&Links> {
+        if index == NONE {
+            return None;
         }
+        self.links(index)
     }
 }
 
@@ -135,16 +126,15 @@ impl Lists {
 
     /// Puts `index`, which is on none, at the end of `list`.
     pub(crate) fn push(&mut self, nodes: &impl Nodes, index: u32, list: List) {
-        let Some(ends) = self.0.get_mut(list as usize) else {
+        let (Some(ends), Some(links)) = (self.0.get_mut(list as usize), nodes.links(index)) else {
             return;
         };
-        nodes.set(index, |l| &l.list, list as u32);
-        nodes.set(index, |l| &l.prev, ends.last);
-        nodes.set(index, |l| &l.next, NONE);
-        if ends.last == NONE {
-            ends.first = index;
-        } else {
-            nodes.set(ends.last, |l| &l.next, index);
+        links.list.set(list as u32);
+        links.prev.set(ends.last);
+        links.next.set(NONE);
+        match nodes.neighbour(ends.last) {
+            Some(last) => last.next.set(index),
+            None => ends.first = index,
         }
         ends.last = index;
         ends.len = ends.len.saturating_add(1);
@@ -152,32 +142,38 @@ impl Lists {
 
     /// Takes `index` off the list that it is on, if it is on one.
     pub(crate) fn remove(&mut self, nodes: &impl Nodes, index: u32) {
-        let list = nodes.get(index, |l| &l.list);
-        let Some(ends) = self.0.get_mut(list as usize) else {
+        let Some(links) = nodes.links(index) else {
             return;
         };
-        let (prev, next) = (nodes.get(index, |l| &l.prev), nodes.get(index, |l| &l.next));
-        if prev == NONE {
-            ends.first = next;
-        } else {
-            nodes.set(prev, |l| &l.next, next);
+        let Some(ends) = self.0.get_mut(links.list.get() as usize) else {
+            return;
+        };
+        let (prev, next) = (links.prev.get(), links.next.get());
+        match nodes.neighbour(prev) {
+            Some(links) => links.next.set(next),
+            None => ends.first = next,
         }
-        if next == NONE {
-            ends.last = prev;
-        } else {
-            nodes.set(next, |l| &l.prev, prev);
+        match nodes.neighbour(next) {
+            Some(links) => links.prev.set(prev),
+            None => ends.last = prev,
         }
         ends.len = ends.len.saturating_sub(1);
-        nodes.set(index, |l| &l.list, NONE);
+        links.list.set(NONE);
     }
 
     /// Takes the first off `list`.
     pub(crate) fn pop(&mut self, nodes: &impl Nodes, list: List) -> Option<u32> {
-        let first = self.0.get(list as usize)?.first;
-        if first == NONE {
-            return None;
+        let ends = self.0.get_mut(list as usize)?;
+        let first = ends.first;
+        let links = nodes.neighbour(first)?;
+        let next = links.next.get();
+        ends.first = next;
+        match nodes.neighbour(next) {
+            Some(links) => links.prev.set(NONE),
+            None => ends.last = NONE,
         }
-        self.remove(nodes, first);
+        ends.len = ends.len.saturating_sub(1);
+        links.list.set(NONE);
         Some(first)
     }
 }
@@ -205,14 +201,14 @@ impl Groups {
         &mut self.0[place]
     }
 
-    /// The first of the group `key`.
-    fn first(&mut self, nodes: &impl Nodes, key: usize) -> Option<u32> {
+    /// The links of the first of the group `key`.
+    fn first<'a>(&mut self, nodes: &'a impl Nodes, key: usize) -> Option<&'a Links> {
         let mut at = *self.bucket(key);
-        while let Some(links) = nodes.links(at) {
-            if links.key.load(Relaxed) == key {
-                return Some(at);
+        while let Some(links) = nodes.neighbour(at) {
+            if links.key.get() == key {
+                return Some(links);
             }
-            at = links.chain.load(Relaxed);
+            at = links.chain.get();
         }
         None
     }
@@ -224,78 +220,90 @@ impl Groups {
 
     /// Puts `index`, which is in no group, at the end of the group `key`; whether it is its first.
     pub(crate) fn join(&mut self, nodes: &impl Nodes, index: u32, key: usize) -> bool {
-        let first = self.first(nodes, key);
+        let Some(first) = self.first(nodes, key) else {
+            self.found(nodes, index, key);
+            return true;
+        };
         if let Some(links) = nodes.links(index) {
-            links.key.store(key, Relaxed);
-            links.after.store(NONE, Relaxed);
-            let last = first.map_or(NONE, |first| nodes.get(first, |l| &l.last));
-            links.before.store(last, Relaxed);
-            nodes.set(last, |l| &l.after, index);
-        }
-        match first {
-            Some(first) => nodes.set(first, |l| &l.last, index),
-            None => {
-                nodes.set(index, |l| &l.last, index);
-                self.chain(nodes, index, key);
+            let last = first.last.get();
+            links.key.set(key);
+            links.before.set(last);
+            links.after.set(NONE);
+            if let Some(last) = nodes.neighbour(last) {
+                last.after.set(index);
             }
+            first.last.set(index);
         }
-        first.is_none()
+        false
+    }
+
+    /// Puts `index`, which is in no group, in the group `key`, which has nobody.
+    pub(crate) fn found(&mut self, nodes: &impl Nodes, index: u32, key: usize) {
+        if let Some(links) = nodes.links(index) {
+            links.key.set(key);
+            links.before.set(NONE);
+            links.after.set(NONE);
+            links.last.set(index);
+            self.chain(links, index, key);
+        }
     }
 
     /// Whether `index`, which is in a group, is its first.
     pub(crate) fn is_first(&self, nodes: &impl Nodes, index: u32) -> bool {
-        nodes.get(index, |l| &l.before) == NONE
+        nodes
+            .links(index)
+            .is_none_or(|links| links.before.get() == NONE)
     }
 
-    fn chain(&mut self, nodes: &impl Nodes, index: u32, key: usize) {
+    fn chain(&mut self, links: &Links, index: u32, key: usize) {
         let bucket = self.bucket(key);
-        nodes.set(index, |l| &l.chain, *bucket);
+        links.chain.set(*bucket);
         *bucket = index;
     }
 
-    fn unchain(&mut self, nodes: &impl Nodes, index: u32, key: usize) {
-        let rest = nodes.get(index, |l| &l.chain);
-        let bucket = self.bucket(key);
+    fn unchain(&mut self, nodes: &impl Nodes, links: &Links, index: u32) {
+        let rest = links.chain.get();
+        let bucket = self.bucket(links.key.get());
         if *bucket == index {
             *bucket = rest;
             return;
         }
         let mut at = *bucket;
-        while at != NONE {
-            let next = nodes.get(at, |l| &l.chain);
-            if next == index {
-                nodes.set(at, |l| &l.chain, rest);
+        while let Some(before) = nodes.neighbour(at) {
+            at = before.chain.get();
+            if at == index {
+                before.chain.set(rest);
                 return;
             }
-            at = next;
         }
     }
 
     /// Takes `index` out of its group, and returns who is first now if `index` was it.
     pub(crate) fn leave(&mut self, nodes: &impl Nodes, index: u32) -> Option<u32> {
         let links = nodes.links(index)?;
-        let key = links.key.load(Relaxed);
+        let key = links.key.get();
         if key == 0 {
             return None;
         }
-        let (before, after) = (links.before.load(Relaxed), links.after.load(Relaxed));
-        links.key.store(0, Relaxed);
-        nodes.set(after, |l| &l.before, before);
-        if before != NONE {
-            nodes.set(before, |l| &l.after, after);
-            if after == NONE {
+        let (before, after) = (links.before.get(), links.after.get());
+        let next = nodes.neighbour(after);
+        if let Some(next) = next {
+            next.before.set(before);
+        }
+        if let Some(previous) = nodes.neighbour(before) {
+            previous.after.set(after);
+            if next.is_none() {
                 let first = self.first(nodes, key)?;
-                nodes.set(first, |l| &l.last, before);
+                first.last.set(before);
             }
+            links.key.set(0);
             return None;
         }
-        let last = links.last.load(Relaxed);
-        self.unchain(nodes, index, key);
-        if after == NONE {
-            return None;
-        }
-        nodes.set(after, |l| &l.last, last);
-        self.chain(nodes, after, key);
+        self.unchain(nodes, links, index);
+        links.key.set(0);
+        let next = next?;
+        next.last.set(links.last.get());
+        self.chain(next, after, key);
         Some(after)
     }
 }
