@@ -76,22 +76,13 @@ fn has_memory(transfer: &Transfer, all: bool) -> bool {
     }
     // Mostly it is one piece in a page, and was touched just now.
     if transfer.done() == 0 && transfer.left() <= PAGE_SIZE {
-        // SAFETY: `prep_rw` prepared the iterator, which is over user memory; the call takes a
-        // reference to the page if it is there, which is given back.
+        // SAFETY: `prep_rw` prepared the iterator, which is over user memory.
         let there = unsafe {
             let address = bindings::raio_helper_iter_address(transfer.iter());
             let len = bindings::raio_helper_iter_len(transfer.iter());
-            let mut page = core::ptr::null_mut();
-            let got = bindings::get_user_pages_fast_only(
-                address & !(PAGE_SIZE - 1),
-                1,
-                write_to as c_uint,
-                &raw mut page,
-            );
-            if got == 1 {
-                bindings::raio_helper_put_page(page);
-            }
-            got == 1 && len >= transfer.left() && address % PAGE_SIZE + len <= PAGE_SIZE
+            len >= transfer.left()
+                && address % PAGE_SIZE + len <= PAGE_SIZE
+                && bindings::raio_helper_is_there(address, write_to != 0)
         };
         if there {
             return true;

@@ -7,6 +7,7 @@
 #include <linux/cred.h>
 #include <linux/eventfd.h>
 #include <linux/freezer.h>
+#include <linux/futex.h>
 #include <linux/memcontrol.h>
 #include <linux/mount.h>
 #include <linux/net.h>
@@ -20,6 +21,7 @@
 #include <linux/task_work.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
+#include <asm/futex.h>
 #include <net/sock.h>
 #include "helpers.h"
 
@@ -294,6 +296,25 @@ bool raio_helper_put_u32(u32 value, u32 __user *to)
 	return !put_user(value, to);
 }
 
+/*
+ * Whether a page is there, and may be written to or just read, without a look at
+ * the page tables.  Nothing is changed.
+ */
+bool raio_helper_is_there(unsigned long address, bool write)
+{
+	u32 __user *at = (u32 __user *)ALIGN_DOWN(address, sizeof(u32));
+	u32 value;
+	int old, failed;
+
+	pagefault_disable();
+	if (write)
+		failed = arch_futex_atomic_op_inuser(FUTEX_OP_OR, 0, &old, at);
+	else
+		failed = get_user(value, at);
+	pagefault_enable();
+	return !failed;
+}
+
 u16 raio_helper_get_current_ioprio(void)
 {
 	return get_current_ioprio();
@@ -341,11 +362,6 @@ void raio_helper_notice_memlock(void)
 {
 	pr_notice_ratelimited("%s[%d]: RLIMIT_MEMLOCK is reached\n",
 			      current->comm, task_tgid_nr(current));
-}
-
-void raio_helper_put_page(struct page *page)
-{
-	put_page(page);
 }
 
 unsigned int raio_helper_folio_shift(const struct page *page)

@@ -97,6 +97,7 @@ void raio_helper_remove_wait_entry(struct wait_queue_head *head, struct wait_que
 bool raio_helper_wake_page_match(struct wait_page_queue *queue, struct wait_page_key *key);
 
 /* linux/ioprio.h */
+bool raio_helper_is_there(unsigned long address, bool write);
 u16 raio_helper_get_current_ioprio(void);
 
 /* linux/mm.h, linux/sched/signal.h */
@@ -104,7 +105,6 @@ bool raio_helper_charge_pinned(struct mm_struct *mm, unsigned long pages);
 void raio_helper_uncharge_pinned(struct mm_struct *mm, unsigned long pages);
 void *raio_helper_page_address(struct page *page);
 void raio_helper_get_page(struct page *page);
-void raio_helper_put_page(struct page *page);
 unsigned int raio_helper_folio_shift(const struct page *page);
 unsigned long raio_helper_folio_page_index(const struct page *page);
 bool raio_helper_is_same_folio(const struct page *page, const struct page *other);
