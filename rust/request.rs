@@ -736,6 +736,11 @@ impl<'a, C: Client> Kick<'a, C> {
         self.slot.index
     }
 
+    /// What everybody may see.
+    pub(crate) fn shared(&self) -> &'a C::Shared {
+        &self.slot.shared
+    }
+
     /// A reference to it.
     pub(crate) fn client_arc(&self) -> Arc<C> {
         // SAFETY: As above.

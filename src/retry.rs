@@ -348,9 +348,7 @@ pub(crate) fn kick(kick: Kick<'_, Context>) {
         return;
     }
     context.counters().kicked();
-    let Some(shared) = context.pool().shared(index) else {
-        return;
-    };
+    let shared = kick.shared();
     trace::kick(|| shared.about(context, 0));
     let list = shared.kicked_to();
     let by_waker = shared.is_by_waker() && !kick.is_by_sleeper();
@@ -434,17 +432,25 @@ fn run_queued(context: &Arc<Context>) {
 /// Runs what the current task, which is of the process, has woken. Process context.
 fn run_woken(context: &Arc<Context>) {
     for _ in 0..WOKEN_TRIES {
+        // As in `run_own`.
+        if context.may_have_queued().get() == 0 {
+            return;
+        }
         let run = {
             let mut queues = context.queues().lock();
-            match take_from(&mut queues, context, &[List::Ready]) {
-                Some(run) => run,
-                None => return queues.note_if_empty(context),
-            }
+            let run = take_from(&mut queues, context, &[List::Ready]);
+            queues.note_if_empty(context);
+            run
         };
-        rerun(context, run, Whence::Waker);
+        match run {
+            Some(run) => rerun(context, run, Whence::Waker),
+            None => return,
+        }
     }
     // It has other things to do.
-    queue_work(context.clone(), 0);
+    if context.may_have_queued().get() != 0 {
+        queue_work(context.clone(), 0);
+    }
 }
 
 impl TaskWorkItem for Context {
