@@ -383,6 +383,12 @@ pub(crate) fn is_pipe_locked(file: &File) -> bool {
     unsafe { bindings::raio_helper_is_pipe_locked(file.as_ptr()) }
 }
 
+/// Whether `file` is a pipe with nothing to read, for which one would have to wait. Any context.
+pub(crate) fn is_pipe_idle(file: &File) -> bool {
+    // SAFETY: The file is valid, and the helper looks whether it is a pipe.
+    unsafe { bindings::raio_helper_is_pipe_idle(file.as_ptr()) }
+}
+
 /// Whether `file` is a pipe that has no room: who writes to it sleeps. Any context.
 pub(super) fn is_pipe_full(file: &File) -> bool {
     // SAFETY: The file is valid, and the helper looks whether it is a pipe.

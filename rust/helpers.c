@@ -125,6 +125,26 @@ bool raio_helper_is_pipe_locked(const struct file *file)
 	return pipe && mutex_is_locked(&pipe->mutex);
 }
 
+/* A read has to wait; poll says so as well, or says that it has not.  As of just now. */
+bool raio_helper_is_pipe_idle(const struct file *file)
+{
+	const struct pipe_inode_info *pipe;
+	union pipe_index at;
+
+	if (!S_ISFIFO(file_inode(file)->i_mode))
+		return false;
+	pipe = file->private_data;
+	if (!pipe || !READ_ONCE(pipe->writers))
+		return false;
+#ifdef CONFIG_WATCH_QUEUE
+	/* Of a loss that a read tells of, poll does not. */
+	if (pipe_has_watch_queue(pipe))
+		return false;
+#endif
+	at.head_tail = READ_ONCE(pipe->head_tail);
+	return pipe_empty(at.head, at.tail);
+}
+
 /* Without the pipe's mutex: as of just now. */
 bool raio_helper_is_pipe_full(const struct file *file)
 {

@@ -71,6 +71,7 @@ bool raio_helper_is_in_memory(const struct file *file);
 bool raio_helper_has_page_cache(const struct file *file);
 bool raio_helper_is_pipe_locked(const struct file *file);
 bool raio_helper_is_pipe_full(const struct file *file);
+bool raio_helper_is_pipe_idle(const struct file *file);
 const char *raio_helper_dentry_name(const struct file *file);
 unsigned long raio_helper_super_magic(const struct file *file);
 s64 raio_helper_mapping_size(const struct file *file);

@@ -217,6 +217,8 @@ pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result<Opti
 /// As [`start`], for a request of a group.
 fn start_in_order(context: &Arc<Context>, mut request: Request) -> Result {
     let key = request.private().key;
+    // Then it is armed without a try, and joins right now.
+    let waits = op::has_to_wait(&mut request);
     let mut queues = context.queues().lock();
     if queues.groups.is_busy(context.pool(), key) {
         if request.private().way.again_is_final {
@@ -228,7 +230,14 @@ fn start_in_order(context: &Arc<Context>, mut request: Request) -> Result {
         // It may run by others now.
         return op::punt_behind(context, request);
     }
+    if waits {
+        queues.groups.found(context.pool(), request.index(), key);
+    }
     drop(queues);
+    if waits {
+        request.private().joined = true;
+        return op::wait(context, request.run());
+    }
     op::go(context, request.run(), Whence::Submit)
 }
 

@@ -160,6 +160,18 @@ pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result<Opti
     }
 }
 
+/// Whether a prepared operation has nothing to do yet: it is to wait for its file. Any context.
+#[inline]
+pub(crate) fn has_to_wait(request: &mut Request) -> bool {
+    matches!(request.private().op, Op::Rw) && rw::has_to_wait(request)
+}
+
+/// Begins one for which [`has_to_wait`] said yes. As [`go`].
+#[inline]
+pub(crate) fn wait(context: &Arc<Context>, run: Running) -> Result {
+    rw::wait(context, run)
+}
+
 /// Runs a prepared operation: it is over, armed, in flight or queued afterwards.
 ///
 /// An error is that of a request that was being submitted, and can't be taken: ERESTARTNOINTR.

@@ -144,6 +144,17 @@ fn events_for(direction: Option<Direction>) -> Mask {
     }
 }
 
+/// Whether a try can be spared: there is nothing to read yet.
+#[inline]
+pub(super) fn has_to_wait(request: &mut Request) -> bool {
+    let way = request.private().way;
+    way.pipe
+        && !way.again_is_final
+        && request.transfer().direction() == Some(Direction::Read)
+        && request.transfer().left() > 0
+        && request.file().is_some_and(fs::is_pipe_idle)
+}
+
 /// Whether a driver or file system refused a try because it would have had to wait.
 #[inline]
 pub(super) fn is_refused(request: &mut Request, result: isize) -> bool {
@@ -368,9 +379,27 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Re
             }
         },
     };
+    let way = run.private().way;
     match attempt(run, mode, is_patient(whence)) {
+        // The first data ends a read of a stream.
+        Ok((Tried::Returned(mut run, moved), _)) if moved > 0 && way.arm && !way.whole => {
+            run.transfer_mut().advance(moved as usize);
+            let done = run.transfer().done() as isize;
+            end(run, done)
+        }
         Ok((tried, attempt)) => go_on(context, tried, attempt, whence),
         Err(run) => later(context, run),
+    }
+}
+
+/// Leaves a transfer for which [`has_to_wait`] said yes to its file. See [`super::go`].
+pub(super) fn wait(context: &Arc<Context>, run: Running) -> Result {
+    match super::arm(context, run, poll::CAN_READ, Whence::Submit)? {
+        super::Waiting::Left => Ok(()),
+        super::Waiting::Ready(run, _) | super::Waiting::Unable(run) => {
+            go(context, run, Whence::Submit)
+        }
+        super::Waiting::Cancelled(run) => end_with(run, ECANCELED),
     }
 }
 
