@@ -8,5 +8,6 @@ fn main() {
     if let Ok(dir) = std::env::var("RAIO_LIB_DIR") {
         println!("cargo::rustc-cfg=libraio");
         println!("cargo::rustc-link-search={dir}");
+        println!("cargo::rerun-if-changed={dir}/libraio.a");
     }
 }

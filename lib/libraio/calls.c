@@ -4,7 +4,6 @@
 #include <linux/futex.h>
 
 #include "internal.h"
-#include "sys.h"
 
 #define NSEC_PER_SEC	1000000000L
 
@@ -38,12 +37,12 @@ static long raio_setup(struct state *state, unsigned int nr_events, uint64_t *ct
 		return -EFAULT;
 	if (*ctxp)
 		return -EINVAL;
-	ret = __raio_ioctl(state, RAIO_IOC_SETUP, &setup);
+	ret = raio_ioctl(state, RAIO_IOC_SETUP, &setup);
 	if (ret)
 		return ret;
 	if (!can_write(ctxp)) {
 		destroy.ctx_id = setup.ctx_id;
-		__raio_ioctl(state, RAIO_IOC_DESTROY, &destroy);
+		raio_ioctl(state, RAIO_IOC_DESTROY, &destroy);
 		return -EFAULT;
 	}
 	if (__raio_can_reap())
@@ -94,7 +93,7 @@ long __raio_destroy(uint64_t ctx)
 	switch (mode) {
 	case MODE_RAIO:
 		__raio_context_remove(state, ctx);
-		ret = __raio_ioctl(state, RAIO_IOC_DESTROY, &destroy);
+		ret = raio_ioctl(state, RAIO_IOC_DESTROY, &destroy);
 		__raio_context_removed(state, ctx);
 		return ret;
 	case MODE_NATIVE:
@@ -115,12 +114,12 @@ long __raio_submit(uint64_t ctx, long nr, void *iocbpp)
 	struct state *state = state_get();
 	int mode;
 
-	if (!state)
+	if (unlikely(!state))
 		return -ENOMEM;
 	mode = mode_of(state);
+	if (likely(mode == MODE_RAIO))
+		return raio_ioctl(state, RAIO_IOC_SUBMIT, &submit);
 	switch (mode) {
-	case MODE_RAIO:
-		return __raio_ioctl(state, RAIO_IOC_SUBMIT, &submit);
 	case MODE_NATIVE:
 		return sys(SYS_io_submit, ctx, nr, iocbpp);
 	case MODE_FAIL:
@@ -143,7 +142,7 @@ long __raio_cancel(uint64_t ctx, void *iocb, void *event)
 	mode = mode_of(state);
 	switch (mode) {
 	case MODE_RAIO:
-		return __raio_ioctl(state, RAIO_IOC_CANCEL, &cancel);
+		return raio_ioctl(state, RAIO_IOC_CANCEL, &cancel);
 	case MODE_NATIVE:
 		return sys(SYS_io_cancel, ctx, iocb, event);
 	case MODE_FAIL:
@@ -189,9 +188,9 @@ static long raio_getevents(struct state *state, const struct getevents *get)
 	struct timespec instead;
 	long ret;
 
-	ret = __raio_ioctl(state, RAIO_IOC_GETEVENTS, &arg);
+	ret = raio_ioctl(state, RAIO_IOC_GETEVENTS, &arg);
 	if (ret == -EINVAL && refused_timeout(get->timeout, &instead, &arg.timeout))
-		ret = __raio_ioctl(state, RAIO_IOC_GETEVENTS, &arg);
+		ret = raio_ioctl(state, RAIO_IOC_GETEVENTS, &arg);
 	__raio_context_leave(slot);
 	return ret;
 }
@@ -212,21 +211,14 @@ static long native_getevents(struct state *state, const struct getevents *get)
 		   get->timeout, &set);
 }
 
-long __raio_getevents(const struct getevents *get)
+/* The ring was looked at already. */
+static long call(const struct getevents *get)
 {
 	struct state *state = state_get();
-	long ret;
 	int mode;
 
 	if (!state)
 		return -ENOMEM;
-	/* A signal that only the mask lets through must come though there are events. */
-	if (!get->sigmask) {
-		ret = __raio_reap(state, get->ctx, get->min_nr, get->nr, get->events,
-				  get->trusted ? get->timeout : NULL);
-		if (ret >= 0)
-			return ret;
-	}
 	mode = mode_of(state);
 	switch (mode) {
 	case MODE_RAIO:
@@ -238,6 +230,31 @@ long __raio_getevents(const struct getevents *get)
 	default:
 		return mode;
 	}
+}
+
+long __raio_getevents(const struct getevents *get)
+{
+	long ret;
+
+	/* A signal that only the mask lets through must come though there are events. */
+	if (!get->sigmask) {
+		ret = __raio_reap(get->ctx, get->min_nr, get->nr, get->events,
+				  get->trusted ? get->timeout : NULL);
+		if (ret >= 0)
+			return ret;
+	}
+	return call(get);
+}
+
+long __raio_call(uint64_t ctx, long min_nr, long nr, struct io_event *events,
+		 const struct timespec *timeout)
+{
+	const struct getevents get = {
+		.ctx = ctx, .min_nr = min_nr, .nr = nr, .events = events,
+		.timeout = timeout, .trusted = true,
+	};
+
+	return call(&get);
 }
 
 static long raio_enter(struct state *state, long nr, void *iocbpp, long *submitted,
@@ -252,10 +269,10 @@ static long raio_enter(struct state *state, long nr, void *iocbpp, long *submitt
 	struct timespec instead;
 	long ret;
 
-	ret = __raio_ioctl(state, RAIO_IOC_ENTER, &arg);
+	ret = raio_ioctl(state, RAIO_IOC_ENTER, &arg);
 	if (ret == -EINVAL && !arg.submitted &&
 	    refused_timeout(get->timeout, &instead, &arg.timeout))
-		ret = __raio_ioctl(state, RAIO_IOC_ENTER, &arg);
+		ret = raio_ioctl(state, RAIO_IOC_ENTER, &arg);
 	__raio_context_leave(slot);
 	*submitted = arg.submitted;
 	return ret;
@@ -303,7 +320,7 @@ long __raio_register(uint64_t ctx, unsigned int opcode, const void *array, unsig
 	mode = mode_of(state);
 	switch (mode) {
 	case MODE_RAIO:
-		ret = __raio_ioctl(state, RAIO_IOC_REGISTER, &arg);
+		ret = raio_ioctl(state, RAIO_IOC_REGISTER, &arg);
 		/* A module that is older than the call. */
 		return ret == -ENOTTY ? -ENOSYS : ret;
 	case MODE_NATIVE:

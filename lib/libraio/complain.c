@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "internal.h"
-#include "sys.h"
 
 static size_t append(char *line, size_t size, size_t at, const char *text)
 {

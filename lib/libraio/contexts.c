@@ -9,7 +9,6 @@
 #include <sched.h>
 
 #include "internal.h"
-#include "sys.h"
 
 /* How long io_destroy lets others leave the ring: so often yield, and then sleep. */
 #define YIELDS	100

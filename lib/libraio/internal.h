@@ -19,6 +19,11 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "sys.h"
+
+#define likely(_x)	__builtin_expect(!!(_x), 1)
+#define unlikely(_x)	__builtin_expect(!!(_x), 0)
+
 /* A power of two. */
 #define SLOTS	4096
 
@@ -63,14 +68,14 @@ static inline struct state *state_get(void)
 {
 	struct state *state = __atomic_load_n(&__raio_state, __ATOMIC_ACQUIRE);
 
-	return __builtin_expect(!state, 0) ? __raio_state_create() : state;
+	return unlikely(!state) ? __raio_state_create() : state;
 }
 
 static inline int mode_of(struct state *state)
 {
 	int mode = __atomic_load_n(&state->mode, __ATOMIC_ACQUIRE);
 
-	return __builtin_expect(mode == MODE_UNDECIDED, 0) ? __raio_decide(state) : mode;
+	return unlikely(mode == MODE_UNDECIDED) ? __raio_decide(state) : mode;
 }
 
 /*
@@ -78,8 +83,22 @@ static inline int mode_of(struct state *state)
  * what is wrong with it if errno would not.
  */
 int __raio_open(uint64_t *rdev, const char **reason);
+/* The ioctl, after it was tried with that number + 1 of a file, or 0: what was it then? */
+long __raio_ioctl_again(struct state *state, unsigned int cmd, void *arg, uint32_t fd, long ret);
+
 /* The ioctl, through whatever /dev/raio is open or can be opened. */
-long __raio_ioctl(struct state *state, unsigned int cmd, void *arg);
+static inline long raio_ioctl(struct state *state, unsigned int cmd, void *arg)
+{
+	uint32_t fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE);
+	long ret = -EBADF;
+
+	if (likely(fd)) {
+		ret = sys(SYS_ioctl, fd - 1, cmd, arg);
+		if (likely(ret >= 0))
+			return ret;
+	}
+	return __raio_ioctl_again(state, cmd, arg, fd, ret);
+}
 /* The one line on stderr; choice is what RAIO_FALLBACK says, or NULL. */
 void __raio_complain(const char *reason, const char *choice);
 
@@ -101,12 +120,14 @@ static inline unsigned int slot_hash(uint64_t ctx)
 static inline struct slot *slot_find(struct state *state, uint64_t ctx)
 {
 	unsigned int i, at = slot_hash(ctx);
+	struct slot *slot = &state->slots[at];
 
-	if (!ctx || ctx & SLOT_NEW)
+	if (unlikely(!ctx || ctx & SLOT_NEW))
 		return NULL;
-	for (i = 0; i < SLOT_PROBES; i++, at++) {
-		struct slot *slot = &state->slots[at % SLOTS];
-
+	if (likely(__atomic_load_n(&slot->ctx, __ATOMIC_ACQUIRE) == ctx))
+		return slot;
+	for (i = 1; i < SLOT_PROBES; i++) {
+		slot = &state->slots[(at + i) % SLOTS];
 		if (__atomic_load_n(&slot->ctx, __ATOMIC_ACQUIRE) == ctx)
 			return slot;
 	}
@@ -121,7 +142,7 @@ static inline bool slot_hold(struct slot *slot, uint64_t ctx)
 {
 	/* Against context_remove(): it clears ctx and then looks at users. */
 	__atomic_fetch_add(&slot->users, 1, __ATOMIC_SEQ_CST);
-	if (__builtin_expect(__atomic_load_n(&slot->ctx, __ATOMIC_SEQ_CST) == ctx, 1))
+	if (likely(__atomic_load_n(&slot->ctx, __ATOMIC_SEQ_CST) == ctx))
 		return true;
 	__atomic_fetch_sub(&slot->users, 1, __ATOMIC_RELEASE);
 	return false;
@@ -134,8 +155,13 @@ static inline void slot_drop(struct slot *slot)
 
 /* ring.c: the number of events, or -1: ask the kernel. */
 bool __raio_can_reap(void);
-long __raio_reap(struct state *state, uint64_t ctx, long min_nr, long nr,
-		 struct io_event *events, const struct timespec *timeout);
+/* As io_getevents(); and its second half, where there is something to wait for. */
+long __raio_reap_or_call(uint64_t ctx, long min_nr, long nr, struct io_event *events,
+			 const struct timespec *timeout);
+long __raio_call(uint64_t ctx, long min_nr, long nr, struct io_event *events,
+		 const struct timespec *timeout);
+long __raio_reap(uint64_t ctx, long min_nr, long nr, struct io_event *events,
+		 const struct timespec *timeout);
 /* For a context of native aio, as libaio does. */
 bool __raio_native_empty(struct state *state, uint64_t ctx, const struct timespec *timeout);
 

@@ -4,7 +4,6 @@
 
 #include "abi.h"
 #include "internal.h"
-#include "sys.h"
 
 /* The size of the kernel's sets. */
 #define SIGSET_SIZE	8
@@ -34,12 +33,7 @@ int io_cancel(struct io_context *ctx, struct iocb *iocb, struct io_event *event)
 int io_getevents(struct io_context *ctx, long min_nr, long nr, struct io_event *events,
 		 struct timespec *timeout)
 {
-	const struct getevents get = {
-		.ctx = ID(ctx), .min_nr = min_nr, .nr = nr, .events = events,
-		.timeout = timeout, .trusted = true,
-	};
-
-	return __raio_getevents(&get);
+	return __raio_reap_or_call(ID(ctx), min_nr, nr, events, timeout);
 }
 
 int io_pgetevents(struct io_context *ctx, long min_nr, long nr, struct io_event *events,

@@ -4,7 +4,6 @@
  * argument is touched here that the kernel has not looked at.
  */
 #include "internal.h"
-#include "sys.h"
 
 /* What io_pgetevents(2) has for a mask. */
 struct aio_sigset {

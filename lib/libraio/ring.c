@@ -54,21 +54,20 @@ static inline bool is_user_address(const void *address)
 	return (uintptr_t)address - 0x10000 < (1UL << 47) - 0x10000;
 }
 
-/* The start of struct raio_ring. */
-struct words {
-	uint32_t id;
-	uint32_t nr;
-	uint32_t head;
-	uint32_t tail;
-};
-
-union header {
-	struct words words;
-	uint64_t halves[2];
+/*
+ * The start of struct raio_ring, as it is exchanged: id with nr in the upper half,
+ * and head with tail.  The half of a ring's 16 bytes is loaded at once, which is as
+ * two loads in any order.
+ */
+struct header {
+	uint64_t id_nr;
+	uint64_t head_tail;
 };
 
 static_assert(sizeof(struct raio_ring) == 32 && sizeof(struct io_event) == 32, "layout");
-static_assert(offsetof(struct raio_ring, tail) == offsetof(struct words, tail), "layout");
+static_assert(offsetof(struct raio_ring, id) == 0 && offsetof(struct raio_ring, nr) == 4 &&
+	      offsetof(struct raio_ring, head) == 8 && offsetof(struct raio_ring, tail) == 12,
+	      "layout");
 
 bool __raio_can_reap(void)
 {
@@ -78,14 +77,15 @@ bool __raio_can_reap(void)
 }
 
 /* On failure, *old is what is there. */
-static inline bool exchange(struct raio_ring *ring, union header *old, const union header *new)
+static inline bool exchange(struct header *header, struct header *old, uint64_t id_nr,
+			    uint64_t head_tail)
 {
 	bool done;
 
 	__asm__ volatile("lock cmpxchg16b %1"
-			 : "=@ccz" (done), "+m" (*(union header *)ring),
-			   "+a" (old->halves[0]), "+d" (old->halves[1])
-			 : "b" (new->halves[0]), "c" (new->halves[1])
+			 : "=@ccz" (done), "+m" (*header),
+			   "+a" (old->id_nr), "+d" (old->head_tail)
+			 : "b" (id_nr), "c" (head_tail)
 			 : "memory");
 	return done;
 }
@@ -95,84 +95,118 @@ static inline struct io_event *copy(struct io_event *to, const struct io_event *
 	const __m128i *src = (const __m128i *)from;
 	__m128i *dst = (__m128i *)to;
 
-	for (; n; n--, src += 2, dst += 2) {
+	do {
 		__m128i a = _mm_load_si128(src), b = _mm_load_si128(src + 1);
 
 		_mm_storeu_si128(dst, a);
 		_mm_storeu_si128(dst + 1, b);
-	}
+		src += 2;
+		dst += 2;
+	} while (--n);
 	return (struct io_event *)dst;
 }
 
+/* The events are the last of the ring, and then its first.  Returns the new head. */
+static __attribute__((noinline)) uint32_t copy_round(struct io_event *to,
+						     const struct io_event *slots, uint32_t head,
+						     uint32_t n, uint32_t size)
+{
+	uint32_t run = size - head;
+
+	to = copy(to, slots + head, run);
+	if (n > run)
+		copy(to, slots, n - run);
+	return n - run;
+}
+
+/* id counts, and nr stays. */
+static inline uint64_t count(uint64_t id_nr)
+{
+	return (uint32_t)++id_nr ? id_nr : id_nr - (1ULL << 32);
+}
+
 /* One try: the number of events, -1 if the kernel has to be asked, -2 to try again. */
-static inline long reap(struct slot *slot, struct raio_ring *ring, long min_nr, long nr,
-			struct io_event *events, const struct timespec *timeout)
+static __attribute__((always_inline)) inline
+long reap(struct slot *slot, struct raio_ring *ring, long min_nr, long nr,
+	  struct io_event *events, const struct timespec *timeout, bool first)
 {
 	const struct io_event *slots = (const struct io_event *)(ring + 1);
 	const uint32_t size = __atomic_load_n(&slot->nr, __ATOMIC_ACQUIRE);
-	union header old, new;
-	uint32_t n, run;
+	struct header *header = (struct header *)ring, old, seen;
+	uint32_t head, tail, n;
 
-	old.words.id = __atomic_load_n(&ring->id, __ATOMIC_ACQUIRE);
-	if (__atomic_load_n(&slot->in_kernel, __ATOMIC_ACQUIRE))
+	old.id_nr = __atomic_load_n(&header->id_nr, __ATOMIC_ACQUIRE);
+	if (unlikely(__atomic_load_n(&slot->in_kernel, __ATOMIC_ACQUIRE)))
 		return -1;
-	old.words.nr = __atomic_load_n(&ring->nr, __ATOMIC_RELAXED);
-	old.words.head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
-	old.words.tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+	old.head_tail = __atomic_load_n(&header->head_tail, __ATOMIC_ACQUIRE);
+	head = old.head_tail;
+	tail = old.head_tail >> 32;
 	/* The program may have written what it liked; a size that is not known is 0. */
-	if (old.words.head >= size || old.words.tail >= size)
+	if (unlikely(head >= size || tail >= size))
 		return -1;
 
-	n = old.words.tail - old.words.head;
-	if (old.words.tail < old.words.head)
+	n = tail - head;
+	if (tail < head)
 		n += size;
-	if (n < min_nr || !n) {
+	if (unlikely(n < min_nr || !n)) {
 		if (min_nr && !is_zero(timeout))
 			return -1;
 		if (!n)
-			return old.words.id == __atomic_load_n(&ring->id, __ATOMIC_ACQUIRE) ?
+			return old.id_nr == __atomic_load_n(&header->id_nr, __ATOMIC_ACQUIRE) ?
 				0 : -2;
 	}
 	if (n > nr)
 		n = nr;
-	run = size - old.words.head;
-	new.words.id = old.words.id + 1;
-	new.words.nr = old.words.nr;
-	if (n < run) {
-		copy(events, slots + old.words.head, n);
-		new.words.head = old.words.head + n;
+	if (likely(n < size - head)) {
+		copy(events, slots + head, n);
+		head += n;
 	} else {
-		copy(copy(events, slots + old.words.head, run), slots, n - run);
-		new.words.head = n - run;
+		head = copy_round(events, slots, head, n, size);
 	}
-	for (;;) {
-		struct words seen = old.words;
-
-		new.words.tail = seen.tail;
-		if (exchange(ring, &old, &new))
+	do {
+		seen = old;
+		if (likely(exchange(header, &old, count(seen.id_nr),
+				    (seen.head_tail >> 32 << 32) | head)))
 			return n;
-		if (old.words.id != seen.id || old.words.nr != seen.nr ||
-		    old.words.head != seen.head)
-			return -2;
-	}
+		/* If that is tail alone, what was copied is still there. */
+	} while (!first && old.id_nr == seen.id_nr && (uint32_t)old.head_tail == (uint32_t)seen.head_tail);
+	return -2;
 }
 
-long __raio_reap(struct state *state, uint64_t ctx, long min_nr, long nr,
-		 struct io_event *events, const struct timespec *timeout)
+/* Somebody was faster. */
+static __attribute__((noinline, cold)) long reap_again(struct slot *slot, uint64_t ctx, long min_nr,
+						 long nr, struct io_event *events,
+						 const struct timespec *timeout)
 {
-	struct slot *slot = slot_find(state, ctx);
 	unsigned int tries = TRIES;
 	long ret;
 
-	if (!slot || min_nr < 0 || nr < min_nr || !nr || !is_user_address(events))
-		return -1;
-	if (!slot_hold(slot, ctx))
-		return -1;
 	do {
-		ret = reap(slot, (struct raio_ring *)ctx, min_nr, nr, events, timeout);
+		ret = reap(slot, (struct raio_ring *)ctx, min_nr, nr, events, timeout, false);
 	} while (ret == -2 && --tries);
 	slot_drop(slot);
 	return ret < 0 ? -1 : ret;
+}
+
+static __attribute__((always_inline)) inline
+long reap_any(uint64_t ctx, long min_nr, long nr, struct io_event *events,
+	      const struct timespec *timeout)
+{
+	struct state *state = __atomic_load_n(&__raio_state, __ATOMIC_ACQUIRE);
+	struct slot *slot;
+	long ret;
+
+	if (unlikely(!state || nr <= 0 || (unsigned long)min_nr > (unsigned long)nr ||
+		     !is_user_address(events)))
+		return -1;
+	slot = slot_find(state, ctx);
+	if (unlikely(!slot || !slot_hold(slot, ctx)))
+		return -1;
+	ret = reap(slot, (struct raio_ring *)ctx, min_nr, nr, events, timeout, true);
+	if (unlikely(ret == -2))
+		return reap_again(slot, ctx, min_nr, nr, events, timeout);
+	slot_drop(slot);
+	return ret;
 }
 #else
 bool __raio_can_reap(void)
@@ -180,13 +214,28 @@ bool __raio_can_reap(void)
 	return false;
 }
 
-long __raio_reap(struct state *state, uint64_t ctx, long min_nr, long nr,
-		 struct io_event *events, const struct timespec *timeout)
+static inline long reap_any(uint64_t ctx, long min_nr, long nr, struct io_event *events,
+			    const struct timespec *timeout)
 {
-	(void)state, (void)ctx, (void)min_nr, (void)nr, (void)events, (void)timeout;
+	(void)ctx, (void)min_nr, (void)nr, (void)events, (void)timeout;
 	return -1;
 }
 #endif
+
+long __raio_reap(uint64_t ctx, long min_nr, long nr, struct io_event *events,
+		 const struct timespec *timeout)
+{
+	return reap_any(ctx, min_nr, nr, events, timeout);
+}
+
+/* What programs call most: all of it is here, and the kernel's part is not. */
+long __raio_reap_or_call(uint64_t ctx, long min_nr, long nr, struct io_event *events,
+			 const struct timespec *timeout)
+{
+	long ret = reap_any(ctx, min_nr, nr, events, timeout);
+
+	return likely(ret >= 0) ? ret : __raio_call(ctx, min_nr, nr, events, timeout);
+}
 
 /* As libaio looks at the ring of native aio, but only where there is one. */
 bool __raio_native_empty(struct state *state, uint64_t ctx, const struct timespec *timeout)

@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 
 #include "internal.h"
-#include "sys.h"
 
 #define DEVICE	"/dev/raio"
 /* A high number costs kernel memory: the table of files goes up to it. */
@@ -215,25 +214,27 @@ static bool is_final(long ret)
 	       ret == -EFAULT;
 }
 
-long __raio_ioctl(struct state *state, unsigned int cmd, void *arg)
+long __raio_ioctl_again(struct state *state, unsigned int cmd, void *arg, uint32_t fd, long ret)
 {
 	unsigned int tries;
 	uint32_t stale;
-	long ret = -EBADF;
-	int fd;
+	int next;
 
-	for (tries = 0; tries < TRIES; tries++) {
-		fd = device(state);
-		if (fd < 0)
-			return fd;
-		ret = sys(SYS_ioctl, fd, cmd, arg);
-		if (is_final(ret) ||
-		    is_device(fd, __atomic_load_n(&state->rdev, __ATOMIC_RELAXED)))
-			break;
-		/* It was closed, and the number may be somebody else's: not ours to close. */
-		stale = fd + 1;
-		__atomic_compare_exchange_n(&state->fd, &stale, 0, false,
-					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	for (tries = 1; tries < TRIES; tries++) {
+		if (fd) {
+			if (is_final(ret) ||
+			    is_device(fd - 1, __atomic_load_n(&state->rdev, __ATOMIC_RELAXED)))
+				break;
+			/* It was closed, and the number may be somebody else's: not ours to close. */
+			stale = fd;
+			__atomic_compare_exchange_n(&state->fd, &stale, 0, false,
+						    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+		}
+		next = device(state);
+		if (next < 0)
+			return next;
+		fd = next + 1;
+		ret = sys(SYS_ioctl, next, cmd, arg);
 	}
 	return ret;
 }
