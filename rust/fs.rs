@@ -344,20 +344,23 @@ pub(crate) fn facts(file: &File) -> Facts {
             (&raw const (*file).f_flags).read_volatile(),
         )
     };
-    let is = |what: unsafe extern "C" fn(*const bindings::file) -> bool| {
+    let is_inet = || {
         // SAFETY: The file is valid.
-        unsafe { what(file.as_ptr()) }
+        unsafe { bindings::raio_helper_is_tcp_or_udp(file.as_ptr()) }
     };
     let nowait = f_mode & bindings::FMODE_NOWAIT != 0;
     let class = match file_type(file) {
         // A pipe whose pages splice(2) has put there may wait for them.
         bindings::S_IFIFO if !nowait && is_pipefs(file) => Class::Other,
         bindings::S_IFIFO => Class::Pipe,
-        bindings::S_IFSOCK if is(bindings::raio_helper_is_tcp_or_udp) => Class::Inet,
+        bindings::S_IFSOCK if is_inet() => Class::Inet,
         bindings::S_IFSOCK => Class::Socket,
-        bindings::S_IFREG if is(bindings::raio_helper_is_in_memory) => Class::Memory,
-        bindings::S_IFREG if is(bindings::raio_helper_has_page_cache) => Class::Regular,
-        bindings::S_IFREG => Class::Pseudo,
+        // SAFETY: The file is valid.
+        bindings::S_IFREG => match unsafe { bindings::raio_helper_regular_kind(file.as_ptr()) } {
+            bindings::raio_regular_RAIO_REGULAR_CACHED => Class::Regular,
+            bindings::raio_regular_RAIO_REGULAR_IN_MEMORY => Class::Memory,
+            _ => Class::Pseudo,
+        },
         bindings::S_IFBLK => Class::Block,
         bindings::S_IFCHR => Class::Char,
         0 if is_counter(file) => Class::Counter,

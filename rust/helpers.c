@@ -102,17 +102,18 @@ bool raio_helper_is_tcp_or_udp(const struct file *file)
 	return sk->sk_protocol == IPPROTO_TCP || sk->sk_protocol == IPPROTO_UDP;
 }
 
-bool raio_helper_is_in_memory(const struct file *file)
-{
-	return shmem_mapping(file->f_mapping) && !READ_ONCE(SHMEM_I(file_inode(file))->swapped);
-}
-
-bool raio_helper_has_page_cache(const struct file *file)
+unsigned int raio_helper_regular_kind(const struct file *file)
 {
 	const struct address_space_operations *ops = file->f_mapping->a_ops;
 
+	/* First what most have, and tmpfs has not. */
+	if (ops && ops->read_folio)
+		return RAIO_REGULAR_CACHED;
+	if (shmem_mapping(file->f_mapping))
+		return READ_ONCE(SHMEM_I(file_inode(file))->swapped) ? RAIO_REGULAR_CACHED :
+			RAIO_REGULAR_IN_MEMORY;
 	/* overlayfs has no pages of its own, but direct_IO */
-	return ops && (ops->read_folio || ops->direct_IO || shmem_mapping(file->f_mapping));
+	return ops && ops->direct_IO ? RAIO_REGULAR_CACHED : RAIO_REGULAR_OTHER;
 }
 
 bool raio_helper_is_pipe_locked(const struct file *file)

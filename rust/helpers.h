@@ -67,8 +67,14 @@ void raio_helper_kiocb_end_write(struct kiocb *kiocb);
 bool raio_helper_is_reg(const struct file *file);
 bool raio_helper_has_permission_events(const struct file *file);
 bool raio_helper_is_tcp_or_udp(const struct file *file);
-bool raio_helper_is_in_memory(const struct file *file);
-bool raio_helper_has_page_cache(const struct file *file);
+/* Where a regular file has its data. */
+enum raio_regular {
+	RAIO_REGULAR_OTHER,
+	RAIO_REGULAR_CACHED,	/* in the page cache */
+	RAIO_REGULAR_IN_MEMORY,	/* there, and nowhere else */
+};
+
+unsigned int raio_helper_regular_kind(const struct file *file);
 bool raio_helper_is_pipe_locked(const struct file *file);
 bool raio_helper_is_pipe_full(const struct file *file);
 bool raio_helper_is_pipe_idle(const struct file *file);

@@ -194,6 +194,18 @@ impl Way {
         }
     }
 
+    /// How a plain buffered read is tried whose data may be there already, if that is how such reads
+    /// begin, as [`Self::of_transfer`] says. Not of block devices: others may hold the lock of the
+    /// inode while they wait for the device.
+    #[inline]
+    pub(crate) fn of_read_at_once(facts: Facts) -> Option<Mode> {
+        match facts.class {
+            Class::Memory => Some(Mode::Inline),
+            Class::Regular if facts.nowait => Some(Mode::Cached),
+            _ => None,
+        }
+    }
+
     /// The way of an fsync: behind the writes of its inode.
     pub(crate) fn of_fsync() -> Self {
         Way {
@@ -251,6 +263,28 @@ mod tests {
         }
         assert_eq!(read(Class::Other, false, true).first, First::Poll);
         assert_eq!(read(Class::Pseudo, false, true).first, First::Punt);
+    }
+
+    #[test]
+    fn reads_at_once_are_the_first_try() {
+        for nowait in [false, true] {
+            for class in [
+                Class::Pipe,
+                Class::Block,
+                Class::Pseudo,
+                Class::Char,
+                Class::Other,
+            ] {
+                assert_eq!(Way::of_read_at_once(facts(class, nowait)), None);
+            }
+            for class in [Class::Memory, Class::Regular] {
+                let first = match Way::of_read_at_once(facts(class, nowait)) {
+                    Some(mode) => First::Try(mode),
+                    None => First::Punt,
+                };
+                assert_eq!(read(class, nowait, false).first, first);
+            }
+        }
     }
 
     #[test]

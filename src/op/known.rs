@@ -15,6 +15,7 @@ use crate::{
         fs::{
             self,
             Direction,
+            Facts,
             Mode,
             Verified, //
         },
@@ -70,6 +71,7 @@ impl Name {
 struct Recent {
     name: Name,
     file: ARef<File>,
+    facts: Facts,
     /// How a plain read is tried that is over at once, if it can be.
     reads: Option<Mode>,
     /// The way of the last transfer.
@@ -176,9 +178,11 @@ impl<'a> Known<'a> {
         if miscdevice::is_door(&file) {
             return Err(EINVAL);
         }
+        let facts = fs::facts(&file);
         self.recent = Some(Recent {
             name,
-            reads: rw::reads_at_once(&file),
+            reads: rw::reads_at_once(&file, facts),
+            facts,
             file,
             way: None,
             reading: Verified::default(),
@@ -224,7 +228,7 @@ impl<'a> Known<'a> {
         match &recent.way {
             Some((known, way)) if *known == kind => *way,
             _ => {
-                let way = rw::way(&recent.file, kind);
+                let way = rw::way(&recent.file, recent.facts, kind);
                 recent.way = Some((kind, way));
                 way
             }

@@ -29,6 +29,7 @@ use crate::{
             Buffers,
             Class,
             Direction,
+            Facts,
             Faults,
             Ioprio,
             Mode,
@@ -106,13 +107,12 @@ pub(super) fn prep(
 }
 
 /// The way of such transfers of `file`.
-pub(super) fn way(file: &kernel::fs::File, kind: Kind) -> Way {
+pub(super) fn way(file: &kernel::fs::File, facts: Facts, kind: Kind) -> Way {
     let Kind {
         direction,
         direct,
         nowait,
     } = kind;
-    let facts = fs::facts(file);
     let mut way = Way::of_transfer(facts, poll::can_poll(file), direction, direct, nowait);
     if facts.class == Class::Regular && !nowait {
         // Even a read that finds nothing would note its time; and the first direct transfer after
@@ -302,25 +302,15 @@ fn judge(run: &mut Running, mode: Mode, faults: Faults, result: isize) -> Verdic
     }
 }
 
-/// How plain reads of `file` are tried that are over at once, if they can be.
-///
-/// The page cache of a file that knows how not to wait, or tmpfs; but nothing that would note the
-/// time of access, and no block device, whose inode lock others may hold while they wait for it.
-pub(super) fn reads_at_once(file: &kernel::fs::File) -> Option<Mode> {
-    let kind = Kind {
-        direction: Direction::Read,
-        direct: false,
-        nowait: false,
-    };
-    let is_block = fs::facts(file).class == Class::Block;
-    if is_block || fs::is_direct(file) || fs::has_permission_events(file) {
+/// How plain reads of `file` are tried that are over at once, if they can be: nothing that would
+/// note the time of access.
+pub(super) fn reads_at_once(file: &kernel::fs::File, facts: Facts) -> Option<Mode> {
+    let mode = Way::of_read_at_once(facts)?;
+    if fs::is_direct(file) || fs::has_permission_events(file) {
         return None;
     }
-    let way = way(file, kind);
-    match way.first {
-        First::Try(mode @ (Mode::Cached | Mode::Inline)) if !way.arm && way.whole => Some(mode),
-        _ => None,
-    }
+    let notes = facts.class == Class::Regular && fs::notes_access(file);
+    (!notes).then_some(mode)
 }
 
 /// Reads what is there already, without a request; `None` if it is not, or anything is odd.
