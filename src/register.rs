@@ -71,7 +71,7 @@ impl Buffers {
 }
 
 /// What a context has registered.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Registered {
     files: Option<Arc<Files>>,
     buffers: Option<Arc<Buffers>>,
@@ -79,13 +79,13 @@ pub(crate) struct Registered {
 
 impl Registered {
     /// The files.
-    pub(crate) fn files(&self) -> Option<Arc<Files>> {
-        self.files.clone()
+    pub(crate) fn files(&self) -> Option<&Files> {
+        self.files.as_deref()
     }
 
     /// The buffers.
-    pub(crate) fn buffers(&self) -> Option<Arc<Buffers>> {
-        self.buffers.clone()
+    pub(crate) fn buffers(&self) -> Option<&Buffers> {
+        self.buffers.as_deref()
     }
 }
 

@@ -6,10 +6,7 @@
 use super::rw;
 use crate::{
     context::Context,
-    register::{
-        Buffers,
-        Files, //
-    },
+    register::Registered,
     sys::{
         cred,
         fs::{
@@ -67,6 +64,12 @@ impl Name {
     }
 }
 
+/// Whether `iocb` names a registered buffer.
+#[inline]
+fn names_buffer(iocb: &iocb) -> bool {
+    iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_BUFFER != 0
+}
+
 /// The file of the request before.
 struct Recent {
     name: Name,
@@ -84,8 +87,7 @@ struct Recent {
 pub(crate) struct Known<'a> {
     context: &'a Context,
     recent: Option<Recent>,
-    files: Option<Arc<Files>>,
-    buffers: Option<Arc<Buffers>>,
+    registered: Option<Registered>,
     ioprio: Option<u16>,
     cred: Option<ARef<Credential>>,
     none: Verified,
@@ -99,8 +101,7 @@ impl<'a> Known<'a> {
         Known {
             context,
             recent: None,
-            files: None,
-            buffers: None,
+            registered: None,
             ioprio: None,
             cred: (!own).then(cred::current),
             none: Verified::default(),
@@ -130,31 +131,24 @@ impl<'a> Known<'a> {
     /// The registered buffer of `iocb`, if it names one. EFAULT if there is none.
     #[inline]
     pub(crate) fn buffer(&mut self, iocb: &iocb) -> Result<Option<Arc<PinnedBuffer>>> {
-        if !self.finds_buffers(iocb) {
+        if !names_buffer(iocb) {
             return Ok(None);
         }
-        let buffers = self.buffers.as_ref().ok_or(EFAULT)?;
+        let buffers = self.registered().buffers().ok_or(EFAULT)?;
         let buffer = buffers.get(iocb.aio_reserved2).ok_or(EFAULT)?;
         Ok(Some(buffer.clone()))
     }
 
-    /// Whether `iocb` names a registered buffer; if so they are looked up.
-    #[inline]
-    fn finds_buffers(&mut self, iocb: &iocb) -> bool {
-        if iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_BUFFER == 0 {
-            return false;
-        }
-        if self.buffers.is_none() {
-            self.buffers = self.context.registered().lock().buffers();
-        }
-        true
+    fn registered(&mut self) -> &Registered {
+        let context = self.context;
+        self.registered
+            .get_or_insert_with(|| context.registered().lock().clone())
     }
 
     /// Lets go of files and buffers, which are looked up anew if they are asked for again.
     pub(crate) fn forget_files(&mut self) {
         self.recent = None;
-        self.files = None;
-        self.buffers = None;
+        self.registered = None;
     }
 
     #[inline]
@@ -167,10 +161,7 @@ impl<'a> Known<'a> {
 
     fn look_up(&mut self, name: Name) -> Result {
         let file = if name.fixed {
-            if self.files.is_none() {
-                self.files = self.context.registered().lock().files();
-            }
-            let files = self.files.as_ref().ok_or(EBADF)?;
+            let files = self.registered().files().ok_or(EBADF)?;
             files.get(name.number).ok_or(EBADF)?.clone()
         } else {
             fs::fget(name.number)?
@@ -199,12 +190,16 @@ impl<'a> Known<'a> {
         iocb: &iocb,
     ) -> Option<(&File, Mode, &mut Verified, Option<&PinnedBuffer>)> {
         self.find(Name::of(iocb)).ok()?;
-        let fixed = self.finds_buffers(iocb);
+        if names_buffer(iocb) {
+            self.registered();
+        }
         let recent = self.recent.as_mut()?;
         let mode = recent.reads?;
-        let buffer = match fixed {
-            true => Some(&**self.buffers.as_ref()?.get(iocb.aio_reserved2)?),
-            false => None,
+        let buffer = if names_buffer(iocb) {
+            let buffers = self.registered.as_ref()?.buffers()?;
+            Some(&**buffers.get(iocb.aio_reserved2)?)
+        } else {
+            None
         };
         Some((&recent.file, mode, &mut recent.reading, buffer))
     }
