@@ -44,6 +44,23 @@ impl<T: Copy, const N: usize> Array<T, N> {
         }
     }
 
+    /// Has `with` write `len` values, no more than fit, in place of what there is, and returns what
+    /// it says: nothing is there if that is false.
+    ///
+    /// # Safety
+    ///
+    /// If `with` returns true, it has written `len` values where it was told to.
+    #[inline]
+    pub(super) unsafe fn fill(&mut self, len: usize, with: impl FnOnce(*mut T) -> bool) -> bool {
+        self.len = 0;
+        if len > N || !with(self.values.as_mut_ptr().cast()) {
+            return false;
+        }
+        // INVARIANT: By the requirement.
+        self.len = len;
+        true
+    }
+
     /// Forgets all.
     #[inline]
     pub(crate) fn clear(&mut self) {
@@ -55,5 +72,76 @@ impl<T: Copy, const N: usize> Array<T, N> {
     pub(crate) fn as_slice(&self) -> &[T] {
         // SAFETY: By the invariants.
         unsafe { slice::from_raw_parts(self.values.as_ptr().cast(), self.len) }
+    }
+}
+
+/// Up to `N` values that are taken out in the order in which they came.
+///
+/// # Invariants
+///
+/// `next <= end <= N`, and the values from `next` up to `end` are initialised.
+pub(crate) struct Stock<T, const N: usize> {
+    values: [MaybeUninit<T>; N],
+    next: usize,
+    end: usize,
+}
+
+impl<T, const N: usize> Stock<T, N> {
+    /// An empty one.
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Stock {
+            values: [const { MaybeUninit::uninit() }; N],
+            next: 0,
+            end: 0,
+        }
+    }
+
+    /// Whether there is nothing.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.next == self.end
+    }
+
+    /// Adds `value`; it is dropped if as many as fit came since there was nothing.
+    #[inline]
+    pub(crate) fn push(&mut self, value: T) {
+        if let Some(place) = self.values.get_mut(self.end) {
+            place.write(value);
+            // INVARIANT: It was just written, and was within bounds.
+            self.end += 1;
+        }
+    }
+
+    /// Takes out the first.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        if self.is_empty() {
+            return None;
+        }
+        // SAFETY: By the invariants it is initialised, and it is not any more from here on.
+        let value = unsafe { self.values.get(self.next)?.assume_init_read() };
+        // INVARIANT: It was less than `end`.
+        self.next += 1;
+        if self.is_empty() {
+            self.next = 0;
+            self.end = 0;
+        }
+        Some(value)
+    }
+
+    /// Drops all.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        while let Some(value) = self.pop() {
+            drop(value);
+        }
+    }
+}
+
+impl<T, const N: usize> Drop for Stock<T, N> {
+    #[inline]
+    fn drop(&mut self) {
+        self.clear();
     }
 }

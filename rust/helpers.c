@@ -312,6 +312,37 @@ bool raio_helper_get_iocb_now(struct iocb *to, const struct iocb __user *from)
 	return done;
 }
 
+static __always_inline bool get_words(u64 *to, const u64 __user *from, size_t nr)
+{
+	size_t i;
+
+	if (!user_read_access_begin(from, nr * sizeof(*from)))
+		return false;
+	for (i = 0; i < nr; i++)
+		unsafe_get_user(to[i], &from[i], fault);
+	user_read_access_end();
+	return true;
+fault:
+	user_read_access_end();
+	return false;
+}
+
+/* As copy_from_user() of a few words; those numbers of them are frequent. */
+bool raio_helper_get_words(u64 *to, const u64 __user *from, size_t nr)
+{
+	might_fault();
+	switch (nr) {
+	case 1:
+		return get_words(to, from, 1);
+	case sizeof(struct raio_submit) / sizeof(*to):
+		return get_words(to, from, sizeof(struct raio_submit) / sizeof(*to));
+	case sizeof(struct raio_enter) / sizeof(*to):
+		return get_words(to, from, sizeof(struct raio_enter) / sizeof(*to));
+	default:
+		return get_words(to, from, nr);
+	}
+}
+
 bool raio_helper_put_u32(u32 value, u32 __user *to)
 {
 	return !put_user(value, to);
@@ -334,6 +365,11 @@ bool raio_helper_is_there(unsigned long address, bool write)
 		failed = get_user(value, at);
 	pagefault_enable();
 	return !failed;
+}
+
+bool raio_helper_put_u64(u64 value, u64 __user *to)
+{
+	return !put_user(value, to);
 }
 
 u16 raio_helper_get_current_ioprio(void)

@@ -87,7 +87,9 @@ bool raio_helper_exceeds_fsize(s64 pos);
 /* linux/uaccess.h, linux/uio.h */
 bool raio_helper_get_iocb(struct iocb *to, const struct iocb __user *from);
 bool raio_helper_get_iocb_now(struct iocb *to, const struct iocb __user *from);
+bool raio_helper_get_words(u64 *to, const u64 __user *from, size_t nr);
 bool raio_helper_put_u32(u32 value, u32 __user *to);
+bool raio_helper_put_u64(u64 value, u64 __user *to);
 void raio_helper_pagefault_disable(void);
 void raio_helper_pagefault_enable(void);
 void raio_helper_import_bvec(struct iov_iter *iter, int rw, const struct bio_vec *bvec,

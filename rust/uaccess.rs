@@ -8,10 +8,55 @@
 //! C header: [`include/linux/uaccess.h`](srctree/include/linux/uaccess.h)
 
 use super::{
+    array::Array,
     bindings,
     uapi::iocb, //
 };
-use kernel::prelude::*;
+use core::mem::MaybeUninit;
+use kernel::{
+    prelude::*,
+    transmute::FromBytes, //
+};
+
+/// Reads a structure of whole words at `address` of the current address space. EFAULT. Process
+/// context, may sleep.
+#[inline]
+pub(crate) fn read_struct<T: FromBytes>(address: u64) -> Result<T> {
+    const {
+        assert!(size_of::<T>() % size_of::<u64>() == 0);
+        assert!(align_of::<T>() >= align_of::<u64>());
+    }
+    let mut value = MaybeUninit::<T>::uninit();
+    let nr = size_of::<T>() / size_of::<u64>();
+    // SAFETY: `value` is aligned and valid for writes of `nr` words; the helper checks the address.
+    if unsafe { bindings::raio_helper_get_words(value.as_mut_ptr().cast(), address as _, nr) } {
+        // SAFETY: All of it was written, and any bytes are a value.
+        Ok(unsafe { value.assume_init() })
+    } else {
+        Err(EFAULT)
+    }
+}
+
+/// Reads `nr` words at `address` of the current address space, or as many as fit, in place of what
+/// `into` has. EFAULT: then it is empty. Process context, may sleep.
+#[inline]
+pub(crate) fn read_words<const N: usize>(
+    address: u64,
+    nr: usize,
+    into: &mut Array<u64, N>,
+) -> Result {
+    let nr = nr.min(N);
+    // SAFETY: The helper writes `nr` words, or returns false; it checks the address.
+    if unsafe {
+        into.fill(nr, |to| {
+            bindings::raio_helper_get_words(to, address as _, nr)
+        })
+    } {
+        Ok(())
+    } else {
+        Err(EFAULT)
+    }
+}
 
 /// Reads the iocb at `address` of the current address space. EFAULT. Process context, may sleep.
 #[inline]
@@ -29,6 +74,17 @@ pub(crate) fn read_iocb(address: u64, into: &mut iocb) -> Result {
 pub(crate) fn read_iocb_now(address: u64, into: &mut iocb) -> bool {
     // SAFETY: As above.
     unsafe { bindings::raio_helper_get_iocb_now(into, address as *const iocb) }
+}
+
+/// As [`write_u32`].
+#[inline]
+pub(crate) fn write_u64(address: u64, value: u64) -> Result {
+    // SAFETY: The helper checks the address.
+    if unsafe { bindings::raio_helper_put_u64(value, address as *mut u64) } {
+        Ok(())
+    } else {
+        Err(EFAULT)
+    }
 }
 
 /// Writes `value` to `address` of the current address space. EFAULT. Process context, may sleep.

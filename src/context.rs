@@ -53,6 +53,7 @@ use crate::{
     },
     ring::Shape,
     sys::{
+        array::Stock,
         cred,
         fs,
         mapping,
@@ -492,24 +493,21 @@ impl Context {
         }
     }
 
-    /// Takes requests, as many as fit in `requests`, and returns their number. The caller has the
-    /// credits for their events.
+    /// Takes up to `wanted` requests, or as many as fit in `into`, which is empty. The caller has
+    /// the credits for their events.
     ///
-    /// EAGAIN if there is none: there is no memory, by io_submit(2). Process context, may sleep.
-    pub(crate) fn take(self: &Arc<Self>, requests: &mut [Option<Request>]) -> Result<usize> {
+    /// There is none if there is no memory. Process context, may sleep.
+    pub(crate) fn take<const N: usize>(
+        self: &Arc<Self>,
+        wanted: usize,
+        into: &mut Stock<Request, N>,
+    ) {
         let mut submit = self.submit.lock();
-        let mut got = 0;
-        for request in requests {
+        for _ in 0..wanted.min(N) {
             match self.pool.take(self, &mut submit.free) {
-                Ok(taken) => *request = Some(taken),
+                Ok(request) => into.push(request),
                 Err(_) => break,
             }
-            got += 1;
-        }
-        if got > 0 {
-            Ok(got)
-        } else {
-            Err(EAGAIN)
         }
     }
 

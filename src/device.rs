@@ -19,13 +19,13 @@ use crate::{
     },
     sys::{
         signal::SigSet,
+        uaccess,
         uapi::*,
         vhost_task, //
     }, //
 };
 use kernel::{
     ioctl::{
-        _IOC_SIZE,
         _IOR,
         _IOW,
         _IOWR, //
@@ -54,26 +54,18 @@ const REGISTER: u32 = _IOW::<raio_register>(RAIO_IOC_MAGIC, 0x07);
 /// The flags that SETUP takes.
 const SETUP_FLAGS: u32 = RAIO_SETUP_CANCEL_EVENT | RAIO_SETUP_NO_THREADS;
 
-/// The argument of an ioctl: a structure in the program's memory, of the size that `cmd` says.
-struct Argument {
-    address: UserPtr,
-    size: usize,
-}
+/// The argument of an ioctl: a structure in the program's memory, which `cmd` has the size of.
+#[derive(Clone, Copy)]
+struct Argument(usize);
 
 impl Argument {
-    fn new(cmd: u32, arg: usize) -> Self {
-        Argument {
-            address: UserPtr::from_addr(arg),
-            size: _IOC_SIZE(cmd),
-        }
+    #[inline]
+    fn read<T: FromBytes>(self) -> Result<T> {
+        uaccess::read_struct(self.0 as u64)
     }
 
-    fn read<T: FromBytes>(&self) -> Result<T> {
-        UserSlice::new(self.address, self.size).reader().read()
-    }
-
-    fn write<T: AsBytes>(&self, value: &T) -> Result {
-        UserSlice::new(self.address, self.size)
+    fn write<T: AsBytes>(self, value: &T) -> Result {
+        UserSlice::new(UserPtr::from_addr(self.0), size_of::<T>())
             .writer()
             .write(value)
     }
@@ -86,15 +78,23 @@ pub(crate) fn ioctl(
     arg: usize,
     compat: bool,
 ) -> Result<isize> {
-    let arg = Argument::new(cmd, arg);
+    let arg = Argument(arg);
+    match cmd {
+        SUBMIT => submit(arg.read()?, compat),
+        GETEVENTS => getevents(arg.read()?),
+        ENTER => enter(arg, compat),
+        _ => rare(door, cmd, arg, compat),
+    }
+}
+
+/// What no request needs.
+#[cold]
+fn rare(door: ArcBorrow<'_, Door>, cmd: u32, arg: Argument, compat: bool) -> Result<isize> {
     match cmd {
         INFO => info(door, arg),
         SETUP => setup(door, arg),
         DESTROY => destroy(arg.read()?),
-        SUBMIT => submit(arg.read()?, compat),
         CANCEL => cancel(arg.read()?),
-        GETEVENTS => getevents(arg.read()?),
-        ENTER => enter(arg, compat),
         REGISTER => register(arg.read()?, compat),
         _ => Err(ENOTTY),
     }
@@ -187,9 +187,7 @@ impl Wait {
         let timeout = if timeout == 0 {
             Timeout::Never
         } else {
-            let address = UserPtr::from_addr(timeout as usize);
-            let timespec = UserSlice::new(address, size_of::<raio_timespec>());
-            Timeout::new(timespec.reader().read()?)?
+            Timeout::new(uaccess::read_struct(timeout)?)?
         };
         Ok(Wait {
             timeout,
@@ -222,8 +220,8 @@ fn enter(arg: Argument, compat: bool) -> Result<isize> {
             compat,
         };
         let taken = submit::submit(&context, nr, iocbs)?;
-        enter.submitted = taken as i64;
-        arg.write(&enter)?;
+        let submitted = core::mem::offset_of!(raio_enter, submitted) as u64;
+        uaccess::write_u64((arg.0 as u64).wrapping_add(submitted), taken as u64)?;
         if taken < nr {
             // The events that it would wait for may be those of the rest.
             enter.min_events = 0;

@@ -15,6 +15,10 @@ use crate::{
     },
     retry,
     sys::{
+        array::{
+            Array,
+            Stock, //
+        },
         blkdev,
         put_off::{
             PutOff,
@@ -35,7 +39,6 @@ use core::pin::Pin;
 use kernel::{
     prelude::*,
     sync::Arc,
-    transmute::AsBytes,
     uaccess::{
         UserPtr,
         UserSlice, //
@@ -57,19 +60,25 @@ pub(crate) struct Iocbs {
 }
 
 impl Iocbs {
-    /// Reads the pointers from number `from` on, as many as fit in `into`, or one.  EFAULT.
-    fn get(self, from: usize, into: &mut [u64]) -> Result {
-        let size = if self.compat { 4 } else { 8 };
-        let address = (self.address as usize).wrapping_add(from.wrapping_mul(size));
-        let mut reader = UserSlice::new(UserPtr::from_addr(address), size * into.len()).reader();
+    /// Reads `nr` pointers from number `from` on.  EFAULT.
+    #[inline]
+    fn get(self, from: usize, nr: usize, into: &mut Array<u64, BATCH>) -> Result {
         if self.compat {
-            for pointer in into {
-                *pointer = reader.read::<u32>()?.into();
-            }
-            Ok(())
-        } else {
-            reader.read_slice(AsBytes::as_bytes_mut(into))
+            return self.get_compat(from, nr, into);
         }
+        let address = self.address.wrapping_add((from as u64).wrapping_mul(8));
+        uaccess::read_words(address, nr, into)
+    }
+
+    #[cold]
+    fn get_compat(self, from: usize, nr: usize, into: &mut Array<u64, BATCH>) -> Result {
+        into.clear();
+        let address = (self.address as usize).wrapping_add(from.wrapping_mul(4));
+        let mut reader = UserSlice::new(UserPtr::from_addr(address), 4 * nr).reader();
+        for _ in 0..nr {
+            into.push(reader.read::<u32>()?.into());
+        }
+        Ok(())
     }
 }
 
@@ -88,10 +97,8 @@ struct Batch<'a, 'e> {
     known: Known<'a>,
     /// Credits that were taken and not used yet.
     credits: u32,
-    /// Requests that were taken and not used yet, from `next` on.
-    requests: [Option<Request>; BATCH],
-    next: usize,
-    got: usize,
+    /// Requests that were taken and not used yet.
+    requests: Stock<Request, BATCH>,
     /// Transfers of a device that the plug still expects.
     expected: usize,
     /// Events that were not published yet.
@@ -106,9 +113,7 @@ impl<'a, 'e> Batch<'a, 'e> {
             context,
             known: Known::new(context),
             credits: 0,
-            requests: [const { None }; BATCH],
-            next: 0,
-            got: 0,
+            requests: Stock::new(),
             expected: 0,
             events,
             iocb: iocb::default(),
@@ -126,21 +131,20 @@ impl<'a, 'e> Batch<'a, 'e> {
 
     /// A request for the credit that there is, of `left` that may be wanted. EAGAIN without memory.
     fn take(&mut self, left: usize) -> Result<Ticket> {
-        if self.next == self.got {
+        if self.requests.is_empty() {
             let wanted = left.clamp(1, BATCH);
-            self.next = 0;
-            self.got = 0;
-            self.got = self.context.take(&mut self.requests[..wanted])?;
+            self.context.take(wanted, &mut self.requests);
         }
-        let request = self.requests.get_mut(self.next).and_then(Option::take);
-        self.next += 1;
-        let request = request.ok_or(EAGAIN)?;
+        let request = self.requests.pop().ok_or(EAGAIN)?;
         self.credits -= 1;
         Ok(Ticket::new(request))
     }
 
     /// A transfer of a device is next, of `left` requests that follow: the plug expects as many.
     fn expect_transfer(&mut self, left: usize) {
+        if left <= 1 && self.expected == 0 {
+            return;
+        }
         if self.expected == 0 {
             self.expected = left.clamp(1, BATCH);
             blkdev::expect(self.expected as u16);
@@ -155,27 +159,20 @@ impl<'a, 'e> Batch<'a, 'e> {
 
     /// Lets go of all that others may wait for. Before a wait for the program's memory, which they
     /// may have to serve; who does so may change what a descriptor means as well.
+    #[inline(always)]
     fn let_go(&mut self) {
         self.known.forget_files();
-        self.put_back();
+        self.requests.clear();
         if self.credits > 0 {
             self.context.give_back_credits(self.credits);
             self.credits = 0;
         }
         self.events.flush();
     }
-
-    /// Brings home the requests that were not used.
-    fn put_back(&mut self) {
-        if self.next < self.got {
-            self.requests = [const { None }; BATCH];
-            self.next = 0;
-            self.got = 0;
-        }
-    }
 }
 
 impl Drop for Batch<'_, '_> {
+    #[inline(always)]
     fn drop(&mut self) {
         self.let_go();
     }
@@ -198,36 +195,43 @@ pub(crate) fn submit(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<
 fn submit_all(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> {
     pin_init::stack_pin_init!(let events = Events::new(&**context));
     let mut batch = Batch::new(context, events.as_ref());
-    let mut pointers = [0; BATCH];
+    let mut pointers = Array::new();
     let mut i = 0;
     while i < nr {
         let chunk = (nr - i).min(BATCH);
-        batch.events.before_wait();
-        // What took no request had a credit all the same: those who have one want a request.
-        batch.put_back();
         // What is beyond the end of the array's page must not keep those before from submission.
-        let pointers = match iocbs.get(i, &mut pointers[..chunk]) {
-            Ok(()) => &pointers[..chunk],
-            Err(_) => match iocbs.get(i, &mut pointers[..1]) {
-                Ok(()) => &pointers[..1],
-                Err(e) => return if i > 0 { Ok(i) } else { Err(e) },
-            },
-        };
-        for &address in pointers {
+        if iocbs.get(i, chunk, &mut pointers).is_err() {
+            if let Err(e) = iocbs.get(i, 1, &mut pointers) {
+                return if i > 0 { Ok(i) } else { Err(e) };
+            }
+        }
+        for &address in pointers.as_slice() {
             if let Err(e) = submit_one(&mut batch, address, nr - i) {
                 return if i > 0 { Ok(i) } else { Err(e) };
             }
             i += 1;
         }
+        if i < nr {
+            // Before the next look at the program's memory.
+            batch.events.before_wait();
+            // What took no request had a credit all the same: those who have one want a request.
+            batch.requests.clear();
+        }
     }
     Ok(nr)
+}
+
+/// Reads the iocb at `address`, for which somebody may have to be waited for.
+#[cold]
+fn read_iocb_later(batch: &mut Batch<'_, '_>, address: u64) -> Result {
+    batch.let_go();
+    uaccess::read_iocb(address, &mut batch.iocb)
 }
 
 /// Submits the iocb at `address`. Its checks are native aio's, in native aio's order.
 fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
     if !uaccess::read_iocb_now(address, &mut batch.iocb) {
-        batch.let_go();
-        uaccess::read_iocb(address, &mut batch.iocb)?;
+        read_iocb_later(batch, address)?;
     }
     if !register::is_sound(&batch.iocb) || batch.iocb.aio_nbytes > i64::MAX as u64 {
         return Err(EINVAL);
