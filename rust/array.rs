@@ -7,6 +7,7 @@ use core::{
     mem::MaybeUninit,
     slice, //
 };
+use kernel::prelude::*;
 
 /// Up to `N` values.
 ///
@@ -26,6 +27,19 @@ impl<T: Copy, const N: usize> Array<T, N> {
             values: [const { MaybeUninit::uninit() }; N],
             len: 0,
         }
+    }
+
+    /// An empty array in its place: moved there, all of it would be set to zero.
+    #[inline]
+    pub(crate) fn init() -> impl Init<Self> {
+        let init = |slot: *mut Self| {
+            // SAFETY: `slot` is valid for writes.
+            unsafe { (&raw mut (*slot).len).write(0) };
+            Ok(())
+        };
+        // INVARIANT: There are no values.
+        // SAFETY: The closure initialises the length, and values need not be.
+        unsafe { pin_init::init_from_closure(init) }
     }
 
     /// Whether there is no room for another.

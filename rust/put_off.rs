@@ -22,6 +22,7 @@ use kernel::{
     prelude::*,
     types::Opaque, //
 };
+use pin_init::Wrapper;
 
 /// Takes what was put off.
 pub(crate) trait Sink<T> {
@@ -37,6 +38,7 @@ pub(crate) trait Sink<T> {
 pub(crate) struct PutOff<'a, S: Sink<T>, T: Copy, const N: usize> {
     sink: &'a S,
     /// Used by the one task, which calls nobody meanwhile who uses it.
+    #[pin]
     values: UnsafeCell<Array<T, N>>,
     /// Whether `callback` is on the list of the task's plug.
     listed: Cell<bool>,
@@ -52,7 +54,7 @@ impl<'a, S: Sink<T>, T: Copy, const N: usize> PutOff<'a, S, T, N> {
     {
         pin_init!(PutOff {
             sink,
-            values: UnsafeCell::new(Array::new()),
+            values <- UnsafeCell::pin_init(Array::init()),
             listed: Cell::new(false),
             callback: Opaque::uninit(),
         })
