@@ -33,6 +33,8 @@ use kernel::{
 ///
 /// - `pages()`: what the program sees;
 /// - `moved(address)`: the mapping is, or will be in a moment, there. Called under mmap_lock;
+/// - `closed(address)`: the mapping that was there is going. Called under mmap_lock, before anything
+///   else can be mapped there, and before `unmapped`;
 /// - `unmapped(this)`: the mapping is gone. Called in process context without locks, may sleep.
 type Object = crate::context::Context;
 
@@ -55,6 +57,7 @@ static OPERATIONS: Operations = Operations {
     vma: bindings::vm_operations_struct {
         may_split: Some(may_split),
         mremap: Some(mremap),
+        close: Some(close),
         fault: Some(fault),
         ..pin_init::zeroed()
     },
@@ -117,6 +120,14 @@ unsafe extern "C" fn mremap(vma: *mut bindings::vm_area_struct) -> c_int {
     // SAFETY: The new vma is valid, and refers to the file.
     unsafe { object((*vma).vm_file).moved(VmaRef::from_raw(vma).start()) };
     0
+}
+
+/// # Safety
+///
+/// As for `vm_operations_struct.close`.
+unsafe extern "C" fn close(vma: *mut bindings::vm_area_struct) {
+    // SAFETY: The vma is valid, and refers to the file until this has returned.
+    unsafe { object((*vma).vm_file).closed(VmaRef::from_raw(vma).start()) };
 }
 
 /// # Safety

@@ -198,6 +198,12 @@ impl PinnedCharge {
     }
 }
 
+/// Whether `mm` is the current task's address space.
+#[inline]
+pub(crate) fn is_current(mm: &Mm) -> bool {
+    current!().mm().is_some_and(|own| core::ptr::eq(&**own, mm))
+}
+
 impl Drop for PinnedCharge {
     /// Any task; the address space may have lost its last user.
     fn drop(&mut self) {

@@ -109,6 +109,41 @@ TEST(mremap_move)
 	EXPECT_EQ(0, mapping_size(moved));
 }
 
+/* An address that was another ring's before is that of the ring that is there now. */
+TEST(mremap_in_turn)
+{
+	char *rings[2], buf[1];
+	size_t size;
+	aio_context_t ctx[2] = { new_ring(&rings[0], &size), new_ring(&rings[1], &size) };
+	void *targets[2] = {
+		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), rings[0],
+	};
+	struct io_event event;
+	struct iocb iocbs[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		prep(&iocbs[i], IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
+		/* Whatever the kernel remembers of the address is as new as can be. */
+		EXPECT_EQ(0, be_submit(ctx[i], 0, NULL));
+	}
+	for (i = 0; i < 2; i++)
+		ASSERT_TRUE(mremap(rings[i], size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+				   targets[i]) == targets[i]);
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(1, submit_one((aio_context_t)targets[i], &iocbs[i]));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(1, events_wait((aio_context_t)targets[i], &event, 1));
+		EXPECT_EQ((uintptr_t)&iocbs[i], event.obj);
+		EXPECT_EQ(0, events_now((aio_context_t)targets[i], &event, 1));
+	}
+	EXPECT_EQ(-EINVAL, be_submit(ctx[1], 0, NULL));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, be_destroy((aio_context_t)targets[i]));
+		EXPECT_EQ(-EINVAL, be_submit((aio_context_t)targets[i], 0, NULL));
+	}
+}
+
 TEST_RAIO(madvise, WHY)
 {
 	char *ring;

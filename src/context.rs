@@ -58,6 +58,7 @@ use crate::{
         fs,
         mapping,
         mm::{
+            self,
             Header,
             PinnedCharge,
             SharedPages, //
@@ -154,8 +155,10 @@ pub(crate) struct Context {
     keys: Keys,
     pool: Pool<Context>,
     door: Membership,
-    /// Where the ring is mapped: the context's id.
+    /// Where the ring is, or was last, mapped: the context's id.
     address: Atomic<usize>,
+    /// The same while it is mapped, else 0. Written under mmap_lock.
+    mapped: Once<usize>,
     /// Set once, under `submit`.
     dead: Atomic<bool>,
 
@@ -262,6 +265,7 @@ impl Context {
                 pool,
                 door: Membership::new(door),
                 address: Atomic::new(0),
+                mapped: Once::new(0),
                 dead: Atomic::new(false),
                 submit <- new_mutex!(
                     Submit { credits, free: FreeList::new(), dead: false, share, module: None },
@@ -294,6 +298,7 @@ impl Context {
         // As native aio: what else mmap could say would be taken for an answer of io_setup.
         mapping::map(context.clone()).map_err(|e| if e == EINTR { e } else { ENOMEM })?;
         let id = context.id();
+        context.door.remember(&context, id);
         Ok((context, id))
     }
 
@@ -313,11 +318,17 @@ impl Context {
         }
     }
 
-    /// The context of the current address space whose id is `id`. EINVAL if there is none.
+    /// The context of the current address space whose id is `id`; a call came through `door`.
+    /// EINVAL if there is none.
     ///
     /// Process context.
-    pub(crate) fn lookup(id: u64) -> Result<Arc<Context>> {
-        let context = mapping::lookup(usize::try_from(id)?).ok_or(EINVAL)?;
+    #[inline(always)]
+    pub(crate) fn lookup(door: ArcBorrow<'_, Door>, id: u64) -> Result<Arc<Context>> {
+        let id = usize::try_from(id)?;
+        let context = match door.recall(id) {
+            Some(context) => context,
+            None => mapping::lookup(id).ok_or(EINVAL)?,
+        };
         if context.is_dead() {
             return Err(EINVAL);
         }
@@ -641,10 +652,26 @@ impl Context {
     /// The ring is, or will be in a moment, mapped at `address`. Under mmap_lock.
     pub(crate) fn moved(&self, address: usize) {
         self.address.store(address, Relaxed);
+        self.mapped.set(address);
         if let Some(header) = self.header() {
             // The low half, by design of the ring.
             header.id.store(address as u32, Relaxed);
         }
+    }
+
+    /// The mapping at `address` is going. Under mmap_lock.
+    pub(crate) fn closed(&self, address: usize) {
+        // What was moved is elsewhere already.
+        if self.mapped.get() == address {
+            self.mapped.set(0);
+        }
+    }
+
+    /// Whether it is mapped at `address` of the current task's address space: as
+    /// [`mapping::lookup`] would find.
+    #[inline(always)]
+    pub(crate) fn is_at(&self, address: usize) -> bool {
+        address != 0 && self.mapped.get() == address && mm::is_current(self.mm())
     }
 
     /// The mapping is gone: so is the context. Process context, sleeps.

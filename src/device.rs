@@ -80,9 +80,9 @@ pub(crate) fn ioctl(
 ) -> Result<isize> {
     let arg = Argument(arg);
     match cmd {
-        SUBMIT => submit(arg.read()?, compat),
-        GETEVENTS => getevents(arg.read()?),
-        ENTER => enter(arg, compat),
+        SUBMIT => submit(door, arg.read()?, compat),
+        GETEVENTS => getevents(door, arg.read()?),
+        ENTER => enter(door, arg, compat),
         _ => rare(door, cmd, arg, compat),
     }
 }
@@ -93,9 +93,9 @@ fn rare(door: ArcBorrow<'_, Door>, cmd: u32, arg: Argument, compat: bool) -> Res
     match cmd {
         INFO => info(door, arg),
         SETUP => setup(door, arg),
-        DESTROY => destroy(arg.read()?),
-        CANCEL => cancel(arg.read()?),
-        REGISTER => register(arg.read()?, compat),
+        DESTROY => destroy(door, arg.read()?),
+        CANCEL => cancel(door, arg.read()?),
+        REGISTER => register(door, arg.read()?, compat),
         _ => Err(ENOTTY),
     }
 }
@@ -148,16 +148,16 @@ fn setup(door: ArcBorrow<'_, Door>, arg: Argument) -> Result<isize> {
     Ok(0)
 }
 
-fn destroy(destroy: raio_destroy) -> Result<isize> {
+fn destroy(door: ArcBorrow<'_, Door>, destroy: raio_destroy) -> Result<isize> {
     refuse_unless(destroy.flags == 0)?;
-    Context::lookup(destroy.ctx_id)?.destroy()?;
+    Context::lookup(door, destroy.ctx_id)?.destroy()?;
     Ok(0)
 }
 
-fn submit(submit: raio_submit, compat: bool) -> Result<isize> {
+fn submit(door: ArcBorrow<'_, Door>, submit: raio_submit, compat: bool) -> Result<isize> {
     refuse_unless(submit.flags == 0)?;
     let nr = usize::try_from(submit.nr)?;
-    let context = Context::lookup(submit.ctx_id)?;
+    let context = Context::lookup(door, submit.ctx_id)?;
     let iocbs = Iocbs {
         address: submit.iocbpp,
         compat,
@@ -165,12 +165,12 @@ fn submit(submit: raio_submit, compat: bool) -> Result<isize> {
     Ok(submit::submit(&context, nr, iocbs)? as isize)
 }
 
-fn cancel(cancel: raio_cancel) -> Result<isize> {
+fn cancel(door: ArcBorrow<'_, Door>, cancel: raio_cancel) -> Result<isize> {
     refuse_unless(cancel.flags == 0)?;
     let key = (cancel.iocb as usize).wrapping_add(core::mem::offset_of!(iocb, aio_key));
     let key = UserSlice::new(UserPtr::from_addr(key), size_of::<u32>());
     let key = key.reader().read()?;
-    let context = Context::lookup(cancel.ctx_id)?;
+    let context = Context::lookup(door, cancel.ctx_id)?;
     cancel::cancel(&context, cancel.iocb, key, cancel.result)?;
     Ok(0)
 }
@@ -196,22 +196,22 @@ impl Wait {
     }
 }
 
-fn getevents(get: raio_getevents) -> Result<isize> {
+fn getevents(door: ArcBorrow<'_, Door>, get: raio_getevents) -> Result<isize> {
     refuse_unless(get.flags == 0)?;
     let wait = Wait::read(get.timeout, get.sigmask, get.sigsetsize)?;
     let _blocked = wait.blocked.map(SigSet::block);
-    let context = Context::lookup(get.ctx_id)?;
+    let context = Context::lookup(door, get.ctx_id)?;
     let got = getevents::getevents(&context, get.min_nr, get.nr, get.events, wait.timeout)?;
     Ok(got as isize)
 }
 
 /// What can be checked is, before a request is taken.
-fn enter(arg: Argument, compat: bool) -> Result<isize> {
+fn enter(door: ArcBorrow<'_, Door>, arg: Argument, compat: bool) -> Result<isize> {
     let mut enter: raio_enter = arg.read()?;
     refuse_unless(enter.flags == 0 && enter.submitted == 0)?;
     let nr = usize::try_from(enter.nr)?;
     let wait = Wait::read(enter.timeout, enter.sigmask, enter.sigsetsize)?;
-    let context = Context::lookup(enter.ctx_id)?;
+    let context = Context::lookup(door, enter.ctx_id)?;
     refuse_unless((0..=enter.nr_events).contains(&enter.min_events))?;
 
     if nr > 0 {
@@ -238,9 +238,9 @@ fn enter(arg: Argument, compat: bool) -> Result<isize> {
     Ok(got as isize)
 }
 
-fn register(register: raio_register, compat: bool) -> Result<isize> {
+fn register(door: ArcBorrow<'_, Door>, register: raio_register, compat: bool) -> Result<isize> {
     refuse_unless(register.flags == 0)?;
-    let context = Context::lookup(register.ctx_id)?;
+    let context = Context::lookup(door, register.ctx_id)?;
     register::register(&context, &register, compat)?;
     Ok(0)
 }

@@ -11,7 +11,7 @@
 //! reader of `/proc/PID/maps` does; and a parent may learn of the exit before that.
 //!
 //! Lock order: `Door::members` (mutex) is taken with no lock of a context held; inside it, only
-//! `Context::queues`.
+//! `Context::queues` and `Door::recent` (spinlocks).
 
 use crate::{
     context::Context,
@@ -32,6 +32,7 @@ use crate::{
 };
 use kernel::{
     new_mutex,
+    new_spinlock,
     prelude::*,
     rbtree::{
         RBTree,
@@ -42,15 +43,21 @@ use kernel::{
     sync::{
         Arc,
         ArcBorrow,
-        Mutex, //
+        Mutex,
+        SpinLock, //
     }, //
 };
+
+/// Places for contexts that are found without their VMA.
+const PLACES: usize = 16;
 
 /// A context that was set up through a door.
 struct Member {
     context: Arc<Context>,
     /// Who did so.
     process: Process,
+    /// Its place, unless another took that.
+    place: Option<usize>,
 }
 
 struct Members {
@@ -64,9 +71,21 @@ struct Members {
 pub(crate) struct Door {
     #[pin]
     members: Mutex<Members>,
+    /// The last contexts that were set up, each at the place of its id. Each has a lock of its own,
+    /// so that calls on different contexts don't share one, as a rule.
+    #[pin]
+    recent: [SpinLock<Option<Arc<Context>>>; PLACES],
     #[pin]
     pollers: PollQueue,
     users: Arc<Users>,
+}
+
+/// The place of a context whose id is `id`.
+#[inline]
+fn place_of(id: usize) -> usize {
+    // Rings are at pages, and often side by side.
+    let hash = ((id >> 12) as u32).wrapping_mul(0x9e37_79b1);
+    (hash >> 16) as usize % PLACES
 }
 
 impl Door {
@@ -75,6 +94,9 @@ impl Door {
         Arc::pin_init(
             pin_init!(Door {
                 members <- new_mutex!(Members { tree: RBTree::new(), next: 0 }, "Door::members"),
+                recent <- pin_init::pin_init_array_from_fn(
+                    |_| new_spinlock!(None, "Door::recent")
+                ),
                 pollers <- new_poll_queue!("Door::pollers"),
                 users,
             }),
@@ -90,6 +112,15 @@ impl Door {
         compat: bool,
     ) -> Result<isize> {
         device::ioctl(this, cmd, arg, compat)
+    }
+
+    /// The context at `id` in the current address space, if it was set up through this door not long
+    /// ago. Process context.
+    #[inline(always)]
+    pub(crate) fn recall(&self, id: usize) -> Option<Arc<Context>> {
+        let place = self.recent[place_of(id)].lock();
+        let context = place.as_ref().filter(|context| context.is_at(id))?;
+        Some(context.clone())
     }
 
     /// The accounts of users.
@@ -193,7 +224,12 @@ impl Membership {
     /// ENOMEM. Process context.
     pub(crate) fn join(&self, context: Arc<Context>) -> Result {
         let process = Process::current()?;
-        let node = RBTreeNode::new(self.serial, Member { context, process }, GFP_KERNEL_ACCOUNT)?;
+        let member = Member {
+            context,
+            process,
+            place: None,
+        };
+        let node = RBTreeNode::new(self.serial, member, GFP_KERNEL_ACCOUNT)?;
         // Serials are used once: there is no old node.
         self.door.members.lock().tree.insert(node);
         Ok(())
@@ -201,9 +237,32 @@ impl Membership {
 
     /// The door tells no more of the context, which has ended. Process context.
     pub(crate) fn leave(&self) {
-        let node = self.door.members.lock().tree.remove_node(&self.serial);
-        // The last reference to the context may be in it: not under the lock.
-        drop(node);
+        let member = self.door.members.lock().tree.remove(&self.serial);
+        // The last references to the context may be these: not under a lock.
+        let Some(member) = member else {
+            return;
+        };
+        let place = member.place.and_then(|place| self.door.recent.get(place));
+        let recent = place.and_then(|place| {
+            let mut place = place.lock();
+            place.take_if(|context| Arc::ptr_eq(context, &member.context))
+        });
+        drop(recent);
+    }
+
+    /// Calls through the door find `context`, whose id is `id`, without its VMA, until it leaves.
+    /// Process context.
+    pub(crate) fn remember(&self, context: &Arc<Context>, id: usize) {
+        let mut members = self.door.members.lock();
+        // Another thread may have unmapped it already.
+        let Some(member) = members.tree.get_mut(&self.serial) else {
+            return;
+        };
+        let place = place_of(id);
+        member.place = Some(place);
+        let before = self.door.recent[place].lock().replace(context.clone());
+        drop(members);
+        drop(before);
     }
 
     /// The context has events, which were written before `shown`. Any context but a wake function.
