@@ -343,6 +343,27 @@ bool raio_helper_get_words(u64 *to, const u64 __user *from, size_t nr)
 	}
 }
 
+/* As copy_to_user() of a few events, which may change meanwhile. */
+bool raio_helper_put_events(struct io_event __user *to, const struct io_event *from, size_t nr)
+{
+	const struct io_event __user *end = to + nr;
+
+	might_fault();
+	if (!user_write_access_begin(to, nr * sizeof(*to)))
+		return false;
+	for (; to != end; to++, from++) {
+		unsafe_put_user(READ_ONCE(from->data), &to->data, fault);
+		unsafe_put_user(READ_ONCE(from->obj), &to->obj, fault);
+		unsafe_put_user(READ_ONCE(from->res), &to->res, fault);
+		unsafe_put_user(READ_ONCE(from->res2), &to->res2, fault);
+	}
+	user_write_access_end();
+	return true;
+fault:
+	user_write_access_end();
+	return false;
+}
+
 bool raio_helper_put_u32(u32 value, u32 __user *to)
 {
 	return !put_user(value, to);

@@ -60,6 +60,9 @@ impl Drop for Page {
     }
 }
 
+/// Events that are copied one by one: the checks of copy_to_user() cost more.
+const FEW: usize = 16;
+
 /// Pages that a program can map, and write at any time: nothing in them can be trusted, and no
 /// Rust reference to them may exist but to atomics.
 pub(crate) struct SharedPages(KVVec<Page>);
@@ -139,15 +142,22 @@ impl SharedPages {
         }
     }
 
-    /// Copies `len` bytes at `offset`, all in one page, to `to` in the current address space.
+    /// Copies `nr` events at `offset`, all in one page, to `to` in the current address space.
     ///
     /// EFAULT if that can't be written. Process context, sleeps.
-    pub(crate) fn copy_to_user(&self, offset: usize, len: usize, to: usize) -> Result {
+    pub(crate) fn copy_to_user(&self, offset: usize, nr: usize, to: usize) -> Result {
+        let len = nr * size_of::<io_event>();
         let from = self.bytes(offset, len).ok_or(EINVAL)?;
-        // SAFETY: `from` is valid for reads of `len` bytes. What the program writes to it
-        // meanwhile is copied or not; C's copy takes no harm.
-        let left = unsafe { bindings::copy_to_user(to as *mut c_void, from.cast(), len) };
-        if left == 0 {
+        // SAFETY: `from` is valid for reads of `len` bytes, and aligned. What the program writes to
+        // it meanwhile is copied or not; C's copies take no harm.
+        let done = unsafe {
+            if nr <= FEW {
+                bindings::raio_helper_put_events(to as *mut io_event, from.cast(), nr)
+            } else {
+                bindings::copy_to_user(to as *mut c_void, from.cast(), len) == 0
+            }
+        };
+        if done {
             Ok(())
         } else {
             Err(EFAULT)

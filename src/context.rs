@@ -604,7 +604,9 @@ impl Context {
         for _ in 0..REAP_TRIES {
             let seen = header.head.load(Acquire);
             let first = self.shape.reduce(seen);
-            let (slot, published) = self.tail();
+            // In this order: what is published between the two counts against us below.
+            let published = self.shown_published.load(Acquire);
+            let slot = self.shown_slot.load(Acquire);
             let unread = self.shape.unread(first, slot);
             let nr = nr.min(unread as usize) as u32;
             if nr == 0 {
@@ -634,10 +636,9 @@ impl Context {
         let (mut slot, mut left, mut to) = (first, nr, to);
         while left > 0 {
             let run = self.shape.run(slot, left);
-            let bytes = run as usize * size_of::<io_event>();
             self.pages
-                .copy_to_user(self.shape.offset(slot), bytes, to)?;
-            to = to.wrapping_add(bytes);
+                .copy_to_user(self.shape.offset(slot), run as usize, to)?;
+            to = to.wrapping_add(run as usize * size_of::<io_event>());
             slot = self.shape.advance(slot, run);
             left -= run;
         }
