@@ -59,8 +59,10 @@ use kernel::{
     types::Opaque, //
 };
 
-/// Requests of a chunk.
-const CHUNK: usize = 32;
+/// Requests of a chunk: few, since a context that is idle keeps what it ever needed.
+const CHUNK: usize = 8;
+/// Requests that may be on their way home when the events of all have been seen.
+const LATE: usize = 32;
 /// No request, in a list of requests.
 const NONE: u32 = u32::MAX;
 
@@ -245,8 +247,8 @@ impl<C: Client> Pool<C> {
     /// ENOMEM if there is no memory for the table. Process context.
     pub(crate) fn new(limit: u32) -> Result<Self> {
         // A completed request is at home a moment after its event is seen, when the program may
-        // already submit the next: hence the chunk more.
-        let nr = (limit as usize).div_ceil(CHUNK) + 1;
+        // already submit the next.
+        let nr = (limit as usize).saturating_add(LATE).div_ceil(CHUNK);
         let mut chunks = KVVec::with_capacity(nr, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..nr {
             chunks.push(SetOnce::new(), GFP_KERNEL_ACCOUNT)?;
