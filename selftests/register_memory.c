@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -200,9 +199,9 @@ static void *unregister_and_serve(void *arg)
 		.dst = (uintptr_t)page, .src = (uintptr_t)source, .len = sizeof(source),
 	};
 	int uffd = *(int *)arg;
-	struct pollfd pollfd = { .fd = uffd, .events = POLLIN };
+	struct uffd_msg msg;
 
-	ASSERT_EQ(1, poll(&pollfd, 1, -1));
+	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
 	EXPECT_EQ(0, unregister_buffers(shared));
 	EXPECT_EQ(0, unregister_files(shared));
 	memcpy(source, &after, sizeof(after));
