@@ -63,7 +63,8 @@ TEST_RAIO(longest, WHY)
 	unsigned int i;
 
 	ASSERT_TRUE(buf != MAP_FAILED);
-	ASSERT_EQ(0, madvise(buf, LONG, MADV_NOHUGEPAGE));
+	/* a kernel may have none */
+	madvise(buf, LONG, MADV_NOHUGEPAGE);
 	ctx = new_context(8);
 	register_buffer(ctx, buf, LONG);
 	for (i = 0; i < IOV_MAX; i++)
