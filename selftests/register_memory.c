@@ -209,15 +209,25 @@ static void *unregister_and_serve(void *arg)
 	return NULL;
 }
 
-static void submit_over_fault(unsigned int flags, int error)
+/* By whoever serves the fault of the array. */
+static void *destroy_and_serve(void *arg)
+{
+	int uffd = *(int *)arg;
+	struct uffd_msg msg;
+	struct uffdio_zeropage zero = { .range = { .start = (uintptr_t)page, .len = 4096 } };
+
+	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
+	EXPECT_EQ(0, be_destroy(shared));
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	return NULL;
+}
+
+/* The page, which is not there, and its userfaultfd. */
+static int missing_page(void)
 {
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC), fd = new_file(100);
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	struct uffdio_api api = { .api = UFFD_API };
-	uint8_t *buf = aligned_buffer(4096);
-	struct iocb before, *list[2];
-	struct io_event event;
-	pthread_t thread;
 
 	if (uffd < 0)
 		SKIP("no userfaultfd: %m");
@@ -226,6 +236,16 @@ static void submit_over_fault(unsigned int flags, int error)
 	reg.range.start = (uintptr_t)page;
 	reg.range.len = 4096;
 	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
+	return uffd;
+}
+
+static void submit_over_fault(unsigned int flags, int error)
+{
+	int uffd = missing_page(), fd = new_file(100);
+	uint8_t *buf = aligned_buffer(4096);
+	struct iocb before, *list[2];
+	struct io_event event;
+	pthread_t thread;
 
 	shared = new_context(4);
 	register_buffer(shared, buf, 4096);
@@ -254,4 +274,17 @@ TEST_RAIO(buffer_after_the_fault, WHY)
 TEST_RAIO(file_after_the_fault, WHY)
 {
 	submit_over_fault(RAIO_IOCB_FLAG_FIXED_FILE, -EBADF);
+}
+
+/* Nothing is registered with a context that ends meanwhile. */
+TEST_RAIO(destroyed_during_the_fault, WHY)
+{
+	int uffd = missing_page();
+	pthread_t thread;
+
+	shared = new_context(4);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, destroy_and_serve, &uffd));
+	/* descriptor 0 */
+	EXPECT_EQ(-EINVAL, register_files(shared, (int32_t *)page, 1));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
 }
