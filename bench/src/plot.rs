@@ -73,7 +73,7 @@ fn bars(results: &Results, op: &str, path: &Path) -> Plotted {
         .margin(12)
         .x_label_area_size(36)
         .y_label_area_size(60)
-        .build_cartesian_2d(0.0..rows.len() as f64 * wide, 0.0..most * 1.05)?;
+        .build_cartesian_2d(0.0..rows.len() as f64 * wide, 0.0..most * 1.3)?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -164,7 +164,7 @@ fn lines_of(title: &str, what: &str, lines: &[Line], path: &Path) -> Plotted {
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(60)
-        .build_cartesian_2d((left..right).log_scale(), 0.0..most * 1.05)?;
+        .build_cartesian_2d((left..right).log_scale(), 0.0..most * 1.3)?;
     chart
         .configure_mesh()
         .x_desc(what)

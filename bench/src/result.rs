@@ -140,7 +140,11 @@ impl Run {
 
     /// What all engines did alike.
     pub fn row(&self) -> String {
-        let mut row = format!("{} {}, {} in flight", self.workload, self.op, self.depth);
+        let what = match &*self.workload {
+            "context" => "events",
+            _ => "in flight",
+        };
+        let mut row = format!("{}, {} {what}", self.group(), self.depth);
         if self.parked > 0 {
             row += &format!(" and {} more", self.parked);
         }
@@ -222,8 +226,8 @@ impl Results {
 
     /// The instructions of an engine in a row.
     pub fn total(&self, row: &str, engine: &str) -> Option<f64> {
-        let counted = |run: &&Run| run.repetitions > 0;
-        self.run(row, engine).filter(counted).map(|run| run.total)
+        let costs = |run: &&Run| run.memory.is_none();
+        self.run(row, engine).filter(costs).map(|run| run.total)
     }
 
     /// What raio costs of what native aio does: by row and engine.

@@ -4,7 +4,7 @@
 
 use crate::{
     engine::{self, sync, Buffers, Engine, Kind, Name, Op, Setup},
-    marks::Marks,
+    marks::{self, Marks},
     measure::measure,
     run::{Args, Random},
 };
@@ -114,7 +114,9 @@ pub fn run(args: &Args) -> io::Result<()> {
             engine.cancel(which)?;
         } else {
             give(&pairs[which])?;
+            marks.waiting();
             await_one(engine, &op(which), &mut done)?;
+            marks.reaped();
         }
         if args.op == "poll" {
             take(&pairs[which])?;
@@ -122,7 +124,7 @@ pub fn run(args: &Args) -> io::Result<()> {
         marks.begin();
         engine.start(&[op(which)], &buffers)?;
         marks.submitted();
-        marks.reaped();
+        marks::neither();
         Ok(())
     };
     let mut warm = Marks::default();

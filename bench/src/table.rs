@@ -88,7 +88,7 @@ impl Results {
             let Some(run) = self.runs.iter().find(|run| run.row() == row) else {
                 continue;
             };
-            if run.repetitions == 0 {
+            if run.memory.is_some() || run.is_crowded() || run.threads > 0 {
                 continue;
             }
             let group = run.group();
@@ -119,7 +119,7 @@ impl Results {
         for run in self
             .runs
             .iter()
-            .filter(|run| run.repetitions > 0 && run.is_crowded())
+            .filter(|run| run.memory.is_none() && run.is_crowded())
         {
             let proportion = self.alone(run).map(|alone| run.total / alone.total);
             table.row(&[
@@ -150,7 +150,11 @@ impl Results {
             ],
         );
         let mut last = (String::new(), String::new());
-        for run in self.runs.iter().filter(|run| run.interrupts.is_some()) {
+        for run in self
+            .runs
+            .iter()
+            .filter(|run| run.interrupts.is_some() && !run.is_crowded())
+        {
             let group = run.group();
             let now = (group.clone(), how_many(&run.row(), &group));
             let name = |now: &String, last: &String, new| match new || now != last {
