@@ -28,6 +28,7 @@ use crate::state::{
     Step,
     Then, //
 };
+use core::ptr;
 use kernel::{
     error::to_result,
     fs::{
@@ -77,6 +78,19 @@ pub(crate) enum Mode {
     Inline,
 }
 
+impl Mode {
+    /// IOCB_*.
+    #[inline(always)]
+    fn flags(self) -> c_int {
+        match self {
+            Mode::Block | Mode::Inline => 0,
+            Mode::Nowait => bindings::IOCB_NOWAIT,
+            Mode::Cached => bindings::IOCB_NOWAIT | bindings::IOCB_NOIO,
+            Mode::PageWait => bindings::IOCB_WAITQ,
+        }
+    }
+}
+
 /// Whether a try may wait for the program's memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Faults {
@@ -101,6 +115,8 @@ pub(crate) enum Tried<C: Client> {
 }
 
 /// A transfer, and how far it is.
+///
+/// Its iterator lies in the slot, and is made anew for another try.
 #[derive(Default)]
 pub(crate) struct Transfer {
     /// What it was prepared for, if it was.
@@ -113,11 +129,29 @@ pub(crate) struct Transfer {
     /// In bytes.
     len: usize,
     done: usize,
-    /// The buffers; `iov_iter` is plain data that points at them.
-    iter: bindings::iov_iter,
+    /// No try has used up the iterator that it was prepared with.
+    fresh: bool,
+    memory: Memory,
     segments: Segments,
     /// The registered buffer in which the memory lies.
     pinned: Option<Arc<PinnedBuffer>>,
+}
+
+/// Where the memory of a transfer is.
+#[derive(Clone, Copy)]
+enum Memory {
+    /// One buffer of the program.
+    Buffer(usize),
+    /// An array of them, and its length.
+    Segments(*const bindings::iovec, usize),
+    /// Parts of registered memory, their number, and where in the first of them it begins.
+    Parts(*const bindings::bio_vec, usize, usize),
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory::Buffer(0)
+    }
 }
 
 /// Segments of a vectored transfer: few are in place, more are allocated.
@@ -127,13 +161,13 @@ struct Segments {
 }
 
 /// Segments that need no allocation.
-const FEW: usize = 4;
+const FEW: usize = 2;
 
 impl Default for Segments {
     fn default() -> Self {
         Segments {
             few: pin_init::zeroed(),
-            allocated: core::ptr::null_mut(),
+            allocated: ptr::null_mut(),
         }
     }
 }
@@ -150,7 +184,7 @@ impl Segments {
 
     /// Frees what was allocated.
     fn free(&mut self) {
-        let allocated = core::mem::replace(&mut self.allocated, core::ptr::null_mut());
+        let allocated = core::mem::replace(&mut self.allocated, ptr::null_mut());
         if !allocated.is_null() {
             // SAFETY: `import_iovec()` or a `KVec` allocated it, and nobody uses it any more.
             unsafe { bindings::kfree(allocated.cast()) };
@@ -185,9 +219,40 @@ impl Transfer {
         self.direction
     }
 
-    /// The buffers, all of them.
-    pub(super) fn iter(&self) -> *const bindings::iov_iter {
-        &raw const self.iter
+    /// Makes `iter` one over what is left of it.
+    ///
+    /// # Safety
+    ///
+    /// The transfer was prepared, `iter` is valid for writes, and not in use any more when the
+    /// transfer is prepared anew, forgotten or moved.
+    pub(super) unsafe fn iterate(&self, iter: *mut bindings::iov_iter) {
+        let (rw, len) = (self.direction.unwrap_or(Direction::Write).rw(), self.len);
+        // SAFETY: By the requirements; `import` says where the memory is, of which it has checked
+        // so much.
+        unsafe {
+            match self.memory {
+                Memory::Buffer(at) => {
+                    bindings::raio_helper_iter_ubuf(iter, rw, at as *mut c_void, len);
+                }
+                Memory::Segments(at, nr) => {
+                    bindings::iov_iter_init(iter, rw as c_uint, at, nr, len);
+                }
+                Memory::Parts(at, nr, offset) => {
+                    bindings::raio_helper_import_bvec(iter, rw, at, nr, offset, len);
+                }
+            }
+            if self.done > 0 {
+                bindings::iov_iter_advance(iter, self.done);
+            }
+        }
+    }
+
+    /// Where its memory is, if that is one buffer.
+    pub(super) fn address(&self) -> Option<usize> {
+        match self.memory {
+            Memory::Buffer(address) => Some(address),
+            _ => None,
+        }
     }
 
     /// Bytes that were moved.
@@ -214,11 +279,6 @@ impl Transfer {
     pub(crate) fn pos(&self) -> i64 {
         let done = if self.has_places { self.done as u64 } else { 0 };
         self.pos.saturating_add_unsigned(done)
-    }
-
-    /// Whether the program said that it must not wait.
-    pub(crate) fn is_nowait(&self) -> bool {
-        self.flags & bindings::IOCB_NOWAIT != 0
     }
 
     /// A pipe or socket that nobody reads is an error from here on, and no signal.
@@ -431,22 +491,21 @@ pub(crate) fn is_fuse(file: &File) -> bool {
 
 /// Whether its transfers go past the page cache, if they do not say so themselves. Any context.
 pub(crate) fn is_direct(file: &File) -> bool {
-    // SAFETY: The file is valid; fcntl(2) may change the word meanwhile.
-    let flags = unsafe { (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() };
-    flags as c_int & bindings::IOCB_DIRECT != 0
+    iocb_flags(file) & bindings::IOCB_DIRECT != 0
 }
 
-/// Reads up to `len` bytes at `pos` of `file` to `address` in the current address space, or in the
-/// buffer `pinned`, and says how many; `None` if it is not all in there, if there is no `read_iter`, for any error, and if a page fault would have to be
-/// served. `mode` says how it may wait. Process context.
-pub(crate) fn read_now(
-    file: &File,
+/// Reads up to `len` bytes at `pos` of `open` to `address` in the current address space, or in the
+/// buffer `pinned`, and says how many; `None` if it is not all in there, if there is no `read_iter`,
+/// for any error, and if a page fault would have to be served. `mode` says how it may wait. Process
+/// context.
+pub(crate) fn read_now<T>(
+    open: &mut OpenFile<T>,
     pos: i64,
     (address, len): (u64, usize),
     pinned: Option<&PinnedBuffer>,
     mode: Mode,
-    verified: &mut Verified,
 ) -> Option<usize> {
+    let file: &File = &open.file;
     let read = operations(file).read_iter?;
     if len == 0 || !is_open_for(file, Direction::Read) {
         return None;
@@ -455,8 +514,7 @@ pub(crate) fn read_now(
         Mode::Cached => bindings::IOCB_NOWAIT | bindings::IOCB_NOIO,
         _ => 0,
     };
-    // SAFETY: The file is valid; fcntl(2) may change the word meanwhile.
-    let of_file = unsafe { (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() } as c_int;
+    let of_file = iocb_flags(file);
     if of_file & bindings::IOCB_DIRECT != 0 {
         // Only since the caller looked. Without a `ki_complete` it would wait for the device.
         return None;
@@ -476,7 +534,7 @@ pub(crate) fn read_now(
             None => {}
         }
         let len = iter_count(iter);
-        verify(file, Direction::Read, pos, len, verified).ok()?;
+        verify(file, Direction::Read, pos, len, &mut open.reading).ok()?;
         kiocb.write(bindings::kiocb {
             ki_filp: file.as_ptr(),
             ki_pos: pos,
@@ -539,16 +597,146 @@ pub(crate) fn has_permission_events(file: &File) -> bool {
     unsafe { bindings::raio_helper_has_permission_events(file.as_ptr()) }
 }
 
-/// What was found out about transfers of one direction of a file, in a call of submit.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Verified(bool);
+/// A file, and what was found out about transfers of it, in a call of submit.
+pub(crate) struct OpenFile<T> {
+    file: ARef<File>,
+    /// Of the last transfer.
+    checked: Option<Checked<T>>,
+    reading: Verified,
+    writing: Verified,
+}
+
+/// That transfers of a kind may be prepared for a file.
+struct Checked<T> {
+    direction: Direction,
+    /// RWF_*.
+    rw_flags: i32,
+    /// IOCB_*: those of the file, and all.
+    of_file: c_int,
+    flags: c_int,
+    /// It is a regular file or block device.
+    has_places: bool,
+    /// What the caller has made of it.
+    rules: T,
+}
+
+/// What tells kinds of transfers of a file from each other.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    /// Which way data goes.
+    pub(crate) direction: Direction,
+    /// Past the page cache.
+    pub(crate) direct: bool,
+    /// RWF_NOWAIT.
+    pub(crate) nowait: bool,
+}
+
+impl<T> OpenFile<T> {
+    /// Nothing was found out about `file` yet.
+    pub(crate) fn new(file: ARef<File>) -> Self {
+        OpenFile {
+            file,
+            checked: None,
+            reading: Verified(false),
+            writing: Verified(false),
+        }
+    }
+
+    /// The file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Sees to it that `checked` is of such transfers. EBADF, EINVAL, EOPNOTSUPP, EPERM.
+    #[inline(always)]
+    fn check(
+        &mut self,
+        direction: Direction,
+        rw_flags: i32,
+        rules: impl FnOnce(&File, Kind) -> T,
+    ) -> Result {
+        let of_file = iocb_flags(&self.file);
+        match &self.checked {
+            Some(checked)
+                if checked.direction == direction
+                    && checked.rw_flags == rw_flags
+                    && checked.of_file == of_file =>
+            {
+                Ok(())
+            }
+            _ => {
+                self.checked = Some(check(&self.file, direction, rw_flags, of_file, rules)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// IOCB_* of all transfers of `file`; fcntl(2) may change them.
+fn iocb_flags(file: &File) -> c_int {
+    // SAFETY: The file is valid.
+    unsafe { (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() as c_int }
+}
+
+#[cold]
+#[inline(never)]
+fn check<T>(
+    file: &File,
+    direction: Direction,
+    rw_flags: i32,
+    of_file: c_int,
+    rules: impl FnOnce(&File, Kind) -> T,
+) -> Result<Checked<T>> {
+    let mut flags = of_file;
+    if rw_flags != 0 {
+        let kiocb = Opaque::uninit();
+        let kiocb: *mut bindings::kiocb = kiocb.get();
+        // SAFETY: The helper only looks at file and flags, and writes the flags.
+        unsafe {
+            kiocb.write(bindings::kiocb {
+                ki_filp: file.as_ptr(),
+                ki_flags: of_file,
+                ..pin_init::zeroed()
+            });
+            to_result(bindings::raio_helper_kiocb_set_rw_flags(
+                kiocb,
+                rw_flags,
+                direction.rw(),
+            ))?;
+            flags = (*kiocb).ki_flags;
+        }
+    }
+    if !is_open_for(file, direction) {
+        return Err(EBADF);
+    }
+    if !has_iter(file, direction) {
+        return Err(EINVAL);
+    }
+    let kind = Kind {
+        direction,
+        direct: flags & bindings::IOCB_DIRECT != 0,
+        nowait: flags & bindings::IOCB_NOWAIT != 0,
+    };
+    Ok(Checked {
+        direction,
+        rw_flags,
+        of_file,
+        // Nobody polls for it.
+        flags: flags & !bindings::IOCB_HIPRI,
+        has_places: matches!(file_type(file), bindings::S_IFREG | bindings::S_IFBLK),
+        rules: rules(file, kind),
+    })
+}
+
+/// Whether the security modules have agreed to transfers of one direction of a file.
+struct Verified(bool);
 
 /// rw_verify_area(): whether `len` bytes at `pos` may be transferred, by the file's kind of offsets,
 /// the security modules and who listens to permission events. Process context, may sleep.
 ///
 /// The security modules are told of the file and the direction only, so that it is enough to ask
 /// them once in a call.
-#[inline]
+#[inline(always)]
 fn verify(
     file: &File,
     direction: Direction,
@@ -559,6 +747,18 @@ fn verify(
     if verified.0 && pos >= 0 && pos.checked_add_unsigned(len as u64).is_some() {
         return Ok(());
     }
+    verify_area(file, direction, pos, len, verified)
+}
+
+#[cold]
+#[inline(never)]
+fn verify_area(
+    file: &File,
+    direction: Direction,
+    pos: i64,
+    len: usize,
+    verified: &mut Verified,
+) -> Result {
     // SAFETY: The file is valid, and `pos` is only read.
     unsafe {
         let at = (&raw const pos).cast_mut();
@@ -594,25 +794,42 @@ pub(crate) struct Buffers {
     pub(crate) pinned: Option<Arc<PinnedBuffer>>,
 }
 
+/// What a program wants to transfer.
+pub(crate) struct Wanted {
+    /// Which way.
+    pub(crate) direction: Direction,
+    /// Where in the file.
+    pub(crate) pos: i64,
+    /// RWF_*.
+    pub(crate) rw_flags: i32,
+    /// The I/O priority.
+    pub(crate) ioprio: Ioprio,
+    /// From or to where.
+    pub(crate) buffers: Buffers,
+}
+
 impl<C: Client> Owned<C> {
-    /// Prepares a transfer of `direction` at `pos` with the flags RWF_*, and the I/O priority that
-    /// the program chose or else the current task's, to or from `buffers` in the address space of
-    /// the current task.
+    /// Prepares a transfer from or to `open`, which is the request's file, and buffers in the
+    /// address space of the current task. What `rules` says of the file is remembered for more
+    /// transfers of the same kind.
     ///
     /// Errors are those of the submission: EBADF, EINVAL, EOPNOTSUPP, EPERM, EFAULT, ENOMEM, and
     /// what `rw_verify_area()` says. The order of checks is native aio's. Process context, may
     /// sleep.
-    pub(crate) fn prep_rw(
+    #[inline(always)]
+    pub(crate) fn prep_rw<'a, T>(
         &mut self,
-        direction: Direction,
-        pos: i64,
-        rw_flags: i32,
-        ioprio: Ioprio,
-        buffers: Buffers,
-        verified: &mut Verified,
-    ) -> Result {
-        let file = self.file().ok_or(EBADF)?.as_ptr();
-        let kiocb = self.slot().kiocb.get();
+        open: &'a mut OpenFile<T>,
+        wanted: Wanted,
+        rules: impl FnOnce(&File, Kind) -> T,
+    ) -> Result<&'a T> {
+        let Wanted {
+            direction,
+            pos,
+            rw_flags,
+            ioprio,
+            buffers,
+        } = wanted;
         let ioprio = match ioprio {
             Ioprio::Chosen(ioprio) => {
                 check_ioprio(ioprio)?;
@@ -620,49 +837,37 @@ impl<C: Client> Owned<C> {
             }
             Ioprio::Current(ioprio) => ioprio,
         };
-        // SAFETY: We own the request, so kiocb and iterator are ours, and `file` is a reference
-        // that the request holds for longer than any peer holds the kiocb. The remaining fields
-        // of the kiocb are of no meaning without their flags. fcntl(2) may change the file's
-        // flags meanwhile.
-        let flags = unsafe {
-            *kiocb = bindings::kiocb {
-                ki_filp: file,
-                ki_pos: pos,
-                ki_complete: Some(request::ki_complete::<C>),
-                ki_flags: (&raw const (*file).f_iocb_flags).read_volatile() as c_int,
-                ki_ioprio: ioprio,
-                ..pin_init::zeroed()
-            };
-            if rw_flags != 0 {
-                to_result(bindings::raio_helper_kiocb_set_rw_flags(
-                    kiocb,
-                    rw_flags,
-                    direction.rw(),
-                ))?;
-            }
-            // Nobody polls for it.
-            (*kiocb).ki_flags & !bindings::IOCB_HIPRI
-        };
-
-        let file = self.file().ok_or(EBADF)?;
-        if !is_open_for(file, direction) {
+        let file = open.file.as_ptr();
+        if self.file().map(|own| own.as_ptr()) != Some(file) {
             return Err(EBADF);
         }
-        if !has_iter(file, direction) {
-            return Err(EINVAL);
-        }
+        open.check(direction, rw_flags, rules)?;
+        let checked = open.checked.as_ref().ok_or(EINVAL)?;
 
-        let has_places = matches!(file_type(file), bindings::S_IFREG | bindings::S_IFBLK);
+        let slot = self.slot();
+        let (kiocb, iter) = (slot.kiocb.get(), slot.iter.get());
+        // SAFETY: We own the request, so kiocb and iterator are ours, and `file` is a reference
+        // that the request holds for longer than any peer holds the kiocb. The remaining fields
+        // of the kiocb are each try's, or of no meaning without their flags.
+        unsafe {
+            (*kiocb).ki_filp = file;
+            (*kiocb).ki_complete = Some(request::ki_complete::<C>);
+            (*kiocb).ki_ioprio = ioprio;
+            (*kiocb).ki_write_stream = 0;
+        }
         let transfer = self.transfer_mut();
         transfer.pos = pos;
-        transfer.has_places = has_places;
-        transfer.flags = flags;
-        import(transfer, direction, buffers)?;
-        let len = transfer.len;
-        let file = self.file().ok_or(EBADF)?;
-        verify(file, direction, pos, len, verified)?;
-        self.transfer_mut().direction = Some(direction);
-        Ok(())
+        transfer.has_places = checked.has_places;
+        transfer.flags = checked.flags;
+        // SAFETY: As above.
+        unsafe { import(transfer, iter, direction, buffers)? };
+        let verified = match direction {
+            Direction::Read => &mut open.reading,
+            Direction::Write => &mut open.writing,
+        };
+        verify(&open.file, direction, pos, transfer.len, verified)?;
+        transfer.direction = Some(direction);
+        Ok(&checked.rules)
     }
 }
 
@@ -681,34 +886,94 @@ fn check_ioprio(ioprio: u16) -> Result {
     }
 }
 
-/// Imports `buffers` for a transfer that is not used by anybody yet.
-#[inline]
-fn import(transfer: &mut Transfer, direction: Direction, buffers: Buffers) -> Result {
+/// Imports `buffers` for a transfer that is not used by anybody yet, and makes `iter` one over them.
+///
+/// # Safety
+///
+/// `transfer` and `iter` are of one slot, which the caller owns.
+#[inline(always)]
+unsafe fn import(
+    transfer: &mut Transfer,
+    iter: *mut bindings::iov_iter,
+    direction: Direction,
+    buffers: Buffers,
+) -> Result {
     let Buffers {
         address,
         len,
         vectored,
         pinned,
     } = buffers;
-    let iter = &raw mut transfer.iter;
-    match (&pinned, vectored) {
-        // SAFETY: `iter` is valid for writes. The transfer keeps the buffer for as long.
-        (Some(pinned), false) => unsafe { pinned.import(direction, address, len, iter)? },
-        (Some(pinned), true) => {
-            import_segments(transfer, direction, address, len)?;
-            import_pinned_segments(transfer, direction, pinned)?;
-        }
-        (None, true) => import_segments(transfer, direction, address, len)?,
+    if pinned.is_none() && !vectored {
         // SAFETY: `iter` is valid for writes. The import checks the address, and may shorten the
         // length.
-        (None, false) => to_result(unsafe {
-            bindings::import_ubuf(direction.rw(), address as *mut c_void, len, iter)
-        })?,
+        if unsafe { bindings::import_ubuf(direction.rw(), address as *mut c_void, len, iter) } != 0
+        {
+            return Err(EFAULT);
+        }
+        transfer.memory = Memory::Buffer(address as usize);
+    } else {
+        // SAFETY: As is required.
+        unsafe { import_others(transfer, iter, direction, (address, len), vectored, pinned)? };
     }
     // SAFETY: It was initialised by one of those.
-    transfer.len = unsafe { iter_count(&raw const transfer.iter) };
-    transfer.pinned = pinned;
+    transfer.len = unsafe { iter_count(iter) };
+    transfer.fresh = true;
     Ok(())
+}
+
+/// As [`import`], of arrays and registered buffers.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+unsafe fn import_others(
+    transfer: &mut Transfer,
+    iter: *mut bindings::iov_iter,
+    direction: Direction,
+    (address, len): (u64, usize),
+    vectored: bool,
+    pinned: Option<Arc<PinnedBuffer>>,
+) -> Result {
+    // SAFETY: `iter` is valid for writes and of the transfer's slot. The transfer keeps buffer and
+    // segments for as long.
+    unsafe {
+        if vectored {
+            import_segments(transfer, iter, direction, address, len)?;
+            if let Some(pinned) = &pinned {
+                import_pinned_segments(transfer, iter, direction, pinned)?;
+            }
+        } else if let Some(pinned) = &pinned {
+            pinned.import(direction, address, len, iter)?;
+        }
+        transfer.pinned = pinned;
+        transfer.memory = memory_of(iter);
+    }
+    Ok(())
+}
+
+/// What `iter` is over.
+///
+/// # Safety
+///
+/// It is initialised and was not advanced.
+unsafe fn memory_of(iter: *const bindings::iov_iter) -> Memory {
+    // SAFETY: By the requirement, and the type says which field of the union it is.
+    unsafe {
+        let at = (*iter)
+            .__bindgen_anon_1
+            .__bindgen_anon_1
+            .as_ref()
+            .__bindgen_anon_1;
+        let nr = (*iter).__bindgen_anon_2.nr_segs as usize;
+        match u32::from((*iter).iter_type) {
+            bindings::iter_type_ITER_BVEC => Memory::Parts(at.bvec, nr, (*iter).iov_offset),
+            bindings::iter_type_ITER_IOVEC => Memory::Segments(at.__iov, nr),
+            // An array of one is none.
+            _ => Memory::Buffer(at.ubuf.addr()),
+        }
+    }
 }
 
 /// The bytes of an iterator.
@@ -722,15 +987,20 @@ unsafe fn iter_count(iter: *const bindings::iov_iter) -> usize {
 }
 
 /// Imports the `nr` segments of the array at `address`.
-fn import_segments(
+///
+/// # Safety
+///
+/// As of [`import`].
+unsafe fn import_segments(
     transfer: &mut Transfer,
+    iter: *mut bindings::iov_iter,
     direction: Direction,
     address: u64,
     nr: usize,
 ) -> Result {
     let mut segments = transfer.segments.few.as_mut_ptr();
-    // SAFETY: The iterator is valid for writes. The import checks the addresses, and may shorten
-    // the length. What it allocates, `Segments` frees; what is in place stays there: a slot does
+    // SAFETY: By the requirement. The import checks the addresses, and may shorten the length.
+    // What it allocates, `Segments` frees; what is in place stays there: a slot does
     // not move, and its transfer is replaced only when the request is at home or prepared anew.
     let result = unsafe {
         bindings::import_iovec(
@@ -739,7 +1009,7 @@ fn import_segments(
             c_uint::try_from(nr).map_err(|_| EINVAL)?,
             FEW as c_uint,
             &raw mut segments,
-            &raw mut transfer.iter,
+            iter,
         )
     };
     // NULL says that they are in place.
@@ -749,14 +1019,18 @@ fn import_segments(
 
 /// Finds the segments that were imported in `pinned`, and replaces them by what is there. EFAULT if
 /// they are not all there, ENOMEM.
-fn import_pinned_segments(
+///
+/// # Safety
+///
+/// As of [`import`]; `iter` is over what was imported.
+unsafe fn import_pinned_segments(
     transfer: &mut Transfer,
+    iter: *mut bindings::iov_iter,
     direction: Direction,
     pinned: &PinnedBuffer,
 ) -> Result {
     let mut parts = KVec::new();
-    let iter = &raw mut transfer.iter;
-    // SAFETY: The iterator was just imported.
+    // SAFETY: By the requirement.
     let len = unsafe { iter_count(iter) };
     if len == 0 {
         // It is over no memory as it is.
@@ -791,8 +1065,14 @@ impl<C: Client> Run<C> {
     ///
     /// Process context, in the address space that the buffers are in. Sleeps as `mode` and `faults`
     /// say.
-    #[inline]
-    pub(crate) fn call(mut self, mode: Mode, faults: Faults) -> Tried<C> {
+    #[inline(never)]
+    pub(crate) fn call(self, mode: Mode, faults: Faults) -> Tried<C> {
+        self.call_here(mode, faults)
+    }
+
+    /// As [`Self::call`], without a call of its own.
+    #[inline(always)]
+    pub(crate) fn call_here(mut self, mode: Mode, faults: Faults) -> Tried<C> {
         let invalid = EINVAL.to_errno() as isize;
         let slot = self.slot();
         slot.entries.disarm();
@@ -811,22 +1091,17 @@ impl<C: Client> Run<C> {
             return Tried::Returned(self, invalid);
         };
         let transfer = self.transfer_mut();
-        let flags = transfer.flags
-            | match mode {
-                Mode::Block | Mode::Inline => 0,
-                Mode::Nowait => bindings::IOCB_NOWAIT,
-                Mode::Cached => bindings::IOCB_NOWAIT | bindings::IOCB_NOIO,
-                Mode::PageWait => bindings::IOCB_WAITQ,
-            };
         // SAFETY: No driver has the request and we have the run, so kiocb and iterator are ours.
         // Every try starts from what was prepared, and what is done of it.
         unsafe {
-            (*kiocb).ki_flags = flags;
-            (*kiocb).ki_pos = transfer.pos();
-            (*kiocb).private = core::ptr::null_mut();
-            core::ptr::copy_nonoverlapping(&raw const transfer.iter, iter, 1);
-            if transfer.done > 0 {
-                bindings::iov_iter_advance(iter, transfer.done);
+            (*kiocb).ki_flags = transfer.flags | mode.flags();
+            (*kiocb).private = ptr::null_mut();
+            if transfer.fresh {
+                transfer.fresh = false;
+                (*kiocb).ki_pos = transfer.pos;
+            } else {
+                (*kiocb).ki_pos = transfer.pos();
+                transfer.iterate(iter);
             }
         }
         // SAFETY: As above; `prep_rw` initialised the kiocb for the file that the request has.

@@ -75,16 +75,10 @@ fn has_memory(transfer: &Transfer, all: bool) -> bool {
         return true;
     }
     // Mostly it is one piece in a page, and was touched just now.
-    if transfer.done() == 0 && transfer.left() <= PAGE_SIZE {
-        // SAFETY: `prep_rw` prepared the iterator, which is over user memory.
-        let there = unsafe {
-            let address = bindings::raio_helper_iter_address(transfer.iter());
-            let len = bindings::raio_helper_iter_len(transfer.iter());
-            len >= transfer.left()
-                && address % PAGE_SIZE + len <= PAGE_SIZE
-                && bindings::raio_helper_is_there(address, write_to != 0)
-        };
-        if there {
+    if let (0, Some(address)) = (transfer.done(), transfer.address()) {
+        let in_page = transfer.left() <= PAGE_SIZE - address % PAGE_SIZE;
+        // SAFETY: It looks at one address of the program, whatever that is.
+        if in_page && unsafe { bindings::raio_helper_is_there(address, write_to != 0) } {
             return true;
         }
     }
@@ -104,7 +98,6 @@ fn fault_in(transfer: &Transfer, all: bool) -> Memory {
         Some(Direction::Read) => bindings::FOLL_WRITE,
         _ => 0,
     };
-    // Plain data; the segments that it points at stay.
     let iter = Opaque::<bindings::iov_iter>::uninit();
     // A stream gives no more at once, as a rule, and no datagram is larger.
     let most = if transfer.is_direct() {
@@ -113,12 +106,10 @@ fn fault_in(transfer: &Transfer, all: bool) -> Memory {
         FAULT_IN
     };
     let mut left = most.min(transfer.left());
-    // SAFETY: `prep_rw` prepared it. The iterator that is advanced is our own copy.
+    // SAFETY: `prep_rw` prepared it. The iterator is our own.
     let iter = unsafe {
-        let copy = iter.get();
-        core::ptr::copy_nonoverlapping(transfer.iter(), copy, 1);
-        bindings::iov_iter_advance(copy, transfer.done());
-        copy
+        transfer.iterate(iter.get());
+        iter.get()
     };
     let mut unknown = false;
     while left > 0 {

@@ -230,6 +230,11 @@ void raio_helper_import_bvec(struct iov_iter *iter, int rw, const struct bio_vec
 	iter->iov_offset = offset;
 }
 
+void raio_helper_iter_ubuf(struct iov_iter *iter, int rw, void __user *buf, size_t len)
+{
+	iov_iter_ubuf(iter, rw, buf, len);
+}
+
 unsigned long raio_helper_iter_address(const struct iov_iter *iter)
 {
 	return (unsigned long)iter_iov_addr(iter);

@@ -95,6 +95,7 @@ void raio_helper_pagefault_disable(void);
 void raio_helper_pagefault_enable(void);
 void raio_helper_import_bvec(struct iov_iter *iter, int rw, const struct bio_vec *bvec,
 			     size_t nr, size_t offset, size_t len);
+void raio_helper_iter_ubuf(struct iov_iter *iter, int rw, void __user *buf, size_t len);
 unsigned long raio_helper_iter_address(const struct iov_iter *iter);
 size_t raio_helper_iter_len(const struct iov_iter *iter);
 

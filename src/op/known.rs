@@ -3,7 +3,10 @@
 //! What one call of submit knows: of its task, and of the file of the request before, which is
 //! often the next one's as well.
 
-use super::rw;
+use super::rw::{
+    self,
+    Rules, //
+};
 use crate::{
     context::Context,
     register::Registered,
@@ -11,10 +14,9 @@ use crate::{
         cred,
         fs::{
             self,
-            Direction,
             Facts,
             Mode,
-            Verified, //
+            OpenFile, //
         },
         miscdevice,
         pinned::PinnedBuffer,
@@ -23,8 +25,7 @@ use crate::{
             RAIO_IOCB_FLAG_FIXED_BUFFER,
             RAIO_IOCB_FLAG_FIXED_FILE, //
         }, //
-    },
-    way::Way, //
+    }, //
 };
 use kernel::{
     cred::Credential,
@@ -35,16 +36,6 @@ use kernel::{
         Arc, //
     }, //
 };
-
-/// A kind of transfer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kind {
-    pub(crate) direction: Direction,
-    /// Past the page cache.
-    pub(crate) direct: bool,
-    /// RWF_NOWAIT.
-    pub(crate) nowait: bool,
-}
 
 /// How an iocb names its file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,14 +64,10 @@ fn names_buffer(iocb: &iocb) -> bool {
 /// The file of the request before.
 struct Recent {
     name: Name,
-    file: ARef<File>,
+    open: OpenFile<Rules>,
     facts: Facts,
     /// How a plain read is tried that is over at once, if it can be.
     reads: Option<Mode>,
-    /// The way of the last transfer.
-    way: Option<(Kind, Way)>,
-    reading: Verified,
-    writing: Verified,
 }
 
 /// What is known in a call of submit. As of when it was first asked for.
@@ -90,7 +77,6 @@ pub(crate) struct Known<'a> {
     registered: Option<Registered>,
     ioprio: Option<u16>,
     cred: Option<ARef<Credential>>,
-    none: Verified,
 }
 
 impl<'a> Known<'a> {
@@ -104,7 +90,6 @@ impl<'a> Known<'a> {
             registered: None,
             ioprio: None,
             cred: (!own).then(cred::current),
-            none: Verified::default(),
         }
     }
 
@@ -124,7 +109,7 @@ impl<'a> Known<'a> {
         self.find(Name::of(iocb))?;
         self.recent
             .as_ref()
-            .map(|recent| &*recent.file)
+            .map(|recent| recent.open.file())
             .ok_or(EBADF)
     }
 
@@ -174,10 +159,7 @@ impl<'a> Known<'a> {
             name,
             reads: rw::reads_at_once(&file, facts),
             facts,
-            file,
-            way: None,
-            reading: Verified::default(),
-            writing: Verified::default(),
+            open: OpenFile::new(file),
         });
         Ok(())
     }
@@ -185,10 +167,10 @@ impl<'a> Known<'a> {
     /// The file of `iocb`, how a plain read of it is tried that is over at once, and the registered
     /// buffer if it names one; `None` if there is no such file, no such buffer or no such read.
     #[inline]
-    pub(crate) fn reads_at_once(
+    pub(super) fn reads_at_once(
         &mut self,
         iocb: &iocb,
-    ) -> Option<(&File, Mode, &mut Verified, Option<&PinnedBuffer>)> {
+    ) -> Option<(&mut OpenFile<Rules>, Mode, Option<&PinnedBuffer>)> {
         self.find(Name::of(iocb)).ok()?;
         if names_buffer(iocb) {
             self.registered();
@@ -201,32 +183,13 @@ impl<'a> Known<'a> {
         } else {
             None
         };
-        Some((&recent.file, mode, &mut recent.reading, buffer))
+        Some((&mut recent.open, mode, buffer))
     }
 
-    /// What was found out about transfers of that direction of the file that was asked for last.
+    /// The file that was asked for last, and the facts about it.
     #[inline]
-    pub(crate) fn verified(&mut self, direction: Direction) -> &mut Verified {
-        match (&mut self.recent, direction) {
-            (Some(recent), Direction::Read) => &mut recent.reading,
-            (Some(recent), Direction::Write) => &mut recent.writing,
-            (None, _) => &mut self.none,
-        }
-    }
-
-    /// The way of transfers of that kind of the file that was asked for last.
-    #[inline]
-    pub(crate) fn way(&mut self, kind: Kind) -> Way {
-        let Some(recent) = &mut self.recent else {
-            return Way::default();
-        };
-        match &recent.way {
-            Some((known, way)) if *known == kind => *way,
-            _ => {
-                let way = rw::way(&recent.file, recent.facts, kind);
-                recent.way = Some((kind, way));
-                way
-            }
-        }
+    pub(super) fn open(&mut self) -> Option<(&mut OpenFile<Rules>, Facts)> {
+        let recent = self.recent.as_mut()?;
+        Some((&mut recent.open, recent.facts))
     }
 }

@@ -3,10 +3,7 @@
 //! PREAD, PWRITE, PREADV, PWRITEV.
 
 use super::{
-    known::{
-        Kind,
-        Known, //
-    },
+    known::Known,
     Op,
     Punted, //
 };
@@ -32,8 +29,10 @@ use crate::{
             Facts,
             Faults,
             Ioprio,
+            Kind,
             Mode,
-            Tried, //
+            Tried,
+            Wanted, //
         },
         gup::Memory,
         pagemap::PageRun,
@@ -68,6 +67,7 @@ const FALSE_ALARMS: u32 = 4;
 const REFUSALS: u32 = 8;
 
 /// Checks a transfer, with native aio's errors in its order.
+#[inline]
 pub(super) fn prep(
     request: &mut Request,
     iocb: &iocb,
@@ -80,34 +80,42 @@ pub(super) fn prep(
     } else {
         Ioprio::Current(known.ioprio())
     };
-    request.prep_rw(
+    let wanted = Wanted {
         direction,
-        iocb.aio_offset,
-        iocb.aio_rw_flags,
+        pos: iocb.aio_offset,
+        rw_flags: iocb.aio_rw_flags,
         ioprio,
-        Buffers {
+        buffers: Buffers {
             address: iocb.aio_buf,
             len: usize::try_from(iocb.aio_nbytes)?,
             vectored,
             pinned: known.buffer(iocb)?,
         },
-        known.verified(direction),
-    )?;
-    let transfer = request.transfer();
-    let (direct, nowait) = (transfer.is_direct(), transfer.is_nowait());
-    let file = request.file().ok_or(EBADF)?;
-    let way = known.way(Kind {
-        direction,
-        direct,
-        nowait,
-    });
-    let key = key(file, way.order, direction);
+    };
+    let (open, facts) = known.open().ok_or(EBADF)?;
+    let rules = request.prep_rw(open, wanted, |file, kind| Rules::of(file, facts, kind))?;
+    let Rules { way, key } = *rules;
     request.private().begin(Op::Rw, way, key);
     Ok(())
 }
 
+/// What is the same for transfers of a kind of a file, in a call of submit.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    way: Way,
+    key: usize,
+}
+
+impl Rules {
+    fn of(file: &kernel::fs::File, facts: Facts, kind: Kind) -> Self {
+        let way = way(file, facts, kind);
+        let key = key(file, way.order, kind.direction);
+        Rules { way, key }
+    }
+}
+
 /// The way of such transfers of `file`.
-pub(super) fn way(file: &kernel::fs::File, facts: Facts, kind: Kind) -> Way {
+fn way(file: &kernel::fs::File, facts: Facts, kind: Kind) -> Way {
     let Kind {
         direction,
         direct,
@@ -318,13 +326,13 @@ pub(super) fn reads_at_once(file: &kernel::fs::File, facts: Facts) -> Option<Mod
 /// Page faults are not served: somebody who waits for an event might serve them.
 #[inline]
 pub(super) fn at_once(iocb: &iocb, known: &mut Known<'_>) -> Option<isize> {
-    let (file, mode, verified, pinned) = known.reads_at_once(iocb)?;
+    let (open, mode, pinned) = known.reads_at_once(iocb)?;
     let len = iocb.aio_nbytes as usize;
     let to = (iocb.aio_buf, len);
-    let moved = fs::read_now(file, iocb.aio_offset, to, pinned, mode, verified)?;
+    let moved = fs::read_now(open, iocb.aio_offset, to, pinned, mode)?;
     // Less is for whoever can wait for more, unless the file ends there.
     let end = iocb.aio_offset.saturating_add_unsigned(moved as u64);
-    (moved == len || end >= fs::size(file)).then_some(moved as isize)
+    (moved == len || end >= fs::size(open.file())).then_some(moved as isize)
 }
 
 /// Begins a transfer that keeps no order. See [`super::start`].
