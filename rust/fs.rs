@@ -132,6 +132,8 @@ pub(crate) struct Transfer {
     /// No try has used up the iterator that it was prepared with.
     fresh: bool,
     memory: Memory,
+    /// It may have segments that were allocated, or a registered buffer.
+    holds: bool,
     segments: Segments,
     /// The registered buffer in which the memory lies.
     pinned: Option<Arc<PinnedBuffer>>,
@@ -200,9 +202,18 @@ impl Drop for Segments {
 
 impl Transfer {
     /// Forgets what was prepared. The rest is of no meaning then, and is left as it is.
+    #[inline(always)]
     pub(super) fn forget(&mut self) {
         self.direction = None;
         self.done = 0;
+        if self.holds {
+            self.let_go();
+        }
+    }
+
+    #[inline(never)]
+    fn let_go(&mut self) {
+        self.holds = false;
         self.segments.free();
         if let Some(pinned) = self.pinned.take() {
             pinned::put(pinned);
@@ -271,6 +282,7 @@ impl Transfer {
     }
 
     /// Whether that result of its first try says that all of it was moved.
+    #[inline]
     pub(crate) fn is_all(&self, result: isize) -> bool {
         usize::try_from(result) == Ok(self.len)
     }
@@ -647,28 +659,37 @@ impl<T> OpenFile<T> {
         &self.file
     }
 
-    /// Sees to it that `checked` is of such transfers. EBADF, EINVAL, EOPNOTSUPP, EPERM.
+    /// What was found out about such transfers. EBADF, EINVAL, EOPNOTSUPP, EPERM.
     #[inline(always)]
     fn check(
         &mut self,
         direction: Direction,
         rw_flags: i32,
         rules: impl FnOnce(&File, Kind) -> T,
-    ) -> Result {
+    ) -> Result<&Checked<T>> {
         let of_file = iocb_flags(&self.file);
-        match &self.checked {
-            Some(checked)
-                if checked.direction == direction
-                    && checked.rw_flags == rw_flags
-                    && checked.of_file == of_file =>
-            {
-                Ok(())
-            }
-            _ => {
-                self.checked = Some(check(&self.file, direction, rw_flags, of_file, rules)?);
-                Ok(())
-            }
+        let known = self.checked.as_ref().is_some_and(|checked| {
+            checked.direction == direction
+                && checked.rw_flags == rw_flags
+                && checked.of_file == of_file
+        });
+        if !known {
+            self.check_now(direction, rw_flags, of_file, rules)?;
         }
+        self.checked.as_ref().ok_or(EINVAL)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn check_now(
+        &mut self,
+        direction: Direction,
+        rw_flags: i32,
+        of_file: c_int,
+        rules: impl FnOnce(&File, Kind) -> T,
+    ) -> Result {
+        self.checked = Some(check(&self.file, direction, rw_flags, of_file, rules)?);
+        Ok(())
     }
 }
 
@@ -678,8 +699,6 @@ fn iocb_flags(file: &File) -> c_int {
     unsafe { (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() as c_int }
 }
 
-#[cold]
-#[inline(never)]
 fn check<T>(
     file: &File,
     direction: Direction,
@@ -794,42 +813,31 @@ pub(crate) struct Buffers {
     pub(crate) pinned: Option<Arc<PinnedBuffer>>,
 }
 
-/// What a program wants to transfer.
-pub(crate) struct Wanted {
-    /// Which way.
-    pub(crate) direction: Direction,
-    /// Where in the file.
-    pub(crate) pos: i64,
-    /// RWF_*.
-    pub(crate) rw_flags: i32,
-    /// The I/O priority.
-    pub(crate) ioprio: Ioprio,
-    /// From or to where.
-    pub(crate) buffers: Buffers,
+/// A transfer that is being prepared: its memory is missing.
+#[must_use]
+pub(crate) struct Preparing<'r, 'f, C: Client, T> {
+    request: &'r mut Owned<C>,
+    open: &'f mut OpenFile<T>,
+    direction: Direction,
+    pos: i64,
 }
 
 impl<C: Client> Owned<C> {
-    /// Prepares a transfer from or to `open`, which is the request's file, and buffers in the
-    /// address space of the current task. What `rules` says of the file is remembered for more
-    /// transfers of the same kind.
+    /// Begins to prepare a transfer from or to `open`, which is the request's file. What `rules`
+    /// says of the file is remembered for more transfers of the same kind.
     ///
-    /// Errors are those of the submission: EBADF, EINVAL, EOPNOTSUPP, EPERM, EFAULT, ENOMEM, and
-    /// what `rw_verify_area()` says. The order of checks is native aio's. Process context, may
-    /// sleep.
+    /// Errors are those of the submission: EBADF, EINVAL, EOPNOTSUPP, EPERM. The order of checks
+    /// is native aio's, here and in what follows. Process context.
     #[inline(always)]
-    pub(crate) fn prep_rw<'a, T>(
-        &mut self,
-        open: &'a mut OpenFile<T>,
-        wanted: Wanted,
+    pub(crate) fn prep_rw<'r, 'f, T>(
+        &'r mut self,
+        open: &'f mut OpenFile<T>,
+        direction: Direction,
+        pos: i64,
+        rw_flags: i32,
+        ioprio: Ioprio,
         rules: impl FnOnce(&File, Kind) -> T,
-    ) -> Result<&'a T> {
-        let Wanted {
-            direction,
-            pos,
-            rw_flags,
-            ioprio,
-            buffers,
-        } = wanted;
+    ) -> Result<Preparing<'r, 'f, C, T>> {
         let ioprio = match ioprio {
             Ioprio::Chosen(ioprio) => {
                 check_ioprio(ioprio)?;
@@ -841,14 +849,13 @@ impl<C: Client> Owned<C> {
         if self.file().map(|own| own.as_ptr()) != Some(file) {
             return Err(EBADF);
         }
-        open.check(direction, rw_flags, rules)?;
-        let checked = open.checked.as_ref().ok_or(EINVAL)?;
+        let checked = open.check(direction, rw_flags, rules)?;
+        let (flags, has_places) = (checked.flags, checked.has_places);
 
-        let slot = self.slot();
-        let (kiocb, iter) = (slot.kiocb.get(), slot.iter.get());
-        // SAFETY: We own the request, so kiocb and iterator are ours, and `file` is a reference
-        // that the request holds for longer than any peer holds the kiocb. The remaining fields
-        // of the kiocb are each try's, or of no meaning without their flags.
+        let kiocb = self.slot().kiocb.get();
+        // SAFETY: We own the request, so the kiocb is ours, and `file` is a reference that the
+        // request holds for longer than any peer holds the kiocb. The remaining fields are each
+        // try's, or of no meaning without their flags.
         unsafe {
             (*kiocb).ki_filp = file;
             (*kiocb).ki_complete = Some(request::ki_complete::<C>);
@@ -857,17 +864,71 @@ impl<C: Client> Owned<C> {
         }
         let transfer = self.transfer_mut();
         transfer.pos = pos;
-        transfer.has_places = checked.has_places;
-        transfer.flags = checked.flags;
-        // SAFETY: As above.
-        unsafe { import(transfer, iter, direction, buffers)? };
+        transfer.has_places = has_places;
+        transfer.flags = flags;
+        Ok(Preparing {
+            request: self,
+            open,
+            direction,
+            pos,
+        })
+    }
+}
+
+impl<'f, C: Client, T> Preparing<'_, 'f, C, T> {
+    /// The memory is the `len` bytes at `address` of the current address space.
+    ///
+    /// EFAULT, and what `rw_verify_area()` says. Process context, may sleep.
+    #[inline(always)]
+    pub(crate) fn buffer(self, address: u64, len: usize) -> Result<&'f T> {
+        let iter = self.request.slot().iter.get();
+        // SAFETY: We own the request, so the iterator is ours. The import checks the address, and
+        // may shorten the length.
+        let error = unsafe {
+            bindings::import_ubuf(self.direction.rw(), address as *mut c_void, len, iter)
+        };
+        if error != 0 {
+            return Err(EFAULT);
+        }
+        self.request.transfer_mut().memory = Memory::Buffer(address as usize);
+        self.finish()
+    }
+
+    /// The memory is that of an array of buffers, or registered.
+    ///
+    /// As [`Self::buffer`]; and EINVAL, ENOMEM.
+    #[inline(never)]
+    pub(crate) fn buffers(self, buffers: Buffers) -> Result<&'f T> {
+        let iter = self.request.slot().iter.get();
+        let transfer = self.request.transfer_mut();
+        // SAFETY: We own the request, so both are ours, and they are of one slot.
+        unsafe { import(transfer, iter, self.direction, buffers)? };
+        self.finish()
+    }
+
+    #[inline(always)]
+    fn finish(self) -> Result<&'f T> {
+        let Preparing {
+            request,
+            open,
+            direction,
+            pos,
+        } = self;
+        // SAFETY: The iterator was just imported, and is ours.
+        let len = unsafe { iter_count(request.slot().iter.get()) };
+        let transfer = request.transfer_mut();
+        transfer.len = len;
+        transfer.fresh = true;
         let verified = match direction {
             Direction::Read => &mut open.reading,
             Direction::Write => &mut open.writing,
         };
-        verify(&open.file, direction, pos, transfer.len, verified)?;
+        verify(&open.file, direction, pos, len, verified)?;
         transfer.direction = Some(direction);
-        Ok(&checked.rules)
+        open.checked
+            .as_ref()
+            .map(|checked| &checked.rules)
+            .ok_or(EINVAL)
     }
 }
 
@@ -891,7 +952,6 @@ fn check_ioprio(ioprio: u16) -> Result {
 /// # Safety
 ///
 /// `transfer` and `iter` are of one slot, which the caller owns.
-#[inline(always)]
 unsafe fn import(
     transfer: &mut Transfer,
     iter: *mut bindings::iov_iter,
@@ -904,52 +964,27 @@ unsafe fn import(
         vectored,
         pinned,
     } = buffers;
-    if pinned.is_none() && !vectored {
-        // SAFETY: `iter` is valid for writes. The import checks the address, and may shorten the
-        // length.
-        if unsafe { bindings::import_ubuf(direction.rw(), address as *mut c_void, len, iter) } != 0
-        {
-            return Err(EFAULT);
-        }
-        transfer.memory = Memory::Buffer(address as usize);
-    } else {
-        // SAFETY: As is required.
-        unsafe { import_others(transfer, iter, direction, (address, len), vectored, pinned)? };
-    }
-    // SAFETY: It was initialised by one of those.
-    transfer.len = unsafe { iter_count(iter) };
-    transfer.fresh = true;
-    Ok(())
-}
-
-/// As [`import`], of arrays and registered buffers.
-///
-/// # Safety
-///
-/// As there.
-#[inline(never)]
-unsafe fn import_others(
-    transfer: &mut Transfer,
-    iter: *mut bindings::iov_iter,
-    direction: Direction,
-    (address, len): (u64, usize),
-    vectored: bool,
-    pinned: Option<Arc<PinnedBuffer>>,
-) -> Result {
-    // SAFETY: `iter` is valid for writes and of the transfer's slot. The transfer keeps buffer and
-    // segments for as long.
+    transfer.holds = true;
+    // SAFETY: By the requirement. The transfer keeps buffer and segments for as long; the imports
+    // check the addresses.
     unsafe {
-        if vectored {
-            import_segments(transfer, iter, direction, address, len)?;
-            if let Some(pinned) = &pinned {
+        match (&pinned, vectored) {
+            (Some(pinned), false) => pinned.import(direction, address, len, iter)?,
+            (Some(pinned), true) => {
+                import_segments(transfer, iter, direction, address, len)?;
                 import_pinned_segments(transfer, iter, direction, pinned)?;
             }
-        } else if let Some(pinned) = &pinned {
-            pinned.import(direction, address, len, iter)?;
+            (None, true) => import_segments(transfer, iter, direction, address, len)?,
+            (None, false) => to_result(bindings::import_ubuf(
+                direction.rw(),
+                address as *mut c_void,
+                len,
+                iter,
+            ))?,
         }
-        transfer.pinned = pinned;
         transfer.memory = memory_of(iter);
     }
+    transfer.pinned = pinned;
     Ok(())
 }
 
@@ -1186,7 +1221,9 @@ unsafe fn start_write<C: Client>(slot: &Slot<C>, mode: Mode) -> bool {
 ///
 /// The caller is an owner of the request, whose kiocb is initialised for a file that it has.
 pub(super) unsafe fn end_write<C: Client>(slot: &Slot<C>) {
-    if slot.protected.load(Relaxed) && slot.protected.xchg(false, Relaxed) {
+    // SAFETY: It is valid and aligned; this is `load` with `Relaxed`, but for the call.
+    let protected = unsafe { slot.protected.as_ptr().read_volatile() };
+    if protected && slot.protected.xchg(false, Relaxed) {
         // SAFETY: By the requirement, and nobody else ends it.
         unsafe { bindings::raio_helper_kiocb_end_write(slot.kiocb.get()) };
     }

@@ -159,6 +159,15 @@ impl<C: Client> Slot<C> {
         Some(then)
     }
 
+    /// Frees and takes the request, as [`Self::step_alone`].
+    #[inline(always)]
+    fn renew(&self) {
+        let next = self.word().step(Step::Free);
+        if let Some((next, _)) = next.and_then(|(free, _)| free.step(Step::Take)) {
+            self.word.store(next.0, Release);
+        }
+    }
+
     /// Does `step` if it is allowed, and `may` says so of the word that it starts from.
     #[inline(always)]
     fn step_if(&self, step: Step, may: impl Fn(Word) -> bool) -> Option<Then> {
@@ -666,6 +675,16 @@ impl<C: Client> Owned<C> {
     pub(crate) fn go_home(self) {
         // The same as to drop it, but here.
         ManuallyDrop::new(self).bring_home();
+    }
+
+    /// As if it were brought home and taken again: it is another request, of another generation.
+    #[inline(always)]
+    pub(crate) fn renew(mut self) -> Self {
+        if self.file().is_some() {
+            self.forget_file();
+        }
+        self.slot().renew();
+        self
     }
 
     /// The last access.

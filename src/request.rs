@@ -142,15 +142,22 @@ pub(crate) struct Private {
 
 impl Private {
     /// Begins with an operation. The eventfd, which comes first, stays.
-    pub(crate) fn begin(&mut self, op: Op, way: Way, key: usize) {
+    pub(crate) fn begin(&mut self, op: Op, way: &Way, key: usize) {
         self.op = op;
-        self.way = way;
+        self.way = *way;
         self.from = None;
         self.key = key;
         self.joined = false;
         self.claim = None;
         self.refused = 0;
     }
+}
+
+/// What is left of a request that is over.
+pub(crate) struct Over {
+    /// Another one in its place.
+    pub(crate) request: Request,
+    pub(crate) event: io_event,
 }
 
 /// A request that was not issued yet, with its credit. Dropped, it gives back both.
@@ -231,9 +238,11 @@ impl Request {
         self.go_home();
     }
 
-    /// Brings the request home, and gives its event to be published with others by whoever
-    /// submitted it just now; or publishes it, if an eventfd counts it. Process context.
-    pub(crate) fn complete_later(mut self, result: isize) -> Option<io_event> {
+    /// Ends the request, and gives its event, to be published with others by whoever submitted it
+    /// just now, who may use the request for another; or publishes it, if an eventfd counts it.
+    /// Process context.
+    #[inline(always)]
+    pub(crate) fn over(mut self, result: isize) -> Option<Over> {
         if self.private().eventfd.is_some() {
             self.complete(result);
             return None;
@@ -241,8 +250,8 @@ impl Request {
         let event = self.shared().event(result);
         trace::complete(|| self.about(event.res as isize));
         self.end_private();
-        self.go_home();
-        Some(event)
+        let request = self.renew();
+        Some(Over { request, event })
     }
 
     /// Brings the request home with its credit: it has no event in the ring. Process context.

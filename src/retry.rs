@@ -25,6 +25,7 @@ use crate::{
     op,
     request::{
         result_of,
+        Over,
         Request,
         Running,
         Shared, //
@@ -43,7 +44,6 @@ use crate::{
             TaskWorkItem, //
         },
         trace,
-        uapi::io_event,
         workqueue, //
     },
     threads::{
@@ -206,8 +206,8 @@ impl Nodes for Pool<Context> {
 /// is to be published.
 ///
 /// An error is submit's, and the request is gone then: ERESTARTNOINTR. Process context.
-#[inline]
-pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result<Option<io_event>> {
+#[inline(always)]
+pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result<Option<Over>> {
     if request.private().key == 0 {
         return op::start(context, request);
     }
@@ -215,6 +215,7 @@ pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result<Opti
 }
 
 /// As [`start`], for a request of a group.
+#[inline(never)]
 fn start_in_order(context: &Arc<Context>, mut request: Request) -> Result {
     let key = request.private().key;
     // Then it is armed without a try, and joins right now.

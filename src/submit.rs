@@ -10,6 +10,7 @@ use crate::{
     },
     register,
     request::{
+        Over,
         Request,
         Ticket, //
     },
@@ -99,6 +100,8 @@ struct Batch<'a, 'e> {
     credits: u32,
     /// Requests that were taken and not used yet.
     requests: Stock<Request, BATCH>,
+    /// The last one that was used is in flight, or waits: the next will want another.
+    in_use: bool,
     /// Transfers of a device that the plug still expects.
     expected: usize,
     /// Events that were not published yet.
@@ -114,6 +117,7 @@ impl<'a, 'e> Batch<'a, 'e> {
             known: Known::new(context),
             credits: 0,
             requests: Stock::new(),
+            in_use: false,
             expected: 0,
             events,
             iocb: iocb::default(),
@@ -132,7 +136,8 @@ impl<'a, 'e> Batch<'a, 'e> {
     /// A request for the credit that there is, of `left` that may be wanted. EAGAIN without memory.
     fn take(&mut self, left: usize) -> Result<Ticket> {
         if self.requests.is_empty() {
-            let wanted = left.clamp(1, BATCH);
+            // What is over at once is used again.
+            let wanted = if self.in_use { left.clamp(1, BATCH) } else { 1 };
             self.context.take(wanted, &mut self.requests);
         }
         let request = self.requests.pop().ok_or(EAGAIN)?;
@@ -141,18 +146,19 @@ impl<'a, 'e> Batch<'a, 'e> {
     }
 
     /// A transfer of a device is next, of `left` requests that follow: the plug expects as many.
+    #[inline(always)]
     fn expect_transfer(&mut self, left: usize) {
-        if left <= 1 && self.expected == 0 {
-            return;
+        if self.expected > 0 {
+            self.expected -= 1;
+        } else if left > 1 {
+            let all = left.min(BATCH);
+            self.expected = all - 1;
+            blkdev::expect(all as u16);
         }
-        if self.expected == 0 {
-            self.expected = left.clamp(1, BATCH);
-            blkdev::expect(self.expected as u16);
-        }
-        self.expected -= 1;
     }
 
     /// Puts off the publication of an event whose credit is used up.
+    #[inline(always)]
     fn put_off(&mut self, event: io_event) {
         self.events.push(event);
     }
@@ -262,7 +268,10 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
         batch.expect_transfer(left);
     }
     trace::submit(|| request.about(0));
-    if let Some(event) = retry::start(batch.context, request)? {
+    let over = retry::start(batch.context, request)?;
+    batch.in_use = over.is_none();
+    if let Some(Over { request, event }) = over {
+        batch.requests.push(request);
         batch.put_off(event);
     }
     Ok(())

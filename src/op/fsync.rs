@@ -49,7 +49,7 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result
     let file = request.file().ok_or(EBADF)?;
     let key = rw::key(file, way.order, Direction::Write);
     let op = Op::Fsync { datasync };
-    request.private().begin(op, way, key);
+    request.private().begin(op, &way, key);
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use crate::{
     context::Context,
     lists::List,
     request::{
+        Over,
         Private,
         Request,
         Running, //
@@ -36,7 +37,6 @@ use crate::{
         request::Armed,
         trace,
         uapi::{
-            io_event,
             iocb,
             IOCB_CMD_FDSYNC,
             IOCB_CMD_FSYNC,
@@ -110,17 +110,26 @@ pub(crate) fn prep_eventfd(request: &mut Request, iocb: &iocb) -> Result {
 ///
 /// EINVAL for operations that are not served, and the operation's own errors. Process context,
 /// may sleep.
+#[inline(always)]
 pub(crate) fn prep(request: &mut Request, iocb: &iocb, known: &mut Known<'_>) -> Result {
+    let (direction, vectored) = match u32::from(iocb.aio_lio_opcode) {
+        IOCB_CMD_PREAD => (Direction::Read, false),
+        IOCB_CMD_PWRITE => (Direction::Write, false),
+        IOCB_CMD_PREADV => (Direction::Read, true),
+        IOCB_CMD_PWRITEV => (Direction::Write, true),
+        _ => return prep_other(request, iocb),
+    };
+    rw::prep(request, iocb, known, direction, vectored)
+}
+
+#[inline(never)]
+fn prep_other(request: &mut Request, iocb: &iocb) -> Result {
     match u32::from(iocb.aio_lio_opcode) {
-        IOCB_CMD_PREAD => rw::prep(request, iocb, known, Direction::Read, false),
-        IOCB_CMD_PWRITE => rw::prep(request, iocb, known, Direction::Write, false),
-        IOCB_CMD_PREADV => rw::prep(request, iocb, known, Direction::Read, true),
-        IOCB_CMD_PWRITEV => rw::prep(request, iocb, known, Direction::Write, true),
         IOCB_CMD_FSYNC => fsync::prep(request, iocb, false),
         IOCB_CMD_FDSYNC => fsync::prep(request, iocb, true),
         IOCB_CMD_POLL => poll::prep(request, iocb),
         IOCB_CMD_NOOP => {
-            request.private().begin(Op::Noop, Way::default(), 0);
+            request.private().begin(Op::Noop, &Way::default(), 0);
             Ok(())
         }
         _ => Err(EINVAL),
@@ -152,8 +161,8 @@ pub(crate) fn goes_to_device(request: &mut Request) -> bool {
 
 /// Begins a prepared operation that keeps no order, in the submitting task. As [`go`]; its event,
 /// if it is over already, is to be published.
-#[inline]
-pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result<Option<io_event>> {
+#[inline(always)]
+pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result<Option<Over>> {
     match request.private().op {
         Op::Rw => rw::start(context, request),
         _ => go(context, request.run(), Whence::Submit).map(|()| None),

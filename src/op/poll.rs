@@ -47,7 +47,7 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb) -> Result {
     if !poll::can_poll(file) && poll::ALWAYS_READY & events == 0 {
         return Err(EINVAL);
     }
-    request.private().begin(Op::Poll { events }, way, 0);
+    request.private().begin(Op::Poll { events }, &way, 0);
     Ok(())
 }
 

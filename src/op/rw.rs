@@ -13,6 +13,7 @@ use crate::{
     request::{
         is_restart,
         result_of,
+        Over,
         Request,
         Running, //
     },
@@ -31,8 +32,7 @@ use crate::{
             Ioprio,
             Kind,
             Mode,
-            Tried,
-            Wanted, //
+            Tried, //
         },
         gup::Memory,
         pagemap::PageRun,
@@ -43,9 +43,9 @@ use crate::{
         request::Armed,
         trace,
         uapi::{
-            io_event,
             iocb,
-            IOCB_FLAG_IOPRIO, //
+            IOCB_FLAG_IOPRIO,
+            RAIO_IOCB_FLAG_FIXED_BUFFER, //
         },
         vhost_task, //
     },
@@ -67,7 +67,7 @@ const FALSE_ALARMS: u32 = 4;
 const REFUSALS: u32 = 8;
 
 /// Checks a transfer, with native aio's errors in its order.
-#[inline]
+#[inline(always)]
 pub(super) fn prep(
     request: &mut Request,
     iocb: &iocb,
@@ -80,27 +80,40 @@ pub(super) fn prep(
     } else {
         Ioprio::Current(known.ioprio())
     };
-    let wanted = Wanted {
-        direction,
-        pos: iocb.aio_offset,
-        rw_flags: iocb.aio_rw_flags,
-        ioprio,
-        buffers: Buffers {
-            address: iocb.aio_buf,
-            len: usize::try_from(iocb.aio_nbytes)?,
-            vectored,
-            pinned: known.buffer(iocb)?,
-        },
+    // Where its memory is, if it is not just there.
+    let others = if vectored || iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_BUFFER != 0 {
+        Some(buffers(iocb, known, vectored)?)
+    } else {
+        None
     };
     let (open, facts) = known.open().ok_or(EBADF)?;
-    let rules = request.prep_rw(open, wanted, |file, kind| Rules::of(file, facts, kind))?;
-    let Rules { way, key } = *rules;
-    request.private().begin(Op::Rw, way, key);
+    let preparing = request.prep_rw(
+        open,
+        direction,
+        iocb.aio_offset,
+        iocb.aio_rw_flags,
+        ioprio,
+        |file, kind| Rules::of(file, facts, kind),
+    )?;
+    let rules = match others {
+        None => preparing.buffer(iocb.aio_buf, usize::try_from(iocb.aio_nbytes)?)?,
+        Some(buffers) => preparing.buffers(buffers)?,
+    };
+    request.private().begin(Op::Rw, &rules.way, rules.key);
     Ok(())
 }
 
+#[cold]
+fn buffers(iocb: &iocb, known: &mut Known<'_>, vectored: bool) -> Result<Buffers> {
+    Ok(Buffers {
+        address: iocb.aio_buf,
+        len: usize::try_from(iocb.aio_nbytes)?,
+        vectored,
+        pinned: known.buffer(iocb)?,
+    })
+}
+
 /// What is the same for transfers of a kind of a file, in a call of submit.
-#[derive(Clone, Copy)]
 pub(super) struct Rules {
     way: Way,
     key: usize,
@@ -336,32 +349,41 @@ pub(super) fn at_once(iocb: &iocb, known: &mut Known<'_>) -> Option<isize> {
 }
 
 /// Begins a transfer that keeps no order. See [`super::start`].
-pub(super) fn start(context: &Arc<Context>, mut request: Request) -> Result<Option<io_event>> {
-    let way = request.private().way;
-    let First::Try(mode) = way.first else {
+#[inline(always)]
+pub(super) fn start(context: &Arc<Context>, mut request: Request) -> Result<Option<Over>> {
+    let First::Try(mode) = request.private().way.first else {
         return go(context, request.run(), Whence::Submit).map(|()| None);
     };
-    match request.run().call(mode, Faults::Wait) {
-        Tried::InFlight => Ok(None),
+    let (request, result) = match request.run().call_here(mode, Faults::Wait) {
+        Tried::InFlight => return Ok(None),
         Tried::Completed(mut request, result) if result >= 0 => {
             request.transfer_mut().advance(result as usize);
             let done = request.transfer().done();
-            Ok(request.complete_later(done as isize))
+            (request, done as isize)
         }
-        Tried::Returned(run, result) if run.transfer().is_all(result) => {
-            Ok(run.finish().complete_later(result))
-        }
-        tried => {
-            let attempt = Attempt {
-                mode,
-                faults: Faults::Wait,
-                done: 0,
-                retry: way.retry,
-                again_is_final: way.again_is_final,
-            };
-            go_on(context, tried, attempt, Whence::Submit).map(|()| None)
-        }
-    }
+        Tried::Returned(run, result) if run.transfer().is_all(result) => (run.finish(), result),
+        tried => return started(context, tried, mode).map(|()| None),
+    };
+    Ok(request.over(result))
+}
+
+/// Goes on after the first try of [`start`].
+#[inline(never)]
+fn started(context: &Arc<Context>, mut tried: Tried<Context>, mode: Mode) -> Result {
+    let way = match &mut tried {
+        Tried::Returned(run, _) | Tried::Frozen(run) => run.private().way,
+        Tried::Completed(request, _) => request.private().way,
+        // A first try does not wait for a page.
+        Tried::InFlight | Tried::Page(_) => Way::default(),
+    };
+    let attempt = Attempt {
+        mode,
+        faults: Faults::Wait,
+        done: 0,
+        retry: way.retry,
+        again_is_final: way.again_is_final,
+    };
+    go_on(context, tried, attempt, Whence::Submit)
 }
 
 /// Runs a transfer as far as it goes. See [`super::go`].
