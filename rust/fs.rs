@@ -897,7 +897,7 @@ impl<'f, C: Client, T> Preparing<'_, 'f, C, T> {
     /// The memory is that of an array of buffers, or registered.
     ///
     /// As [`Self::buffer`]; and EINVAL, ENOMEM.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn buffers(self, buffers: Buffers) -> Result<&'f T> {
         let iter = self.request.slot().iter.get();
         let transfer = self.request.transfer_mut();
@@ -952,6 +952,7 @@ fn check_ioprio(ioprio: u16) -> Result {
 /// # Safety
 ///
 /// `transfer` and `iter` are of one slot, which the caller owns.
+#[inline(never)]
 unsafe fn import(
     transfer: &mut Transfer,
     iter: *mut bindings::iov_iter,
@@ -1220,6 +1221,7 @@ unsafe fn start_write<C: Client>(slot: &Slot<C>, mode: Mode) -> bool {
 /// # Safety
 ///
 /// The caller is an owner of the request, whose kiocb is initialised for a file that it has.
+#[inline(always)]
 pub(super) unsafe fn end_write<C: Client>(slot: &Slot<C>) {
     // SAFETY: It is valid and aligned; this is `load` with `Relaxed`, but for the call.
     let protected = unsafe { slot.protected.as_ptr().read_volatile() };

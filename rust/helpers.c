@@ -371,7 +371,15 @@ fault:
 
 bool raio_helper_put_u32(u32 value, u32 __user *to)
 {
-	return !put_user(value, to);
+	might_fault();
+	if (!user_write_access_begin(to, sizeof(*to)))
+		return false;
+	unsafe_put_user(value, to, fault);
+	user_write_access_end();
+	return true;
+fault:
+	user_write_access_end();
+	return false;
 }
 
 /*

@@ -130,7 +130,7 @@ impl<C: Client> Entries<C> {
     }
 
     /// Takes the entries off, for another file. As [`Self::disarm`].
-    #[inline]
+    #[inline(always)]
     pub(super) fn forget(&self) {
         // SAFETY: It belongs to the caller.
         let ever = unsafe { &mut *self.ever.get() };

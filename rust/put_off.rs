@@ -61,7 +61,7 @@ impl<'a, S: Sink<T>, T: Copy, const N: usize> PutOff<'a, S, T, N> {
     }
 
     /// Puts off `value`. Process context.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(self: Pin<&Self>, value: T) {
         // SAFETY: Nobody else uses it meanwhile: it is not shared with other tasks, and this one
         // calls nobody while the reference lives.
@@ -77,6 +77,7 @@ impl<'a, S: Sink<T>, T: Copy, const N: usize> PutOff<'a, S, T, N> {
     }
 
     /// Asks the plug to call back, if there is one.
+    #[inline(never)]
     fn list(self: Pin<&Self>) {
         let callback = self.callback.get();
         // SAFETY: It is not on a list, so nobody else uses it. It is pinned, and is taken off

@@ -100,7 +100,9 @@ struct Batch<'a, 'e> {
     credits: u32,
     /// Requests that were taken and not used yet.
     requests: Stock<Request, BATCH>,
-    /// The last one that was used is in flight, or waits: the next will want another.
+    /// The last one that was used, if it was over at once.
+    spare: Option<Request>,
+    /// The last one that was used is in flight, or waits: so may be the next ones.
     in_use: bool,
     /// Transfers of a device that the plug still expects.
     expected: usize,
@@ -117,6 +119,7 @@ impl<'a, 'e> Batch<'a, 'e> {
             known: Known::new(context),
             credits: 0,
             requests: Stock::new(),
+            spare: None,
             in_use: false,
             expected: 0,
             events,
@@ -135,14 +138,28 @@ impl<'a, 'e> Batch<'a, 'e> {
 
     /// A request for the credit that there is, of `left` that may be wanted. EAGAIN without memory.
     fn take(&mut self, left: usize) -> Result<Ticket> {
+        let request = match self.spare.take() {
+            Some(request) => request,
+            None => self.take_more(left)?,
+        };
+        self.credits -= 1;
+        Ok(Ticket::new(request))
+    }
+
+    #[inline(never)]
+    fn take_more(&mut self, left: usize) -> Result<Request> {
         if self.requests.is_empty() {
-            // What is over at once is used again.
             let wanted = if self.in_use { left.clamp(1, BATCH) } else { 1 };
             self.context.take(wanted, &mut self.requests);
         }
-        let request = self.requests.pop().ok_or(EAGAIN)?;
-        self.credits -= 1;
-        Ok(Ticket::new(request))
+        self.requests.pop().ok_or(EAGAIN)
+    }
+
+    /// Brings home the requests that were not used.
+    #[inline(always)]
+    fn put_back(&mut self) {
+        self.spare = None;
+        self.requests.clear();
     }
 
     /// A transfer of a device is next, of `left` requests that follow: the plug expects as many.
@@ -168,7 +185,7 @@ impl<'a, 'e> Batch<'a, 'e> {
     #[inline(always)]
     fn let_go(&mut self) {
         self.known.forget_files();
-        self.requests.clear();
+        self.put_back();
         if self.credits > 0 {
             self.context.give_back_credits(self.credits);
             self.credits = 0;
@@ -221,7 +238,7 @@ fn submit_all(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> 
             // Before the next look at the program's memory.
             batch.events.before_wait();
             // What took no request had a credit all the same: those who have one want a request.
-            batch.requests.clear();
+            batch.put_back();
         }
     }
     Ok(nr)
@@ -271,7 +288,7 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
     let over = retry::start(batch.context, request)?;
     batch.in_use = over.is_none();
     if let Some(Over { request, event }) = over {
-        batch.requests.push(request);
+        batch.spare = Some(request);
         batch.put_off(event);
     }
     Ok(())

@@ -188,8 +188,8 @@ impl<'a> Known<'a> {
 
     /// The file that was asked for last, and the facts about it.
     #[inline]
-    pub(super) fn open(&mut self) -> Option<(&mut OpenFile<Rules>, Facts)> {
+    pub(super) fn open(&mut self) -> Option<(&mut OpenFile<Rules>, &Facts)> {
         let recent = self.recent.as_mut()?;
-        Some((&mut recent.open, recent.facts))
+        Some((&mut recent.open, &recent.facts))
     }
 }

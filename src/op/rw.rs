@@ -93,7 +93,7 @@ pub(super) fn prep(
         iocb.aio_offset,
         iocb.aio_rw_flags,
         ioprio,
-        |file, kind| Rules::of(file, facts, kind),
+        |file, kind| Rules::of(file, *facts, kind),
     )?;
     let rules = match others {
         None => preparing.buffer(iocb.aio_buf, usize::try_from(iocb.aio_nbytes)?)?,
