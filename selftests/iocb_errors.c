@@ -58,7 +58,7 @@ static const struct row {
 	  -EINVAL, NO_EVENT },
 	{ "RWF_HIPRI is nothing", 0, 0, READ_(.aio_rw_flags = RWF_HIPRI), 1, SIZE },
 	{ "RWF_ATOMIC read", 0, 0, READ_(.aio_rw_flags = RWF_ATOMIC), -EOPNOTSUPP, NO_EVENT },
-	{ "unknown aio_flags", 0, 0, READ_(.aio_flags = 1U << 31), 1, SIZE },
+	{ "unknown aio_flags", 0, 0, READ_(.aio_flags = 1U << 29), 1, SIZE },
 	{ "unknown aio_flags, fsync", 0, MEM_NULL, OP_(IOCB_CMD_FSYNC, .aio_flags = 4), 1, 0 },
 	{ "aio_reqprio without its flag", 0, 0, READ_(.aio_reqprio = 0x7fff), 1, SIZE },
 	{ "aio_resfd without its flag", 0, 0, READ_(.aio_resfd = 12345), 1, SIZE },
