@@ -20,30 +20,13 @@ use super::{
 };
 use crate::state::Step;
 use core::{
-    marker::PhantomData,
     mem::ManuallyDrop,
     ptr, //
 };
 use kernel::{
     container_of,
-    prelude::*,
-    types::Opaque, //
+    prelude::*, //
 };
-
-/// The entry of a request.
-pub(super) struct PageEntry<C: Client> {
-    queue: Opaque<bindings::wait_page_queue>,
-    _client: PhantomData<C>,
-}
-
-impl<C: Client> PageEntry<C> {
-    pub(super) fn new() -> Self {
-        PageEntry {
-            queue: Opaque::zeroed(),
-            _client: PhantomData,
-        }
-    }
-}
 
 /// A request whose page entry was queued: its run may only [`PageRun::wait`].
 /// Dropped, the entry keeps it for ever, which is a leak and no more.
@@ -78,9 +61,9 @@ impl<C: Client> PageRun<C> {
 ///
 /// # Safety
 ///
-/// The caller has the run of `slot`, whose entry is on no queue.
+/// The caller has the run of `slot`, no entry of which is on a queue.
 pub(super) unsafe fn prepare<C: Client>(slot: &Slot<C>) {
-    let queue = slot.page.queue.get();
+    let queue = slot.entries.of_page();
     // SAFETY: By the requirement nobody else uses entry and kiocb.
     unsafe {
         let wait = &raw mut (*queue).wait;

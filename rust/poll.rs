@@ -17,6 +17,7 @@ use super::{
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
+    mem::ManuallyDrop,
     ptr, //
 };
 use kernel::{
@@ -74,9 +75,16 @@ struct Entry {
     head: Atomic<*mut bindings::wait_queue_head>,
 }
 
+/// Where entries lie: those of a file, or that of a page. A request never waits for both.
+union Room {
+    file: ManuallyDrop<[Entry; QUEUES]>,
+    page: ManuallyDrop<Opaque<bindings::wait_page_queue>>,
+}
+
 /// The entries of a request.
 pub(super) struct Entries<C: Client> {
-    entries: [Entry; QUEUES],
+    /// Of a page only if `used` is 0.
+    room: UnsafeCell<Room>,
     /// How many of them were queued since they were last taken off. The run's or the owner's.
     used: UnsafeCell<usize>,
     /// Whether any was queued for this file. The run's or the owner's.
@@ -115,18 +123,40 @@ pub(crate) fn can_poll(file: &File) -> bool {
 impl<C: Client> Entries<C> {
     pub(super) fn new() -> Self {
         Entries {
-            entries: [const {
-                Entry {
-                    wait: Opaque::zeroed(),
-                    head: Atomic::new(ptr::null_mut()),
-                }
-            }; QUEUES],
+            room: UnsafeCell::new(Room {
+                file: ManuallyDrop::new(
+                    [const {
+                        Entry {
+                            wait: Opaque::zeroed(),
+                            head: Atomic::new(ptr::null_mut()),
+                        }
+                    }; QUEUES],
+                ),
+            }),
             used: UnsafeCell::new(0),
             ever: UnsafeCell::new(false),
             events: Atomic::new(0),
             gone: Atomic::new(0),
             _client: PhantomData,
         }
+    }
+
+    /// Those of a file.
+    ///
+    /// # Safety
+    ///
+    /// That of a page is not queued, and will not be while the reference lives.
+    unsafe fn of_file(&self) -> &[Entry; QUEUES] {
+        // SAFETY: By the requirement. Whatever a page's entry has left there, any bytes are an
+        // entry: what is in it is opaque, or an address that is written before it is read.
+        unsafe { &(*self.room.get()).file }
+    }
+
+    /// That of a page, to be queued by the run, after [`Self::disarm`].
+    pub(super) fn of_page(&self) -> *mut bindings::wait_page_queue {
+        // SAFETY: The address of a field is that of its union; no reference is made.
+        let page = unsafe { &raw const (*self.room.get()).page };
+        Opaque::cast_into(page.cast())
     }
 
     /// Takes the entries off, for another file. As [`Self::disarm`].
@@ -156,7 +186,9 @@ impl<C: Client> Entries<C> {
     fn take_off(&self, used: &mut usize) {
         // A queue that goes before its file (POLLFREE) is freed after a grace period.
         let guard = rcu::read_lock();
-        for entry in self.entries.iter().take(*used) {
+        // SAFETY: A run that leaves the request to a page has disarmed it before.
+        let entries = unsafe { self.of_file() };
+        for entry in entries.iter().take(*used) {
             let head = entry.head.load(Acquire);
             if head.is_null() {
                 continue;
@@ -236,7 +268,9 @@ unsafe extern "C" fn queue<C: Client>(
         *slot.entries.ever.get() = true;
         &mut *slot.entries.used.get()
     };
-    let Some(entry) = slot.entries.entries.get(*used) else {
+    // SAFETY: The run calls `poll`, so it waits for no page.
+    let entries = unsafe { slot.entries.of_file() };
+    let Some(entry) = entries.get(*used) else {
         *too_many = true;
         return;
     };

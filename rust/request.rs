@@ -22,7 +22,6 @@ use super::{
     },
     nospec,
     once::Once,
-    pagemap::PageEntry,
     poll::Entries, //
 };
 use crate::state::{
@@ -88,8 +87,8 @@ pub(crate) trait Client: Send + Sync + Sized + 'static {
 
 /// A request, as it lies in memory.
 ///
-/// `word` says who may touch what: `kiocb`, `iter`, `transfer`, `file`, `private`, `entries` and
-/// `page` belong to the [`Owned`] or the [`Run`]; but `kiocb` and `iter` to the file's code during
+/// `word` says who may touch what: `kiocb`, `iter`, `transfer`, `file`, `private`, and `entries`
+/// belong to the [`Owned`] or the [`Run`]; but `kiocb` and `iter` to the file's code during
 /// the issue call and to the driver from there on, what lies in queued wait entries to the lock of
 /// their queue; and `next` to the list of free requests.
 pub(super) struct Slot<C: Client> {
@@ -99,7 +98,6 @@ pub(super) struct Slot<C: Client> {
     file: UnsafeCell<Option<ARef<File>>>,
     private: UnsafeCell<C::Private>,
     pub(super) entries: Entries<C>,
-    pub(super) page: PageEntry<C>,
     /// Whether a write has the file system's freeze protection.
     pub(super) protected: Atomic<bool>,
     word: Atomic<u32>,
@@ -125,7 +123,6 @@ impl<C: Client> Slot<C> {
             file: UnsafeCell::new(None),
             private: UnsafeCell::new(C::Private::default()),
             entries: Entries::new(),
-            page: PageEntry::new(),
             protected: Atomic::new(false),
             word: Atomic::new(Word::FREE.0),
             result: Once::new(0),
@@ -214,6 +211,9 @@ impl<C: Client> Slot<C> {
 }
 
 type Chunk<C> = KVec<Slot<C>>;
+
+// A chunk is a page.
+const _: () = assert!(size_of::<Slot<crate::context::Context>>() <= 512);
 
 /// The requests of a client.
 pub(crate) struct Pool<C: Client> {
