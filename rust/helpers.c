@@ -6,6 +6,7 @@
 #include <linux/blkdev.h>
 #include <linux/cred.h>
 #include <linux/eventfd.h>
+#include <linux/fault-inject-usercopy.h>
 #include <linux/freezer.h>
 #include <linux/futex.h>
 #include <linux/memcontrol.h>
@@ -336,6 +337,8 @@ fault:
 bool raio_helper_get_words(u64 *to, const u64 __user *from, size_t nr)
 {
 	might_fault();
+	if (should_fail_usercopy())
+		return false;
 	switch (nr) {
 	case 1:
 		return get_words(to, from, 1);
@@ -354,7 +357,7 @@ bool raio_helper_put_events(struct io_event __user *to, const struct io_event *f
 	const struct io_event __user *end = to + nr;
 
 	might_fault();
-	if (!user_write_access_begin(to, nr * sizeof(*to)))
+	if (should_fail_usercopy() || !user_write_access_begin(to, nr * sizeof(*to)))
 		return false;
 	for (; to != end; to++, from++) {
 		unsafe_put_user(READ_ONCE(from->data), &to->data, fault);
