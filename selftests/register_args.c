@@ -16,6 +16,8 @@
 
 #define WHY "it registers nothing"
 #define NOBODY 65534
+#define BUFFER RAIO_IOCB_FLAG_FIXED_BUFFER
+#define FILE_ RAIO_IOCB_FLAG_FIXED_FILE
 
 static uint8_t *page;
 
@@ -170,7 +172,8 @@ TEST_RAIO(memlock, WHY)
 
 	if (geteuid())
 		SKIP("needs root, who gives it up");
-	limit.rlim_cur = limit.rlim_max = before * 1024 + DIRECT_ALIGN - 1;
+	limit.rlim_max = before * 1024 + DIRECT_ALIGN - 1;
+	limit.rlim_cur = limit.rlim_max;
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
 	ASSERT_EQ(0, setresuid(NOBODY, NOBODY, NOBODY));
 	EXPECT_EQ(-ENOMEM, register_buffers(ctx, &iovec, 1));
@@ -193,24 +196,24 @@ TEST_RAIO(refused, WHY)
 		int error;
 	} cases[] = {
 		/* no such buffer, a gap, and what is not all inside */
-		{ IOCB_CMD_PREAD, RAIO_IOCB_FLAG_FIXED_BUFFER, fds[0], 1, page, 1, -EFAULT },
-		{ IOCB_CMD_PREAD, RAIO_IOCB_FLAG_FIXED_BUFFER, fds[0], 2, page, 1, -EFAULT },
-		{ IOCB_CMD_PREAD, RAIO_IOCB_FLAG_FIXED_BUFFER, fds[0], 1ULL << 32, page, 1, -EFAULT },
-		{ IOCB_CMD_PREAD, RAIO_IOCB_FLAG_FIXED_BUFFER, fds[0], 0, page, 101, -EFAULT },
-		{ IOCB_CMD_PREAD, RAIO_IOCB_FLAG_FIXED_BUFFER, fds[0], 0, page + 99, 2, -EFAULT },
-		{ IOCB_CMD_PREAD, RAIO_IOCB_FLAG_FIXED_BUFFER, fds[0], 0, page - 1, 2, -EFAULT },
-		{ IOCB_CMD_PREAD, RAIO_IOCB_FLAG_FIXED_BUFFER, fds[0], 0, NULL, 1, -EFAULT },
-		{ IOCB_CMD_PWRITE, RAIO_IOCB_FLAG_FIXED_BUFFER, fds[0], 0, page, LONG_MAX, -EFAULT },
+		{ IOCB_CMD_PREAD, BUFFER, fds[0], 1, page, 1, -EFAULT },
+		{ IOCB_CMD_PREAD, BUFFER, fds[0], 2, page, 1, -EFAULT },
+		{ IOCB_CMD_PREAD, BUFFER, fds[0], 1ULL << 32, page, 1, -EFAULT },
+		{ IOCB_CMD_PREAD, BUFFER, fds[0], 0, page, 101, -EFAULT },
+		{ IOCB_CMD_PREAD, BUFFER, fds[0], 0, page + 99, 2, -EFAULT },
+		{ IOCB_CMD_PREAD, BUFFER, fds[0], 0, page - 1, 2, -EFAULT },
+		{ IOCB_CMD_PREAD, BUFFER, fds[0], 0, NULL, 1, -EFAULT },
+		{ IOCB_CMD_PWRITE, BUFFER, fds[0], 0, page, LONG_MAX, -EFAULT },
 		/* no such file, a gap, and a descriptor where an index is wanted */
-		{ IOCB_CMD_PREAD, RAIO_IOCB_FLAG_FIXED_FILE, 1, 0, page, 1, -EBADF },
-		{ IOCB_CMD_PREAD, RAIO_IOCB_FLAG_FIXED_FILE, 2, 0, page, 1, -EBADF },
-		{ IOCB_CMD_FSYNC, RAIO_IOCB_FLAG_FIXED_FILE, -1U, 0, NULL, 0, -EBADF },
+		{ IOCB_CMD_PREAD, FILE_, 1, 0, page, 1, -EBADF },
+		{ IOCB_CMD_PREAD, FILE_, 2, 0, page, 1, -EBADF },
+		{ IOCB_CMD_FSYNC, FILE_, -1U, 0, NULL, 0, -EBADF },
 		/* what has neither */
-		{ IOCB_CMD_NOOP, RAIO_IOCB_FLAG_FIXED_FILE, 0, 0, NULL, 0, -EINVAL },
-		{ IOCB_CMD_NOOP, RAIO_IOCB_FLAG_FIXED_BUFFER, 0, 0, NULL, 0, -EINVAL },
-		{ IOCB_CMD_FSYNC, RAIO_IOCB_FLAG_FIXED_BUFFER, fds[0], 0, NULL, 0, -EINVAL },
-		{ IOCB_CMD_POLL, RAIO_IOCB_FLAG_FIXED_BUFFER, fds[0], 0, NULL, 0, -EINVAL },
-		{ IOCB_CMD_PREAD, RAIO_IOCB_FLAG_FIXED_FILE, 0, 1, page, 1, -EINVAL },
+		{ IOCB_CMD_NOOP, FILE_, 0, 0, NULL, 0, -EINVAL },
+		{ IOCB_CMD_NOOP, BUFFER, 0, 0, NULL, 0, -EINVAL },
+		{ IOCB_CMD_FSYNC, BUFFER, fds[0], 0, NULL, 0, -EINVAL },
+		{ IOCB_CMD_POLL, BUFFER, fds[0], 0, NULL, 0, -EINVAL },
+		{ IOCB_CMD_PREAD, FILE_, 0, 1, page, 1, -EINVAL },
 		{ IOCB_CMD_PREAD, 0, fds[0], 1, page, 1, -EINVAL },
 	};
 	struct iocb iocb;

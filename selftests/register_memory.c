@@ -106,15 +106,23 @@ TEST_RAIO(pages_of_two_folios, WHY)
 /* A small page after the large ones, and before. */
 TEST_RAIO(folios_of_two_sizes, WHY)
 {
-	uint8_t *huge = huge_pages(1), *area = map(2 * HUGE_SIZE + 2 * 4096, PROT_READ | PROT_WRITE);
+	uint8_t *area = map(2 * HUGE_SIZE + 2 * 4096, PROT_READ | PROT_WRITE);
+	uint8_t *huge = huge_pages(1);
 	uint8_t *to = (uint8_t *)(((uintptr_t)area | (HUGE_SIZE - 1)) + 1);
 
 	ASSERT_EQ(0, madvise(area, 2 * HUGE_SIZE + 2 * 4096, MADV_NOHUGEPAGE));
 	if (to - 4096 < area || to + HUGE_SIZE + 4096 > area + 2 * HUGE_SIZE + 2 * 4096)
 		to = area + 4096;
 	move(huge, HUGE_SIZE, to);
-	to[-4096] = to[HUGE_SIZE] = 1;
+	to[-4096] = 1;
+	to[HUGE_SIZE] = 1;
 	expect_reads(to - 4096, HUGE_SIZE + 2 * 4096);
+}
+
+/* The file's start, there. */
+static void map_at(void *at, size_t size, int fd)
+{
+	ASSERT_TRUE(mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == at);
 }
 
 /* The same page twice. */
@@ -128,8 +136,7 @@ TEST_RAIO(one_page_twice, WHY)
 
 	ASSERT_EQ(0, ftruncate(memory, 4096));
 	for (i = 0; i < 2; i++)
-		ASSERT_TRUE(mmap(buf + i * 4096, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-				 memory, 0) == buf + i * 4096);
+		map_at(buf + i * 4096, 4096, memory);
 	register_buffer(ctx, buf, 2 * 4096);
 	prep(&iocb, IOCB_CMD_PREAD, new_file(4096), buf + 2048, 4096, 0);
 	fix_buffer(&iocb, 0);
@@ -147,9 +154,9 @@ TEST_RAIO(unpinned, WHY)
 	uint8_t *buf = map(5 * 4096, PROT_NONE);
 
 	ASSERT_EQ(0, ftruncate(memory, 4 * 4096));
-	ASSERT_TRUE(mmap(buf, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0) ==
-		    buf);
-	iovecs[0] = iovecs[1] = (struct iovec){ buf, 4 * 4096 };
+	map_at(buf, 4 * 4096, memory);
+	iovecs[0] = (struct iovec){ buf, 4 * 4096 };
+	iovecs[1] = iovecs[0];
 	ASSERT_EQ(0, register_buffers(ctx, iovecs, 2));
 	EXPECT_EQ(0, unregister_buffers(ctx));
 	/* what was pinned when it failed, too */

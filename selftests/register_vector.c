@@ -38,7 +38,8 @@ TEST_RAIO(empty, WHY)
 		EXPECT_EQ(0, transfer(IOCB_CMD_PREADV, iovecs, nr));
 		EXPECT_EQ(0, transfer(IOCB_CMD_PWRITEV, iovecs, nr));
 	}
-	iovecs[0].iov_base = iovecs[1].iov_base = buf;
+	iovecs[0].iov_base = buf;
+	iovecs[1].iov_base = buf;
 	EXPECT_EQ(0, transfer(IOCB_CMD_PREADV, iovecs, 2));
 }
 
@@ -46,7 +47,9 @@ TEST_RAIO(empty, WHY)
 TEST_RAIO(empty_segments, WHY)
 {
 	uint8_t *buf = aligned_buffer(DIRECT_ALIGN);
-	struct iovec iovecs[5] = { { NULL, 0 }, { NULL, 0 }, { buf, 10 }, { NULL, 0 }, { buf + 10, 1 } };
+	struct iovec iovecs[5] = {
+		{ NULL, 0 }, { NULL, 0 }, { buf, 10 }, { NULL, 0 }, { buf + 10, 1 },
+	};
 
 	ctx = new_context(8);
 	register_buffer(ctx, buf, DIRECT_ALIGN);

@@ -99,6 +99,7 @@ static inline long raio_ioctl(struct state *state, unsigned int cmd, void *arg)
 	}
 	return __raio_ioctl_again(state, cmd, arg, fd, ret);
 }
+
 /* The one line on stderr; choice is what RAIO_FALLBACK says, or NULL. */
 void __raio_complain(const char *reason, const char *choice);
 

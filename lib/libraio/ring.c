@@ -169,7 +169,8 @@ long reap(struct slot *slot, struct raio_ring *ring, long min_nr, long nr,
 				    (seen.head_tail >> 32 << 32) | head)))
 			return n;
 		/* If that is tail alone, what was copied is still there. */
-	} while (!first && old.id_nr == seen.id_nr && (uint32_t)old.head_tail == (uint32_t)seen.head_tail);
+	} while (!first && old.id_nr == seen.id_nr &&
+		 (uint32_t)old.head_tail == (uint32_t)seen.head_tail);
 	return -2;
 }
 

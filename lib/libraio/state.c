@@ -225,7 +225,7 @@ long __raio_ioctl_again(struct state *state, unsigned int cmd, void *arg, uint32
 			if (is_final(ret) ||
 			    is_device(fd - 1, __atomic_load_n(&state->rdev, __ATOMIC_RELAXED)))
 				break;
-			/* It was closed, and the number may be somebody else's: not ours to close. */
+			/* Closed, and the number may be somebody else's: not ours to close. */
 			stale = fd;
 			__atomic_compare_exchange_n(&state->fd, &stale, 0, false,
 						    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
