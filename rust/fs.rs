@@ -1002,7 +1002,7 @@ unsafe fn memory_of(iter: *const bindings::iov_iter) -> Memory {
             .__bindgen_anon_1
             .as_ref()
             .__bindgen_anon_1;
-        let nr = (*iter).__bindgen_anon_2.nr_segs as usize;
+        let nr = (*iter).__bindgen_anon_2.nr_segs;
         match u32::from((*iter).iter_type) {
             bindings::iter_type_ITER_BVEC => Memory::Parts(at.bvec, nr, (*iter).iov_offset),
             bindings::iter_type_ITER_IOVEC => Memory::Segments(at.__iov, nr),

@@ -29,7 +29,9 @@ pub(crate) fn read_struct<T: FromBytes>(address: u64) -> Result<T> {
     let mut value = MaybeUninit::<T>::uninit();
     let nr = size_of::<T>() / size_of::<u64>();
     // SAFETY: `value` is aligned and valid for writes of `nr` words; the helper checks the address.
-    if unsafe { bindings::raio_helper_get_words(value.as_mut_ptr().cast(), address as _, nr) } {
+    if unsafe {
+        bindings::raio_helper_get_words(value.as_mut_ptr().cast(), address as *const u64, nr)
+    } {
         // SAFETY: All of it was written, and any bytes are a value.
         Ok(unsafe { value.assume_init() })
     } else {
@@ -49,7 +51,7 @@ pub(crate) fn read_words<const N: usize>(
     // SAFETY: The helper writes `nr` words, or returns false; it checks the address.
     if unsafe {
         into.fill(nr, |to| {
-            bindings::raio_helper_get_words(to, address as _, nr)
+            bindings::raio_helper_get_words(to, address as *const u64, nr)
         })
     } {
         Ok(())
