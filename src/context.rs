@@ -30,6 +30,8 @@
 //! - event, then `tail` (release): the program sees a whole event when it sees the tail;
 //! - `head` (acquire), then a slot is filled again: the program has read it.
 
+mod events;
+
 use crate::{
     counters::{
         Counters,
@@ -59,7 +61,6 @@ use crate::{
         mapping,
         mm::{
             self,
-            Header,
             PinnedCharge,
             SharedPages, //
         },
@@ -72,7 +73,6 @@ use crate::{
         sched,
         task_work::TaskWork,
         uapi::{
-            io_event,
             raio_ring,
             RAIO_RING_COMPAT_FEATURES,
             RAIO_RING_INCOMPAT_FEATURES,
@@ -83,16 +83,13 @@ use crate::{
         wait::{
             self,
             new_wait_queue,
-            Deadline,
-            WaitQueue,
-            Woken, //
+            WaitQueue, //
         },
         workqueue, //
     }, //
 };
 use kernel::{
     cred::Credential,
-    current,
     impl_has_delayed_work,
     impl_has_work,
     mm::Mm,
@@ -123,9 +120,6 @@ use kernel::{
         WorkItem, //
     }, //
 };
-
-/// How often getevents tries to be the one who consumes.
-const REAP_TRIES: usize = 16;
 
 /// What submitters share.
 struct Submit {
@@ -457,26 +451,6 @@ impl Context {
         self.flags & RAIO_SETUP_NO_THREADS == 0 && vhost_task::supported()
     }
 
-    /// Wakes all who sleep in getevents, or wait for the end. Any context.
-    pub(crate) fn wake_waiters(&self) {
-        self.events.wake(usize::MAX);
-    }
-
-    /// Wakes who waits for the end. Any context.
-    pub(crate) fn wake_drain(&self) {
-        self.events.wake(0);
-    }
-
-    fn header(&self) -> Option<Header<'_>> {
-        self.pages.header()
-    }
-
-    /// The slot that the program says is the next to be consumed.
-    fn head(&self) -> u32 {
-        self.header()
-            .map_or(0, |header| self.shape.reduce(header.head.load(Acquire)))
-    }
-
     /// Takes up to `wanted` credits, and returns their number.
     ///
     /// EAGAIN if there is none: the ring is full. EINVAL if the context is dead. Process context,
@@ -532,119 +506,6 @@ impl Context {
         self.events.wake(0);
     }
 
-    /// Puts `event` in the ring, for a request whose credit it uses up. Any context.
-    #[inline]
-    pub(crate) fn publish(&self, event: io_event) {
-        self.publish_all(core::slice::from_ref(&event));
-    }
-
-    /// Puts `events` in the ring, as [`Self::publish`].
-    pub(crate) fn publish_all(&self, events: &[io_event]) {
-        let slot = {
-            let mut tail = self.tail.lock();
-            let mut slot = tail.slot;
-            for event in events {
-                self.pages.write_event(self.shape.offset(slot), event);
-                slot = self.shape.next(slot);
-            }
-            let published = tail.published.wrapping_add(events.len() as u32);
-            tail.slot = slot;
-            tail.published = published;
-            self.shown_slot.store(slot, Release);
-            self.shown_published.store(published, Release);
-            if let Some(header) = self.header() {
-                header.tail.store(slot, Release);
-            }
-            slot
-        };
-        let shown = wait::order();
-        if self.events.has_sleepers(&shown) {
-            self.events
-                .wake_all(self.shape.unread(self.head(), slot) as usize);
-        }
-        self.door.wake_pollers(&shown);
-    }
-
-    /// The slot that the next event goes to, and the events published in all.
-    fn tail(&self) -> (u32, u32) {
-        let tail = self.tail.lock();
-        (tail.slot, tail.published)
-    }
-
-    /// The number of events in the ring.
-    fn unread(&self) -> u32 {
-        self.shape
-            .unread(self.head(), self.shown_slot.load(Acquire))
-    }
-
-    /// Sleeps until `wanted` events are there, there is something to run, the context is dead,
-    /// `deadline` or a signal.
-    pub(crate) fn wait(self: &Arc<Self>, wanted: usize, deadline: Deadline) -> Woken {
-        // No ring has more than that.
-        let wanted = wanted.min(self.shape.capacity() as usize);
-        retry::begin_wait(self);
-        let woken = self.events.wait(wanted, deadline, || {
-            self.unread() as usize >= wanted || self.is_dead() || retry::has_work_for_waiter(self)
-        });
-        retry::end_wait(self);
-        woken
-    }
-
-    /// Consumes up to `nr` events, copied to the array at `to`, and returns their number.
-    ///
-    /// The program may consume events meanwhile, by a compare-exchange of `head`.
-    ///
-    /// EFAULT if they can't all be written there: then none is consumed. If the program changes
-    /// `head` all the time, none either, and EINTR if a signal is pending. Process context, sleeps.
-    pub(crate) fn reap(&self, nr: usize, to: usize) -> Result<usize> {
-        let _reap = self.reap.lock();
-        let Some(header) = self.header() else {
-            return Ok(0);
-        };
-        for _ in 0..REAP_TRIES {
-            let seen = header.head.load(Acquire);
-            let first = self.shape.reduce(seen);
-            // In this order: what is published between the two counts against us below.
-            let published = self.shown_published.load(Acquire);
-            let slot = self.shown_slot.load(Acquire);
-            let unread = self.shape.unread(first, slot);
-            let nr = nr.min(unread as usize) as u32;
-            if nr == 0 {
-                return Ok(0);
-            }
-            let head = self.copy_events(first, nr, to)?;
-            {
-                let tail = self.tail.lock();
-                // Within a lap, the same `head` says that nobody else consumed these.
-                let since = tail.published.wrapping_sub(published);
-                if since < self.shape.slots().saturating_sub(unread)
-                    && header.head.cmpxchg(seen, head, Full).is_ok()
-                {
-                    return Ok(nr as usize);
-                }
-            }
-            if current!().signal_pending() {
-                return Err(EINTR);
-            }
-        }
-        Ok(0)
-    }
-
-    /// Copies `nr` events from slot `first` on to the array at `to`, and returns the slot after
-    /// them. EFAULT.
-    fn copy_events(&self, first: u32, nr: u32, to: usize) -> Result<u32> {
-        let (mut slot, mut left, mut to) = (first, nr, to);
-        while left > 0 {
-            let run = self.shape.run(slot, left);
-            self.pages
-                .copy_to_user(self.shape.offset(slot), run as usize, to)?;
-            to = to.wrapping_add(run as usize * size_of::<io_event>());
-            slot = self.shape.advance(slot, run);
-            left -= run;
-        }
-        Ok(slot)
-    }
-
     /// What the program sees.
     pub(crate) fn pages(&self) -> &SharedPages {
         &self.pages
@@ -695,11 +556,6 @@ impl Context {
     pub(crate) fn end(self: &Arc<Self>) {
         let _ = self.kill();
         self.drain();
-    }
-
-    /// Whether there are events to take.
-    pub(crate) fn has_events(&self) -> bool {
-        !self.is_dead() && self.unread() > 0
     }
 
     /// What fdinfo tells.

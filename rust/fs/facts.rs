@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What tells which way a file's requests go.
+//!
+//! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
+
+use super::operations;
+use crate::sys::bindings;
+use kernel::{
+    error::to_result,
+    fs::File,
+    prelude::*, //
+};
+
+/// What of a file tells which way its requests go. Flags are as of now: the caller remembers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Facts {
+    /// What it is.
+    pub(crate) class: Class,
+    /// IOCB_NOWAIT is honoured (FMODE_NOWAIT).
+    pub(crate) nowait: bool,
+    /// O_NONBLOCK is set.
+    pub(crate) nonblock: bool,
+    /// Buffered reads can wait for pages without a task (FOP_BUFFER_RASYNC).
+    pub(crate) page_wait: bool,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Class {
+    /// A pipe or FIFO.
+    Pipe,
+    /// A TCP or UDP socket.
+    Inet,
+    /// Another socket.
+    Socket,
+    /// An eventfd or timerfd.
+    Counter,
+    /// A regular file of tmpfs that has no page in swap.
+    Memory,
+    /// A regular file whose data is in the page cache.
+    Regular,
+    /// Another regular file, as those of procfs and sysfs.
+    Pseudo,
+    /// A block device.
+    Block,
+    /// A character device.
+    Char,
+    /// All else.
+    Other,
+}
+
+/// S_IF*; 0 of anonymous files.
+pub(super) fn file_type(file: &File) -> u32 {
+    // SAFETY: The file is valid, with its inode, whose type does not change.
+    u32::from(unsafe { (*(*file.as_ptr()).f_inode).i_mode }) & bindings::S_IFMT
+}
+
+/// The facts about `file`. Any context.
+pub(crate) fn facts(file: &File) -> Facts {
+    // SAFETY: The file is valid, with its inode; fcntl(2) and splice(2) may change its words.
+    let (f_mode, f_flags) = unsafe {
+        let file = file.as_ptr();
+        (
+            (&raw const (*file).f_mode).read_volatile(),
+            (&raw const (*file).f_flags).read_volatile(),
+        )
+    };
+    let is_inet = || {
+        // SAFETY: The file is valid.
+        unsafe { bindings::raio_helper_is_tcp_or_udp(file.as_ptr()) }
+    };
+    let nowait = f_mode & bindings::FMODE_NOWAIT != 0;
+    let class = match file_type(file) {
+        // A pipe whose pages splice(2) has put there may wait for them.
+        bindings::S_IFIFO if !nowait && is_pipefs(file) => Class::Other,
+        bindings::S_IFIFO => Class::Pipe,
+        bindings::S_IFSOCK if is_inet() => Class::Inet,
+        bindings::S_IFSOCK => Class::Socket,
+        // SAFETY: The file is valid.
+        bindings::S_IFREG => match unsafe { bindings::raio_helper_regular_kind(file.as_ptr()) } {
+            bindings::raio_regular_RAIO_REGULAR_CACHED => Class::Regular,
+            bindings::raio_regular_RAIO_REGULAR_IN_MEMORY => Class::Memory,
+            _ => Class::Pseudo,
+        },
+        bindings::S_IFBLK => Class::Block,
+        bindings::S_IFCHR => Class::Char,
+        0 if is_counter(file) => Class::Counter,
+        _ => Class::Other,
+    };
+    Facts {
+        class,
+        nowait,
+        nonblock: f_flags & bindings::O_NONBLOCK != 0,
+        page_wait: operations(file).fop_flags & bindings::FOP_BUFFER_RASYNC != 0,
+    }
+}
+
+/// Whether it is a pipe without a name.
+fn is_pipefs(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { bindings::raio_helper_super_magic(file.as_ptr()) == bindings::PIPEFS_MAGIC as c_ulong }
+}
+
+/// Whether somebody is at work with `file`, which is a pipe, and keeps all others out. Any context.
+pub(crate) fn is_pipe_locked(file: &File) -> bool {
+    // SAFETY: The file is valid, and the helper looks whether it is a pipe.
+    unsafe { bindings::raio_helper_is_pipe_locked(file.as_ptr()) }
+}
+
+/// Whether `file` is a pipe with nothing to read, for which one would have to wait. Any context.
+pub(crate) fn is_pipe_idle(file: &File) -> bool {
+    // SAFETY: The file is valid, and the helper looks whether it is a pipe.
+    unsafe { bindings::raio_helper_is_pipe_idle(file.as_ptr()) }
+}
+
+/// Whether `file` is a pipe that has no room: who writes to it sleeps. Any context.
+pub(in crate::sys) fn is_pipe_full(file: &File) -> bool {
+    // SAFETY: The file is valid, and the helper looks whether it is a pipe.
+    unsafe { bindings::raio_helper_is_pipe_full(file.as_ptr()) }
+}
+
+/// Whether it is an eventfd or timerfd, which have no type that a module could compare.
+fn is_counter(file: &File) -> bool {
+    // SAFETY: The file is valid, and the name of an anonymous file does not change.
+    let (magic, name) = unsafe {
+        (
+            bindings::raio_helper_super_magic(file.as_ptr()),
+            CStr::from_char_ptr(bindings::raio_helper_dentry_name(file.as_ptr())),
+        )
+    };
+    magic == bindings::ANON_INODE_FS_MAGIC as c_ulong
+        && (name == c"[eventfd]" || name == c"[timerfd]")
+}
+
+/// The number of the file, or of its inode, that tells it from all others while it is open.
+pub(crate) fn identity(file: &File, inode: bool) -> usize {
+    if inode {
+        // SAFETY: The file is valid.
+        unsafe { (*file.as_ptr()).f_inode }.addr()
+    } else {
+        file.as_ptr().addr()
+    }
+}
+
+/// Whether it is a file of FUSE, whose `poll` asks the server and waits for the answer.
+pub(crate) fn is_fuse(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe {
+        bindings::raio_helper_super_magic(file.as_ptr()) == bindings::FUSE_SUPER_MAGIC as c_ulong
+    }
+}
+
+/// Whether a read of `file` will have to note when, which may wait for the device. Any context.
+pub(crate) fn notes_access(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { bindings::raio_helper_atime_needs_update(file.as_ptr()) }
+}
+
+/// Whether the file system of `file` has had no direct transfer that completes later. Any context.
+pub(crate) fn is_first_direct(file: &File) -> bool {
+    // SAFETY: The file is valid, with its inode and super block; the word is set once.
+    unsafe {
+        let sb = (*(*file.as_ptr()).f_inode).i_sb;
+        (&raw const (*sb).s_dio_done_wq).read_volatile().is_null()
+    }
+}
+
+/// Whether a write to `file` at `pos` would be beyond RLIMIT_FSIZE of the current task, which is
+/// then told by SIGXFSZ. Process context.
+pub(crate) fn is_beyond_limit(file: &File, pos: i64) -> bool {
+    // SAFETY: Reads a limit of the current task, and sends a signal to it.
+    file_type(file) == bindings::S_IFREG && unsafe { bindings::raio_helper_exceeds_fsize(pos) }
+}
+
+/// The size of the file's data, or device. Any context.
+pub(crate) fn size(file: &File) -> i64 {
+    // SAFETY: The file is valid, with its mapping.
+    unsafe { bindings::raio_helper_mapping_size(file.as_ptr()) }
+}
+
+/// Whether `file` has fsync. Any context.
+pub(crate) fn has_fsync(file: &File) -> bool {
+    operations(file).fsync.is_some()
+}
+
+/// Writes back `file`, its data alone or all of it. Process context, sleeps.
+pub(crate) fn fsync(file: &File, datasync: bool) -> Result {
+    // SAFETY: The file is valid and has the operation, or the call says EINVAL.
+    to_result(unsafe {
+        bindings::vfs_fsync_range(file.as_ptr(), 0, i64::MAX, c_int::from(datasync))
+    })
+}
+
+/// Whether somebody is asked about each range of `file` that is read or written, and may take his
+/// time. Any context.
+pub(crate) fn has_permission_events(file: &File) -> bool {
+    // SAFETY: The file is valid.
+    unsafe { bindings::raio_helper_has_permission_events(file.as_ptr()) }
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Preparing a transfer: its kiocb and its memory.
+//!
+//! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
+//! [`include/linux/uio.h`](srctree/include/linux/uio.h)
+
+use super::{
+    open::verify,
+    transfer::{
+        Memory,
+        FEW, //
+    },
+    Direction,
+    Kind,
+    OpenFile,
+    Transfer, //
+};
+use crate::sys::{
+    bindings,
+    capability,
+    pinned::PinnedBuffer,
+    request::{
+        self,
+        Client,
+        Owned, //
+    }, //
+};
+use kernel::{
+    error::to_result,
+    fs::File,
+    prelude::*,
+    sync::Arc, //
+};
+
+/// An I/O priority, and whose word it is.
+#[derive(Clone, Copy)]
+pub(crate) enum Ioprio {
+    /// The program's.
+    Chosen(u16),
+    /// The task's, see [`super::current_ioprio`].
+    Current(u16),
+}
+
+/// The buffers that a program names.
+pub(crate) struct Buffers {
+    /// The address of the buffer, or of the array of `struct iovec`.
+    pub(crate) address: u64,
+    /// Its size in bytes, or the number of segments.
+    pub(crate) len: usize,
+    /// Whether it is an array.
+    pub(crate) vectored: bool,
+    /// The registered buffer in which all of it lies.
+    pub(crate) pinned: Option<Arc<PinnedBuffer>>,
+}
+
+/// A transfer that is being prepared: its memory is missing.
+#[must_use]
+pub(crate) struct Preparing<'r, 'f, C: Client, T> {
+    request: &'r mut Owned<C>,
+    open: &'f mut OpenFile<T>,
+    direction: Direction,
+    pos: i64,
+}
+
+impl<C: Client> Owned<C> {
+    /// Begins to prepare a transfer from or to `open`, which is the request's file. What `rules`
+    /// says of the file is remembered for more transfers of the same kind.
+    ///
+    /// Errors are those of the submission: EBADF, EINVAL, EOPNOTSUPP, EPERM. The order of checks
+    /// is native aio's, here and in what follows. Process context.
+    #[inline(always)]
+    pub(crate) fn prep_rw<'r, 'f, T>(
+        &'r mut self,
+        open: &'f mut OpenFile<T>,
+        direction: Direction,
+        pos: i64,
+        rw_flags: i32,
+        ioprio: Ioprio,
+        rules: impl FnOnce(&File, Kind) -> T,
+    ) -> Result<Preparing<'r, 'f, C, T>> {
+        let ioprio = match ioprio {
+            Ioprio::Chosen(ioprio) => {
+                check_ioprio(ioprio)?;
+                ioprio
+            }
+            Ioprio::Current(ioprio) => ioprio,
+        };
+        let file = open.file.as_ptr();
+        if self.file().map(|own| own.as_ptr()) != Some(file) {
+            return Err(EBADF);
+        }
+        let checked = open.check(direction, rw_flags, rules)?;
+        let (flags, has_places) = (checked.flags, checked.has_places);
+
+        let kiocb = self.slot().kiocb.get();
+        // SAFETY: We own the request, so the kiocb is ours, and `file` is a reference that the
+        // request holds for longer than any peer holds the kiocb. The remaining fields are each
+        // try's, or of no meaning without their flags.
+        unsafe {
+            (*kiocb).ki_filp = file;
+            (*kiocb).ki_complete = Some(request::ki_complete::<C>);
+            (*kiocb).ki_ioprio = ioprio;
+            (*kiocb).ki_write_stream = 0;
+        }
+        let transfer = self.transfer_mut();
+        transfer.pos = pos;
+        transfer.has_places = has_places;
+        transfer.flags = flags;
+        Ok(Preparing {
+            request: self,
+            open,
+            direction,
+            pos,
+        })
+    }
+}
+
+impl<'f, C: Client, T> Preparing<'_, 'f, C, T> {
+    /// The memory is the `len` bytes at `address` of the current address space.
+    ///
+    /// EFAULT, and what `rw_verify_area()` says. Process context, may sleep.
+    #[inline(always)]
+    pub(crate) fn buffer(self, address: u64, len: usize) -> Result<&'f T> {
+        let iter = self.request.slot().iter.get();
+        // SAFETY: We own the request, so the iterator is ours. The import checks the address, and
+        // may shorten the length.
+        let error = unsafe {
+            bindings::import_ubuf(self.direction.rw(), address as *mut c_void, len, iter)
+        };
+        if error != 0 {
+            return Err(EFAULT);
+        }
+        self.request.transfer_mut().memory = Memory::Buffer(address as usize);
+        self.finish()
+    }
+
+    /// The memory is that of an array of buffers, or registered.
+    ///
+    /// As [`Self::buffer`]; and EINVAL, ENOMEM.
+    #[inline(always)]
+    pub(crate) fn buffers(self, buffers: Buffers) -> Result<&'f T> {
+        let iter = self.request.slot().iter.get();
+        let transfer = self.request.transfer_mut();
+        // SAFETY: We own the request, so both are ours, and they are of one slot.
+        unsafe { import(transfer, iter, self.direction, buffers)? };
+        self.finish()
+    }
+
+    #[inline(always)]
+    fn finish(self) -> Result<&'f T> {
+        let Preparing {
+            request,
+            open,
+            direction,
+            pos,
+        } = self;
+        // SAFETY: The iterator was just imported, and is ours.
+        let len = unsafe { iter_count(request.slot().iter.get()) };
+        let transfer = request.transfer_mut();
+        transfer.len = len;
+        transfer.fresh = true;
+        let verified = match direction {
+            Direction::Read => &mut open.reading,
+            Direction::Write => &mut open.writing,
+        };
+        verify(&open.file, direction, pos, len, verified)?;
+        transfer.direction = Some(direction);
+        open.checked
+            .as_ref()
+            .map(|checked| &checked.rules)
+            .ok_or(EINVAL)
+    }
+}
+
+/// The checks of `ioprio_check_cap()`, which is not exported.
+fn check_ioprio(ioprio: u16) -> Result {
+    let (class, level) = (
+        u32::from(ioprio) >> bindings::IOPRIO_CLASS_SHIFT,
+        u32::from(ioprio) & bindings::IOPRIO_LEVEL_MASK,
+    );
+    match class {
+        bindings::IOPRIO_CLASS_NONE if level == 0 => Ok(()),
+        bindings::IOPRIO_CLASS_RT if capability::may_set_rt_ioprio() => Ok(()),
+        bindings::IOPRIO_CLASS_RT => Err(EPERM),
+        bindings::IOPRIO_CLASS_BE | bindings::IOPRIO_CLASS_IDLE => Ok(()),
+        _ => Err(EINVAL),
+    }
+}
+
+/// Imports `buffers` for a transfer that is not used by anybody yet, and makes `iter` one over them.
+///
+/// # Safety
+///
+/// `transfer` and `iter` are of one slot, which the caller owns.
+#[inline(never)]
+unsafe fn import(
+    transfer: &mut Transfer,
+    iter: *mut bindings::iov_iter,
+    direction: Direction,
+    buffers: Buffers,
+) -> Result {
+    let Buffers {
+        address,
+        len,
+        vectored,
+        pinned,
+    } = buffers;
+    transfer.holds = true;
+    // SAFETY: By the requirement. The transfer keeps buffer and segments for as long; the imports
+    // check the addresses.
+    unsafe {
+        match (&pinned, vectored) {
+            (Some(pinned), false) => pinned.import(direction, address, len, iter)?,
+            (Some(pinned), true) => {
+                import_segments(transfer, iter, direction, address, len)?;
+                import_pinned_segments(transfer, iter, direction, pinned)?;
+            }
+            (None, true) => import_segments(transfer, iter, direction, address, len)?,
+            (None, false) => to_result(bindings::import_ubuf(
+                direction.rw(),
+                address as *mut c_void,
+                len,
+                iter,
+            ))?,
+        }
+        transfer.memory = memory_of(iter);
+    }
+    transfer.pinned = pinned;
+    Ok(())
+}
+
+/// What `iter` is over.
+///
+/// # Safety
+///
+/// It is initialised and was not advanced.
+unsafe fn memory_of(iter: *const bindings::iov_iter) -> Memory {
+    // SAFETY: By the requirement, and the type says which field of the union it is.
+    unsafe {
+        let at = (*iter)
+            .__bindgen_anon_1
+            .__bindgen_anon_1
+            .as_ref()
+            .__bindgen_anon_1;
+        let nr = (*iter).__bindgen_anon_2.nr_segs;
+        match u32::from((*iter).iter_type) {
+            bindings::iter_type_ITER_BVEC => Memory::Parts(at.bvec, nr, (*iter).iov_offset),
+            bindings::iter_type_ITER_IOVEC => Memory::Segments(at.__iov, nr),
+            // An array of one is none.
+            _ => Memory::Buffer(at.ubuf.addr()),
+        }
+    }
+}
+
+/// The bytes of an iterator.
+///
+/// # Safety
+///
+/// `iter` is initialised.
+pub(super) unsafe fn iter_count(iter: *const bindings::iov_iter) -> usize {
+    // SAFETY: By the requirement.
+    unsafe { (*iter).__bindgen_anon_1.__bindgen_anon_1.as_ref().count }
+}
+
+/// Imports the `nr` segments of the array at `address`.
+///
+/// # Safety
+///
+/// As of [`import`].
+unsafe fn import_segments(
+    transfer: &mut Transfer,
+    iter: *mut bindings::iov_iter,
+    direction: Direction,
+    address: u64,
+    nr: usize,
+) -> Result {
+    let mut segments = transfer.segments.few.as_mut_ptr();
+    // SAFETY: By the requirement. The import checks the addresses, and may shorten the length.
+    // What it allocates, `Segments` frees; what is in place stays there: a slot does
+    // not move, and its transfer is replaced only when the request is at home or prepared anew.
+    let result = unsafe {
+        bindings::import_iovec(
+            direction.rw(),
+            address as *const bindings::iovec,
+            c_uint::try_from(nr).map_err(|_| EINVAL)?,
+            FEW as c_uint,
+            &raw mut segments,
+            iter,
+        )
+    };
+    // NULL says that they are in place.
+    transfer.segments.allocated = segments;
+    to_result(result.min(0) as c_int)
+}
+
+/// Finds the segments that were imported in `pinned`, and replaces them by what is there. EFAULT if
+/// they are not all there, ENOMEM.
+///
+/// # Safety
+///
+/// As of [`import`]; `iter` is over what was imported.
+unsafe fn import_pinned_segments(
+    transfer: &mut Transfer,
+    iter: *mut bindings::iov_iter,
+    direction: Direction,
+    pinned: &PinnedBuffer,
+) -> Result {
+    let mut parts = KVec::new();
+    // SAFETY: By the requirement.
+    let len = unsafe { iter_count(iter) };
+    if len == 0 {
+        // It is over no memory as it is.
+        return Ok(());
+    }
+    // SAFETY: As above. Segments without a byte lie nowhere; this goes over those at the start.
+    unsafe { bindings::iov_iter_advance(iter, 0) };
+    let mut left = len;
+    while left > 0 {
+        // SAFETY: There is more in the iterator, which is over user memory.
+        let (address, len) = unsafe {
+            (
+                bindings::raio_helper_iter_address(iter),
+                bindings::raio_helper_iter_len(iter).min(left),
+            )
+        };
+        pinned.collect(address, len, &mut parts)?;
+        // SAFETY: As above, and there are `len` bytes more.
+        unsafe { bindings::iov_iter_advance(iter, len) };
+        left -= len;
+    }
+    let nr = parts.len();
+    let parts = transfer.segments.replace(parts);
+    // SAFETY: `iter` is valid for writes, and the transfer has the parts, which have `len` bytes.
+    unsafe { bindings::raio_helper_import_bvec(iter, direction.rw(), parts, nr, 0, len) };
+    Ok(())
+}

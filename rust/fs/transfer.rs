@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Transfers: what was prepared, and how far it is.
+//!
+//! C header: [`include/linux/uio.h`](srctree/include/linux/uio.h)
+
+use super::Direction;
+use crate::sys::{
+    bindings,
+    pinned::{
+        self,
+        PinnedBuffer, //
+    }, //
+};
+use core::ptr;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// A transfer, and how far it is.
+///
+/// Its iterator lies in the slot, and is made anew for another try.
+#[derive(Default)]
+pub(crate) struct Transfer {
+    /// What it was prepared for, if it was.
+    pub(super) direction: Option<Direction>,
+    /// IOCB_* without those of a single try.
+    pub(super) flags: c_int,
+    pub(super) pos: i64,
+    /// It is to or from a regular file or block device.
+    pub(super) has_places: bool,
+    /// In bytes.
+    pub(super) len: usize,
+    pub(super) done: usize,
+    /// No try has used up the iterator that it was prepared with.
+    pub(super) fresh: bool,
+    pub(super) memory: Memory,
+    /// It may have segments that were allocated, or a registered buffer.
+    pub(super) holds: bool,
+    pub(super) segments: Segments,
+    /// The registered buffer in which the memory lies.
+    pub(super) pinned: Option<Arc<PinnedBuffer>>,
+}
+
+/// Where the memory of a transfer is.
+#[derive(Clone, Copy)]
+pub(super) enum Memory {
+    /// One buffer of the program.
+    Buffer(usize),
+    /// An array of them, and its length.
+    Segments(*const bindings::iovec, usize),
+    /// Parts of registered memory, their number, and where in the first of them it begins.
+    Parts(*const bindings::bio_vec, usize, usize),
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory::Buffer(0)
+    }
+}
+
+/// Segments of a vectored transfer: few are in place, more are allocated.
+pub(super) struct Segments {
+    pub(super) few: [bindings::iovec; FEW],
+    pub(super) allocated: *mut bindings::iovec,
+}
+
+/// Segments that need no allocation.
+pub(super) const FEW: usize = 2;
+
+impl Default for Segments {
+    fn default() -> Self {
+        Segments {
+            few: pin_init::zeroed(),
+            allocated: ptr::null_mut(),
+        }
+    }
+}
+
+impl Segments {
+    /// Replaces what there is by parts of registered memory, and returns where they are now.
+    pub(super) fn replace(&mut self, parts: KVec<bindings::bio_vec>) -> *const bindings::bio_vec {
+        self.free();
+        let (parts, _, _) = parts.into_raw_parts();
+        // Both are from kmalloc().
+        self.allocated = parts.cast();
+        parts
+    }
+
+    /// Frees what was allocated.
+    fn free(&mut self) {
+        let allocated = core::mem::replace(&mut self.allocated, ptr::null_mut());
+        if !allocated.is_null() {
+            // SAFETY: `import_iovec()` or a `KVec` allocated it, and nobody uses it any more.
+            unsafe { bindings::kfree(allocated.cast()) };
+        }
+    }
+}
+
+impl Drop for Segments {
+    fn drop(&mut self) {
+        self.free();
+    }
+}
+
+impl Transfer {
+    /// Forgets what was prepared. The rest is of no meaning then, and is left as it is.
+    #[inline(always)]
+    pub(in crate::sys) fn forget(&mut self) {
+        self.direction = None;
+        self.done = 0;
+        if self.holds {
+            self.let_go();
+        }
+    }
+
+    #[inline(never)]
+    fn let_go(&mut self) {
+        self.holds = false;
+        self.segments.free();
+        if let Some(pinned) = self.pinned.take() {
+            pinned::put(pinned);
+        }
+    }
+
+    /// Whether its memory is that of a registered buffer.
+    pub(in crate::sys) fn is_pinned(&self) -> bool {
+        self.pinned.is_some()
+    }
+
+    /// Which way data goes, if it was prepared.
+    pub(crate) fn direction(&self) -> Option<Direction> {
+        self.direction
+    }
+
+    /// Makes `iter` one over what is left of it.
+    ///
+    /// # Safety
+    ///
+    /// The transfer was prepared, `iter` is valid for writes, and not in use any more when the
+    /// transfer is prepared anew, forgotten or moved.
+    pub(in crate::sys) unsafe fn iterate(&self, iter: *mut bindings::iov_iter) {
+        let (rw, len) = (self.direction.unwrap_or(Direction::Write).rw(), self.len);
+        // SAFETY: By the requirements; `import` says where the memory is, of which it has checked
+        // so much.
+        unsafe {
+            match self.memory {
+                Memory::Buffer(at) => {
+                    bindings::raio_helper_iter_ubuf(iter, rw, at as *mut c_void, len);
+                }
+                Memory::Segments(at, nr) => {
+                    bindings::iov_iter_init(iter, rw as c_uint, at, nr, len);
+                }
+                Memory::Parts(at, nr, offset) => {
+                    bindings::raio_helper_import_bvec(iter, rw, at, nr, offset, len);
+                }
+            }
+            if self.done > 0 {
+                bindings::iov_iter_advance(iter, self.done);
+            }
+        }
+    }
+
+    /// Where its memory is, if that is one buffer.
+    pub(in crate::sys) fn address(&self) -> Option<usize> {
+        match self.memory {
+            Memory::Buffer(address) => Some(address),
+            _ => None,
+        }
+    }
+
+    /// Bytes that were moved.
+    pub(crate) fn done(&self) -> usize {
+        self.done
+    }
+
+    /// Notes that `n` bytes more were moved.
+    pub(crate) fn advance(&mut self, n: usize) {
+        self.done = self.done.saturating_add(n).min(self.len);
+    }
+
+    /// Bytes that are left.
+    pub(crate) fn left(&self) -> usize {
+        self.len.saturating_sub(self.done)
+    }
+
+    /// Whether that result of its first try says that all of it was moved.
+    #[inline]
+    pub(crate) fn is_all(&self, result: isize) -> bool {
+        usize::try_from(result) == Ok(self.len)
+    }
+
+    /// Where in the file the rest is. A stream has no places: sockets refuse any but the first.
+    pub(crate) fn pos(&self) -> i64 {
+        let done = if self.has_places { self.done as u64 } else { 0 };
+        self.pos.saturating_add_unsigned(done)
+    }
+
+    /// A pipe or socket that nobody reads is an error from here on, and no signal.
+    pub(crate) fn raise_no_signal(&mut self) {
+        self.flags |= bindings::IOCB_NOSIGNAL;
+    }
+
+    /// Whether it goes past the page cache.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.flags & bindings::IOCB_DIRECT != 0
+    }
+
+    /// Whether it goes from or to a device at once. (O_DIRECT of a pipe is something else.)
+    pub(crate) fn is_direct_io(&self) -> bool {
+        self.is_direct() && self.has_places
+    }
+
+    /// Whether the rest can't be written as one with what was written: an append, since others
+    /// may have appended, or an atomic write.
+    pub(crate) fn is_indivisible(&self) -> bool {
+        self.flags & (bindings::IOCB_APPEND | bindings::IOCB_ATOMIC) != 0
+    }
+}

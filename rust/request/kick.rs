@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who gives a request back: wakers and drivers.
+
+use super::{
+    Client,
+    Owned,
+    Slot, //
+};
+use crate::{
+    state::{
+        Phase,
+        Step,
+        Then, //
+    },
+    sys::{
+        bindings,
+        fs, //
+    }, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    container_of,
+    fs::File,
+    prelude::*,
+    sync::Arc,
+    types::Opaque, //
+};
+
+/// That a wait entry of a request was woken.
+///
+/// # Invariants
+///
+/// The request is valid until [`Self::make`], or, if it is the entry of a file's wait queue, for
+/// as long as the lock of that queue is held; and the entry of a page is off its queue.
+pub(crate) struct Kick<'a, C: Client> {
+    slot: &'a Slot<C>,
+    /// That of the wait queue, if it is a file's.
+    file: Option<&'a File>,
+}
+
+impl<'a, C: Client> Kick<'a, C> {
+    /// # Safety
+    ///
+    /// As the invariants say.
+    pub(in crate::sys) unsafe fn new(slot: &'a Slot<C>) -> Self {
+        // INVARIANT: By the requirement.
+        Kick { slot, file: None }
+    }
+
+    /// # Safety
+    ///
+    /// The entry is on the wait queue of the request's file, whose lock is held for `'a`.
+    pub(in crate::sys) unsafe fn of_file(slot: &'a Slot<C>) -> Self {
+        // SAFETY: Whoever lets go of the file takes the entry off first, and waits for the lock.
+        let file = unsafe { (*slot.file.get()).as_deref() };
+        // INVARIANT: By the requirement.
+        Kick { slot, file }
+    }
+
+    /// Whether who made it is about to sleep, as far as can be seen: it has filled a pipe.
+    pub(crate) fn is_by_sleeper(&self) -> bool {
+        self.file.is_some_and(fs::is_pipe_full)
+    }
+
+    /// The object that the request belongs to.
+    pub(crate) fn client(&self) -> &'a C {
+        // SAFETY: The request is out, see the invariants. Who holds up the request from being run
+        // or freed does so for the client as well.
+        unsafe { self.slot.client.as_ref() }
+    }
+
+    /// The request's number in its pool.
+    pub(crate) fn index(&self) -> u32 {
+        self.slot.index
+    }
+
+    /// What everybody may see.
+    pub(crate) fn shared(&self) -> &'a C::Shared {
+        &self.slot.shared
+    }
+
+    /// A reference to it.
+    pub(crate) fn client_arc(&self) -> Arc<C> {
+        // SAFETY: As above.
+        unsafe { self.slot.client_arc() }
+    }
+
+    /// Whether a kick would change anything.
+    pub(crate) fn is_due(&self) -> bool {
+        matches!(
+            self.slot.word().phase(),
+            Phase::Armed | Phase::PageArmed | Phase::Running
+        )
+    }
+
+    /// Makes the kick; the caller holds the lock of the lists, without which nobody runs it.
+    ///
+    /// If it says yes, the request must be put on a list.
+    pub(crate) fn make(&self) -> bool {
+        self.slot.step(Step::Kick) == Some(Then::Queue)
+    }
+}
+
+/// `ki_complete` of all requests.
+///
+/// # Safety
+///
+/// `kiocb` is that of a request whose issue call has begun, and the caller is its peer.
+pub(in crate::sys) unsafe extern "C" fn ki_complete<C: Client>(
+    kiocb: *mut bindings::kiocb,
+    result: c_long,
+) {
+    // SAFETY: By the requirement, `kiocb` lies in the `Opaque` of a slot.
+    let slot = unsafe { container_of!(Opaque::cast_from(kiocb).cast_mut(), Slot<C>, kiocb) };
+    // SAFETY: `container_of!` gives no NULL.
+    let slot = unsafe { NonNull::new_unchecked(slot) };
+    {
+        // SAFETY: A request with a peer is out, so it is valid, until the step below.
+        let slot = unsafe { slot.as_ref() };
+        // SAFETY: The peer still has the request.
+        unsafe { fs::end_write(slot) };
+        slot.result.set(result as usize);
+    }
+    // SAFETY: As above; the step is the last access unless it makes the request ours.
+    match unsafe { slot.as_ref() }.step(Step::Complete) {
+        Some(Then::Own) => {
+            // SAFETY: The step just said so.
+            C::complete(unsafe { Owned::from_slot(slot) }, result);
+        }
+        Some(_) => {}
+        // A driver that completes twice, or what it did not take. The event is there already.
+        None => {
+            kernel::warn_on!(true);
+        }
+    }
+}

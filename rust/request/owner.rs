@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who has a request: its owner, or its run.
+
+use super::{
+    Client,
+    Slot, //
+};
+use crate::{
+    state::{
+        Step,
+        Then, //
+    },
+    sys::fs::Transfer, //
+};
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
+use kernel::{
+    fs::File,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::ordering::Full,
+        Arc, //
+    }, //
+};
+
+/// A request that has one owner, this one.
+///
+/// # Invariants
+///
+/// `slot` is out of its pool, its word's phase is Prep or Done, and there is no other `Owned` or
+/// `Run` of it; so its client is alive and its memory valid.
+pub(crate) struct Owned<C: Client>(pub(super) NonNull<Slot<C>>, pub(super) PhantomData<C>);
+
+// SAFETY: Whatever is in the slot is `Send`, and not bound to a task.
+unsafe impl<C: Client> Send for Owned<C> {}
+
+/// A request inside a run, this one.
+///
+/// # Invariants
+///
+/// `slot` is out of its pool, its word's phase is Running, and there is no `Owned` and no other
+/// `Run` of it; so its client is alive and its memory valid. No driver has it.
+#[must_use = "a run must be ended"]
+pub(crate) struct Run<C: Client>(pub(super) NonNull<Slot<C>>);
+
+// SAFETY: As for `Owned`.
+unsafe impl<C: Client> Send for Run<C> {}
+
+/// How a run ended that left the request to wait entries.
+pub(crate) enum Armed<C: Client> {
+    /// It is armed; it may belong to somebody else by now.
+    Left,
+    /// It was kicked meanwhile: the run goes on.
+    Again(Run<C>),
+    /// It was cancelled meanwhile.
+    Cancelled(Run<C>),
+}
+
+macro_rules! accessors {
+    () => {
+        pub(in crate::sys) fn slot(&self) -> &Slot<C> {
+            // SAFETY: By the invariants it is valid, and what is not `Sync` in it is ours.
+            unsafe { self.0.as_ref() }
+        }
+
+        /// What everybody may see.
+        pub(crate) fn shared(&self) -> &C::Shared {
+            &self.slot().shared
+        }
+
+        /// What the owner keeps.
+        pub(crate) fn private(&mut self) -> &mut C::Private {
+            // SAFETY: By the invariants nobody else has access, and `self` is borrowed mutably.
+            unsafe { &mut *self.slot().private.get() }
+        }
+
+        /// The request's number in its pool.
+        pub(crate) fn index(&self) -> u32 {
+            self.slot().index
+        }
+
+        /// The file that the request is for.
+        pub(crate) fn file(&self) -> Option<&File> {
+            // SAFETY: By the invariants only the owner writes it, with `self` borrowed mutably.
+            unsafe { (*self.slot().file.get()).as_deref() }
+        }
+
+        /// What was prepared, and how much of it is done.
+        pub(crate) fn transfer(&self) -> &Transfer {
+            // SAFETY: As above.
+            unsafe { &*self.slot().transfer.get() }
+        }
+
+        /// As [`Self::transfer`], to note progress.
+        pub(crate) fn transfer_mut(&mut self) -> &mut Transfer {
+            // SAFETY: As in `private`.
+            unsafe { &mut *self.slot().transfer.get() }
+        }
+    };
+}
+
+impl<C: Client> Owned<C> {
+    accessors!();
+
+    /// # Safety
+    ///
+    /// A step on this slot just said [`Then::Own`], and nothing was made of it yet.
+    pub(in crate::sys) unsafe fn from_slot(slot: NonNull<Slot<C>>) -> Self {
+        // INVARIANT: By the requirement.
+        Owned(slot, PhantomData)
+    }
+
+    /// The object that the request belongs to.
+    pub(crate) fn client(&self) -> &C {
+        // SAFETY: A request that is out keeps its client alive, see the invariants.
+        unsafe { self.slot().client.as_ref() }
+    }
+
+    /// A reference to the object that the request belongs to.
+    pub(crate) fn client_arc(&self) -> Arc<C> {
+        // SAFETY: The request is out.
+        unsafe { self.slot().client_arc() }
+    }
+
+    /// How often the request was used, see [`generation`](crate::state::Word::generation).
+    pub(crate) fn generation(&self) -> u32 {
+        self.slot().word().generation()
+    }
+
+    /// Whether its event was delivered already.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.slot().word().is_ended()
+    }
+
+    /// Says which file the request is for, which has none.
+    #[inline]
+    pub(crate) fn set_file(&mut self, file: ARef<File>) {
+        // SAFETY: As in `private`.
+        let place = unsafe { &mut *self.slot().file.get() };
+        if place.is_some() {
+            self.forget_file();
+        }
+        *place = Some(file);
+    }
+
+    /// Gives back the file, and what was prepared for it. Any context.
+    #[inline(always)]
+    pub(crate) fn forget_file(&mut self) {
+        // The wait queues are the file's.
+        self.slot().entries.forget();
+        self.transfer_mut().forget();
+        // SAFETY: As in `private`.
+        unsafe { *self.slot().file.get() = None };
+    }
+
+    /// Says that the request is on a list; the caller puts it there, and holds the lock of the
+    /// lists. Any context.
+    ///
+    /// Refused if it was cancelled.
+    pub(crate) fn queue(self) -> Result<(), Self> {
+        match self.slot().step(Step::Queue) {
+            Some(_) => {
+                core::mem::forget(self);
+                Ok(())
+            }
+            None => Err(self),
+        }
+    }
+
+    /// Begins a run. Any context.
+    pub(crate) fn run(self) -> Run<C> {
+        // From Prep and Done this is allowed always, see the invariants.
+        self.slot().step_alone(Step::Issue);
+        // INVARIANT: The step began the run.
+        Run(ManuallyDrop::new(self).0)
+    }
+}
+
+impl<C: Client> Run<C> {
+    accessors!();
+
+    /// Gives up the slot to whoever the next step makes its owner.
+    pub(in crate::sys) fn into_slot(self) -> NonNull<Slot<C>> {
+        ManuallyDrop::new(self).0
+    }
+
+    /// Ends the run. Any context.
+    pub(crate) fn finish(self) -> Owned<C> {
+        let slot = self.into_slot();
+        // SAFETY: By the invariants of `Run`, which was just given up.
+        unsafe {
+            slot.as_ref().step(Step::Finish);
+            // INVARIANT: From Running this is allowed always.
+            Owned::from_slot(slot)
+        }
+    }
+
+    /// Whether its event was delivered already.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.slot().word().is_ended()
+    }
+
+    /// Whether somebody wanted to cancel it during the run.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.slot().word().is_cancelled()
+    }
+
+    /// Leaves the request to the wait entries that are queued. Any context.
+    pub(crate) fn arm(self) -> Armed<C> {
+        self.leave_to_entries(Step::Arm)
+    }
+
+    pub(in crate::sys) fn leave_to_entries(self, step: Step) -> Armed<C> {
+        let slot = self.into_slot();
+        // SAFETY: By the invariants of `Run`. The step is the last access if it leaves it.
+        match unsafe { slot.as_ref() }.step(step) {
+            Some(Then::Nothing) => Armed::Left,
+            // INVARIANT: It is still the run's.
+            Some(Then::Cancelled) => Armed::Cancelled(Run(slot)),
+            _ => Armed::Again(Run(slot)),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The run has the request, and no driver has it any more.
+    pub(in crate::sys) unsafe fn from_slot(slot: NonNull<Slot<C>>) -> Self {
+        // INVARIANT: By the requirement.
+        Run(slot)
+    }
+}
+
+impl<C: Client> Drop for Run<C> {
+    /// Nobody forgets a run; if somebody does, there is an event all the same.
+    fn drop(&mut self) {
+        kernel::warn_on!(true);
+        // SAFETY: By the invariants, and `self` is not used any more.
+        let request = unsafe {
+            self.0.as_ref().step(Step::Finish);
+            Owned::from_slot(self.0)
+        };
+        C::complete(request, EIO.to_errno() as isize);
+    }
+}
+
+impl<C: Client> Drop for Owned<C> {
+    /// As [`Owned::go_home`].
+    fn drop(&mut self) {
+        self.bring_home();
+    }
+}
+
+impl<C: Client> Owned<C> {
+    /// Brings the request home: it is its pool's. Any context.
+    #[inline(always)]
+    pub(crate) fn go_home(self) {
+        // The same as to drop it, but here.
+        ManuallyDrop::new(self).bring_home();
+    }
+
+    /// As if it were brought home and taken again: it is another request, of another generation.
+    #[inline(always)]
+    pub(crate) fn renew(mut self) -> Self {
+        if self.file().is_some() {
+            self.forget_file();
+        }
+        self.slot().renew();
+        self
+    }
+
+    /// The last access.
+    #[inline(always)]
+    fn bring_home(&mut self) {
+        if self.file().is_some() {
+            self.forget_file();
+        }
+        let slot = self.slot();
+        slot.step_alone(Step::Free);
+        let pool = self.client().pool();
+        // SAFETY: As in `Slot::word`.
+        let mut head = unsafe { pool.returned.as_ptr().read_volatile() };
+        loop {
+            slot.next.set(head);
+            // After this the request may be taken, or pool and client may be gone.
+            match pool.returned.cmpxchg(head, slot.index, Full) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+}

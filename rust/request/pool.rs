@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The requests of a client, and those of them that are free.
+
+use super::{
+    Client,
+    Owned,
+    Run,
+    Slot,
+    NONE, //
+};
+use crate::{
+    state::{
+        Phase,
+        Step,
+        Then, //
+    },
+    sys::nospec, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            ordering::{
+                Acquire,
+                Full,
+                Relaxed, //
+            },
+            Atomic, //
+        },
+        Arc,
+        SetOnce, //
+    }, //
+};
+
+/// Requests of a chunk: few, since a context that is idle keeps what it ever needed.
+const CHUNK: usize = 8;
+/// Requests that may be on their way home when the events of all have been seen.
+const LATE: usize = 32;
+
+type Chunk<C> = KVec<Slot<C>>;
+
+// A chunk is a page.
+const _: () = assert!(size_of::<Slot<crate::context::Context>>() <= 512);
+
+/// The requests of a client.
+pub(crate) struct Pool<C: Client> {
+    chunks: KVVec<SetOnce<Chunk<C>>>,
+    /// How many of them there are. Only grows, and only by [`Self::grow`].
+    grown: Atomic<usize>,
+    /// Requests that [`Self::close`] got back.
+    closed: Atomic<usize>,
+    /// Requests that came back, the last first: a list by `Slot::next`.
+    pub(in crate::sys) returned: Atomic<u32>,
+    /// [`Self::EMPTY`], [`Self::HELD`] or [`Self::CLOSED`].
+    client: Atomic<u32>,
+}
+
+/// The free requests of a pool that whoever submits takes from, under the submitter's lock.
+///
+/// A list of indices, and no authority: with the list of another pool no request is found, or the
+/// free one of that index.
+pub(crate) struct FreeList {
+    head: u32,
+}
+
+impl FreeList {
+    /// An empty list.
+    pub(crate) fn new() -> Self {
+        FreeList { head: NONE }
+    }
+}
+
+impl<C: Client> Pool<C> {
+    /// No chunk, so no reference to the client.
+    const EMPTY: u32 = 0;
+    /// The pool owns a reference to its client.
+    const HELD: u32 = 1;
+    /// No request will leave the pool any more.
+    const CLOSED: u32 = 2;
+
+    /// A pool for up to `limit` requests and some more, without memory for any.
+    ///
+    /// ENOMEM if there is no memory for the table. Process context.
+    pub(crate) fn new(limit: u32) -> Result<Self> {
+        // A completed request is at home a moment after its event is seen, when the program may
+        // already submit the next.
+        let nr = (limit as usize).saturating_add(LATE).div_ceil(CHUNK);
+        let mut chunks = KVVec::with_capacity(nr, GFP_KERNEL_ACCOUNT)?;
+        for _ in 0..nr {
+            chunks.push(SetOnce::new(), GFP_KERNEL_ACCOUNT)?;
+        }
+        Ok(Pool {
+            chunks,
+            grown: Atomic::new(0),
+            closed: Atomic::new(0),
+            returned: Atomic::new(NONE),
+            client: Atomic::new(Self::EMPTY),
+        })
+    }
+
+    fn slot(&self, index: u32) -> Option<&Slot<C>> {
+        let index = index as usize;
+        let chunk = self.chunks.get(index / CHUNK)?.as_ref()?;
+        chunk.get(index % CHUNK)
+    }
+
+    /// Takes a free request.
+    ///
+    /// EAGAIN if all are out, ENOMEM if there is no memory for more. `client` must be the client
+    /// of this pool. Process context, may sleep.
+    pub(crate) fn take(&self, client: &Arc<C>, free: &mut FreeList) -> Result<Owned<C>> {
+        if free.head == NONE {
+            free.head = self.returned.xchg(NONE, Acquire);
+        }
+        if free.head == NONE {
+            self.grow(client, free)?;
+        }
+        self.pop(free).ok_or(EAGAIN)
+    }
+
+    fn pop(&self, free: &mut FreeList) -> Option<Owned<C>> {
+        let slot = self.slot(free.head)?;
+        free.head = slot.next.get();
+        match slot.step_alone(Step::Take)? {
+            // INVARIANT: The step made it ours.
+            Then::Own => Some(Owned(NonNull::from(slot), PhantomData)),
+            _ => None,
+        }
+    }
+
+    /// Adds a chunk, all of it free.
+    fn grow(&self, client: &Arc<C>, free: &mut FreeList) -> Result {
+        if !core::ptr::eq(client.pool(), self) || self.client.load(Relaxed) == Self::CLOSED {
+            return Err(EINVAL);
+        }
+        let grown = self.grown.load(Relaxed);
+        let place = self.chunks.get(grown).ok_or(EAGAIN)?;
+        let first = u32::try_from(grown * CHUNK)?;
+        // As `Arc::from_raw` in `close` will want it.
+        let client_ptr = NonNull::new(Arc::as_ptr(client).cast_mut()).ok_or(EINVAL)?;
+
+        let mut chunk = Chunk::with_capacity(CHUNK, GFP_KERNEL_ACCOUNT)?;
+        for index in first..first + CHUNK as u32 {
+            let slot = Slot::new(client_ptr, index);
+            slot.next.set(index + 1);
+            chunk.push_within_capacity(slot).map_err(|_| ENOMEM)?;
+        }
+        if let Some(last) = chunk.last() {
+            last.next.set(NONE);
+        }
+        if self
+            .client
+            .cmpxchg(Self::EMPTY, Self::HELD, Relaxed)
+            .is_ok()
+        {
+            // What the requests' `client` relies on. `close` takes it back.
+            let _ = Arc::into_raw(client.clone());
+        }
+        // Before there is a request that could be taken, so that `close` misses none.
+        self.grown.add(1, Relaxed);
+        if !place.populate(chunk) {
+            // Without the submitter's lock, somebody else did. The pool is never closed then.
+            return Err(EINVAL);
+        }
+        free.head = first;
+        Ok(())
+    }
+
+    /// Gets back every request for good, if all are at home; or else as many as are, to be called
+    /// again.
+    ///
+    /// No request leaves the pool afterwards. Process context.
+    pub(crate) fn close(&self, free: &mut FreeList) -> bool {
+        loop {
+            while let Some(request) = self.pop(free) {
+                // It stays out: nobody can take it again.
+                core::mem::forget(request);
+                self.closed.add(1, Relaxed);
+            }
+            free.head = self.returned.xchg(NONE, Acquire);
+            if free.head == NONE {
+                break;
+            }
+        }
+        if self.closed.load(Relaxed) < self.grown.load(Relaxed) * CHUNK {
+            return false;
+        }
+        if self.client.xchg(Self::CLOSED, Full) == Self::HELD {
+            // All chunks have one client, see `grow`.
+            if let Some(slot) = self.slot(0) {
+                // SAFETY: `grow` made this reference with `into_raw`, once, and it is taken back
+                // once. All requests that there are were closed, each once since it stays out,
+                // so nobody relies on it: whoever gave the last one back did so as its last
+                // access.
+                drop(unsafe { Arc::from_raw(slot.client.as_ptr()) });
+            }
+        }
+        true
+    }
+
+    /// What everybody may see of request `index`.
+    pub(crate) fn shared(&self, index: u32) -> Option<&C::Shared> {
+        self.slot(index).map(|slot| &slot.shared)
+    }
+
+    /// Begins a run of request `index` if it is on a list. Any context.
+    ///
+    /// The caller takes it off the list.
+    pub(crate) fn run(&self, index: u32) -> Option<Run<C>> {
+        let slot = self.slot(index)?;
+        slot.step_if(Step::Issue, |word| word.phase() == Phase::Queued)?;
+        // INVARIANT: Nobody had it, and the step began the run.
+        Some(Run(NonNull::from(slot)))
+    }
+
+    /// Cancels request `index` if its event is still to come, in the generation that `generation`
+    /// and `mask` name, and `matches` says yes. Any context.
+    ///
+    /// The caller takes it off the list that it may be on; the lock of the lists is held.
+    pub(crate) fn cancel(
+        &self,
+        index: u32,
+        generation: u32,
+        mask: u32,
+        matches: impl Fn(&C::Shared) -> bool,
+    ) -> Cancel<C> {
+        // A program may have said which.
+        let chunk = nospec::get(&self.chunks, index as usize / CHUNK);
+        let Some(slot) = chunk
+            .and_then(SetOnce::as_ref)
+            .and_then(|chunk| chunk.get(index as usize % CHUNK))
+        else {
+            return Cancel::Unknown;
+        };
+        // What `matches` sees is this request's: else the word's generation is another one, and
+        // the step fails.
+        let then = slot.step_if(Step::Cancel, |word| {
+            word.is_in_flight(generation, mask) && matches(&slot.shared)
+        });
+        match then {
+            // SAFETY: The step just said so.
+            Some(Then::Own) => Cancel::Own(unsafe { Owned::from_slot(NonNull::from(slot)) }),
+            Some(Then::Ended) => Cancel::Ended,
+            Some(_) => Cancel::Busy,
+            None => Cancel::Unknown,
+        }
+    }
+
+    /// The number of requests that have memory: their indices are less.
+    pub(crate) fn grown(&self) -> usize {
+        self.grown.load(Acquire) * CHUNK
+    }
+
+    /// The number of indices that this pool can give to requests.
+    pub(crate) fn capacity(&self) -> usize {
+        self.chunks.len() * CHUNK
+    }
+}
+
+/// What became of an attempt to cancel.
+pub(crate) enum Cancel<C: Client> {
+    /// There is no such request.
+    Unknown,
+    /// It can't be cancelled now; its event will come.
+    Busy,
+    /// It is cancelled, and the caller's to complete.
+    Own(Owned<C>),
+    /// It is cancelled: the caller has to deliver its event, but does not have the request.
+    Ended,
+}
