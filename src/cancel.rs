@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! io_cancel.
+//! io_cancel, and what is cancelled because its context ends.
 
 use crate::{
     context::Context,
+    lists::{
+        Links,
+        Nodes, //
+    },
     request::{
         result_of,
         Request,
@@ -21,7 +25,9 @@ use crate::{
 };
 use core::cell::Cell;
 use kernel::{
+    fs::File,
     prelude::*,
+    sync::aref::ARef,
     uaccess::{
         UserPtr,
         UserSlice, //
@@ -48,7 +54,7 @@ pub(crate) fn cancel(context: &Context, address: u64, key: u32, result: u64) -> 
             trace::cancel(|| shared.about(context, result as isize));
         }
     };
-    let cancel = retry::cancel_one(context, named.index, named.generation, named.mask, matches);
+    let cancel = cancel_one(context, named.index, named.generation, named.mask, matches);
     match cancel {
         Cancel::Unknown => Err(EINVAL),
         Cancel::Busy => {
@@ -106,4 +112,56 @@ fn write(event: &io_event, to: u64) -> Result {
     UserSlice::new(to, size_of::<io_event>())
         .writer()
         .write(event)
+}
+
+/// Cancels what can be cancelled, the events in the ring, and lets go of their files by `put`.
+/// Process context.
+pub(crate) fn cancel_all(context: &Context, put: fn(ARef<File>)) {
+    let grown = u32::try_from(context.pool().grown()).unwrap_or(u32::MAX);
+    for index in 0..grown {
+        if let Some(file) = cancel_index(context, index) {
+            put(file);
+        }
+    }
+}
+
+/// Cancels request `index`, of whatever generation, with its event in the ring, and returns its
+/// file if it has come home. Process context.
+pub(crate) fn cancel_index(context: &Context, index: u32) -> Option<ARef<File>> {
+    let event = Cell::new(None);
+    let cancel = cancel_one(context, index, 0, 0, |shared| {
+        event.set(Some(shared.cancelled_event()));
+        true
+    });
+    match (cancel, event.take()) {
+        (Cancel::Own(request), _) => {
+            let file = request.file().map(ARef::from);
+            retry::cancelled(request);
+            return file;
+        }
+        (Cancel::Ended, Some(event)) => context.publish(event),
+        _ => {}
+    }
+    None
+}
+
+/// Cancels request `index`, as [`Pool::cancel`](crate::sys::request::Pool::cancel), and takes it off its list. Any context.
+fn cancel_one(
+    context: &Context,
+    index: u32,
+    generation: u32,
+    mask: u32,
+    matches: impl Fn(&Shared) -> bool,
+) -> Cancel<Context> {
+    let mut queues = context.queues().lock();
+    let cancel = context.pool().cancel(index, generation, mask, matches);
+    if let Cancel::Own(_) = cancel {
+        let listed = context.pool().links(index).is_some_and(Links::is_listed);
+        if listed {
+            queues.lists.remove(context.pool(), index);
+        } else {
+            context.counters().disarmed();
+        }
+    }
+    cancel
 }

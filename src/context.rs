@@ -33,6 +33,7 @@
 mod events;
 
 use crate::{
+    cancel,
     counters::{
         Counters,
         Counts, //
@@ -49,10 +50,7 @@ use crate::{
         Registered, //
     },
     request::Request,
-    retry::{
-        self,
-        Queues, //
-    },
+    retry::Queues,
     ring::Shape,
     sys::{
         array::Stock,
@@ -184,7 +182,7 @@ pub(crate) struct Context {
     counters: Counters,
     /// Those of who set it up.
     cred: ARef<Credential>,
-    /// Retries, see [`retry`].
+    /// Retries, see [`retry`](crate::retry).
     #[pin]
     retries: DelayedWork<Context, 0>,
     /// Those that are left to who has woken them, and a look whether they were made.
@@ -361,7 +359,7 @@ impl Context {
     fn drain(self: &Arc<Self>) {
         // What is in flight may wait for the release of a file, that of a FUSE server's end say,
         // and the task does not come to other work before it was waited for.
-        retry::cancel_all(self, fs::put_now);
+        cancel::cancel_all(self, fs::put_now);
         self.interrupt_threads();
         register::unregister_all(self);
         self.events.wait_uninterruptible(|| self.outstanding() == 0);
@@ -412,12 +410,12 @@ impl Context {
         &self.queues
     }
 
-    /// See [`retry::run_own`].
+    /// See [`retry::run_own`](crate::retry::run_own).
     pub(crate) fn may_have_queued(&self) -> &Once<u32> {
         &self.may_have_queued
     }
 
-    /// See [`retry`].
+    /// See [`retry`](crate::retry).
     pub(crate) fn woken(&self) -> &TaskWork<Context> {
         &self.woken
     }

@@ -14,6 +14,7 @@
 //! comes, under the same lock, so that nothing is forgotten.
 
 use crate::{
+    cancel,
     context::Context,
     lists::{
         Groups,
@@ -27,14 +28,12 @@ use crate::{
         result_of,
         Over,
         Request,
-        Running,
-        Shared, //
+        Running, //
     },
     sys::{
         cred,
         kthread,
         request::{
-            Cancel,
             Kick,
             Pool, //
         },
@@ -52,14 +51,9 @@ use crate::{
         Threads, //
     }, //
 };
-use core::cell::Cell;
 use kernel::{
-    fs::File,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
-    },
+    sync::Arc,
     time::Jiffies,
     workqueue::WorkItem, //
 };
@@ -305,7 +299,7 @@ fn queue_with(context: &Context, mut request: Request, choose: impl FnOnce(&Queu
     }
 }
 
-fn cancelled(request: Request) {
+pub(crate) fn cancelled(request: Request) {
     let done = request.transfer().done();
     request.complete(result_of(done, ECANCELED));
 }
@@ -554,59 +548,7 @@ impl WorkItem<0> for Context {
             while let Some(run) = take(&context, &lists) {
                 cancel_run(run);
             }
-            cancel_all(&context, drop);
+            cancel::cancel_all(&context, drop);
         }
     }
-}
-
-/// Cancels what can be cancelled, the events in the ring, and lets go of their files by `put`.
-/// Process context.
-pub(crate) fn cancel_all(context: &Context, put: fn(ARef<File>)) {
-    let grown = u32::try_from(context.pool().grown()).unwrap_or(u32::MAX);
-    for index in 0..grown {
-        if let Some(file) = cancel_index(context, index) {
-            put(file);
-        }
-    }
-}
-
-/// Cancels request `index`, of whatever generation, with its event in the ring, and returns its
-/// file if it has come home. Process context.
-pub(crate) fn cancel_index(context: &Context, index: u32) -> Option<ARef<File>> {
-    let event = Cell::new(None);
-    let cancel = cancel_one(context, index, 0, 0, |shared| {
-        event.set(Some(shared.cancelled_event()));
-        true
-    });
-    match (cancel, event.take()) {
-        (Cancel::Own(request), _) => {
-            let file = request.file().map(ARef::from);
-            cancelled(request);
-            return file;
-        }
-        (Cancel::Ended, Some(event)) => context.publish(event),
-        _ => {}
-    }
-    None
-}
-
-/// Cancels request `index`, as [`Pool::cancel`], and takes it off its list. Any context.
-pub(crate) fn cancel_one(
-    context: &Context,
-    index: u32,
-    generation: u32,
-    mask: u32,
-    matches: impl Fn(&Shared) -> bool,
-) -> Cancel<Context> {
-    let mut queues = context.queues().lock();
-    let cancel = context.pool().cancel(index, generation, mask, matches);
-    if let Cancel::Own(_) = cancel {
-        let listed = context.pool().links(index).is_some_and(Links::is_listed);
-        if listed {
-            queues.lists.remove(context.pool(), index);
-        } else {
-            context.counters().disarmed();
-        }
-    }
-    cancel
 }

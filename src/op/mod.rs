@@ -12,6 +12,7 @@ mod poll;
 mod rw;
 
 use crate::{
+    cancel,
     context::Context,
     lists::List,
     request::{
@@ -350,7 +351,7 @@ fn arm(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -
         Armed::Left => {
             // Who ends the context cancels what is armed, or we see that it is dead.
             if context.is_dead() {
-                retry::cancel_index(context, index);
+                cancel::cancel_index(context, index);
             }
             Ok(Waiting::Left)
         }
