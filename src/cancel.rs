@@ -145,7 +145,8 @@ pub(crate) fn cancel_index(context: &Context, index: u32) -> Option<ARef<File>> 
     None
 }
 
-/// Cancels request `index`, as [`Pool::cancel`](crate::sys::request::Pool::cancel), and takes it off its list. Any context.
+/// Cancels request `index`, as [`Pool::cancel`](crate::sys::request::Pool::cancel), and takes it off
+/// its list. Any context.
 fn cancel_one(
     context: &Context,
     index: u32,
