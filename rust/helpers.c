@@ -478,6 +478,12 @@ size_t raio_helper_index_nospec(size_t index, size_t size)
 	return array_index_nospec(index, size);
 }
 
+/* Each of them only grows, and is written by the task itself. */
+unsigned long raio_helper_current_stamp(void)
+{
+	return current->nvcsw + current->min_flt + current->maj_flt;
+}
+
 u64 raio_helper_timer_slack(void)
 {
 	return current->timer_slack_ns;

@@ -129,6 +129,7 @@ void raio_helper_notice_max_user_nr(unsigned long max);
 void raio_helper_notice_memlock(void);
 
 /* linux/sched.h */
+unsigned long raio_helper_current_stamp(void);
 u64 raio_helper_timer_slack(void);
 unsigned long raio_helper_max_open_files(void);
 

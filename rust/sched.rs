@@ -81,6 +81,20 @@ pub(crate) fn is_group_exiting() -> bool {
     unsafe { bindings::raio_helper_is_group_exiting() }
 }
 
+/// When the current task has slept or has had a page fault, this is another than before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp(usize);
+
+impl Stamp {
+    /// The current task's. Process context.
+    #[inline]
+    pub(crate) fn now() -> Self {
+        // SAFETY: Reads counts of the current task, which it has for as long as it runs. In an
+        // interrupt they are those of whom it interrupted, which harms nobody.
+        Stamp(unsafe { bindings::raio_helper_current_stamp() })
+    }
+}
+
 /// What tells the current task's process and namespaces from all others that there are now.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {

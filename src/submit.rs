@@ -181,7 +181,7 @@ impl<'a, 'e> Batch<'a, 'e> {
     }
 
     /// Lets go of all that others may wait for. Before a wait for the program's memory, which they
-    /// may have to serve; who does so may change what a descriptor means as well.
+    /// may have to serve.
     #[inline(always)]
     fn let_go(&mut self) {
         self.known.forget_files();

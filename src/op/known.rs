@@ -20,6 +20,7 @@ use crate::{
         },
         miscdevice,
         pinned::PinnedBuffer,
+        sched::Stamp,
         uapi::{
             iocb,
             RAIO_IOCB_FLAG_FIXED_BUFFER,
@@ -63,6 +64,8 @@ fn names_buffer(iocb: &iocb) -> bool {
 
 /// The file of the request before.
 struct Recent {
+    /// Of the moment before it was looked up.
+    stamp: Stamp,
     name: Name,
     open: OpenFile<Rules>,
     facts: Facts,
@@ -70,11 +73,13 @@ struct Recent {
     reads: Option<Mode>,
 }
 
-/// What is known in a call of submit. As of when it was first asked for.
+/// What is known in a call of submit. Of the task, as of when it was first asked for; of files and
+/// buffers, as of when the task has last slept or had a page fault: what a descriptor or an index
+/// means may have been changed by whoever let it go on.
 pub(crate) struct Known<'a> {
     context: &'a Context,
     recent: Option<Recent>,
-    registered: Option<Registered>,
+    registered: Option<(Stamp, Registered)>,
     ioprio: Option<u16>,
     cred: Option<ARef<Credential>>,
 }
@@ -125,12 +130,16 @@ impl<'a> Known<'a> {
     }
 
     fn registered(&mut self) -> &Registered {
-        let context = self.context;
-        self.registered
-            .get_or_insert_with(|| context.registered().lock().clone())
+        let (context, now) = (self.context, Stamp::now());
+        let known = self.registered.take().filter(|(stamp, _)| *stamp == now);
+        let (_, registered) = self.registered.insert(match known {
+            Some(known) => known,
+            None => (now, context.registered().lock().clone()),
+        });
+        registered
     }
 
-    /// Lets go of files and buffers, which are looked up anew if they are asked for again.
+    /// Lets go of files and buffers: somebody may wait for their release.
     pub(crate) fn forget_files(&mut self) {
         self.recent = None;
         self.registered = None;
@@ -138,13 +147,14 @@ impl<'a> Known<'a> {
 
     #[inline]
     fn find(&mut self, name: Name) -> Result {
+        let now = Stamp::now();
         match &self.recent {
-            Some(recent) if recent.name == name => Ok(()),
-            _ => self.look_up(name),
+            Some(recent) if recent.name == name && recent.stamp == now => Ok(()),
+            _ => self.look_up(name, now),
         }
     }
 
-    fn look_up(&mut self, name: Name) -> Result {
+    fn look_up(&mut self, name: Name, stamp: Stamp) -> Result {
         let file = if name.fixed {
             let files = self.registered().files().ok_or(EBADF)?;
             files.get(name.number).ok_or(EBADF)?.clone()
@@ -156,6 +166,7 @@ impl<'a> Known<'a> {
         }
         let facts = fs::facts(&file);
         self.recent = Some(Recent {
+            stamp,
             name,
             reads: rw::reads_at_once(&file, facts),
             facts,
@@ -178,7 +189,8 @@ impl<'a> Known<'a> {
         let recent = self.recent.as_mut()?;
         let mode = recent.reads?;
         let buffer = if names_buffer(iocb) {
-            let buffers = self.registered.as_ref()?.buffers()?;
+            let (_, registered) = self.registered.as_ref()?;
+            let buffers = registered.buffers()?;
             Some(&**buffers.get(iocb.aio_reserved2)?)
         } else {
             None
@@ -186,7 +198,7 @@ impl<'a> Known<'a> {
         Some((&mut recent.open, mode, buffer))
     }
 
-    /// The file that was asked for last, and the facts about it.
+    /// The file that was asked for last, however long ago, and the facts about it.
     #[inline]
     pub(super) fn open(&mut self) -> Option<(&mut OpenFile<Rules>, &Facts)> {
         let recent = self.recent.as_mut()?;
