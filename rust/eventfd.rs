@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/eventfd.h`](srctree/include/linux/eventfd.h)
 
-use super::bindings;
+use super::{
+    bindings,
+    task::FullTask, //
+};
 use core::ptr::NonNull;
 use kernel::{
     error::from_err_ptr,
@@ -19,9 +22,9 @@ unsafe impl Send for EventFd {}
 
 impl EventFd {
     /// The eventfd behind `fd` of the current task: EBADF if there is no such file, EINVAL if it
-    /// is something else. Process context.
-    pub(crate) fn get(fd: u32) -> Result<Self> {
-        // SAFETY: May be called in any task.
+    /// is something else.
+    pub(crate) fn get(_task: FullTask<'_>, fd: u32) -> Result<Self> {
+        // SAFETY: The task has a table of files, in which the call looks for any number.
         let context = from_err_ptr(unsafe { bindings::eventfd_ctx_fdget(fd as c_int) })?;
         Ok(EventFd(NonNull::new(context).ok_or(EBADF)?))
     }

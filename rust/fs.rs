@@ -21,7 +21,8 @@ use super::{
         Owned,
         Run,
         Slot, //
-    }, //
+    },
+    task::FullTask, //
 };
 use crate::state::{
     Step,
@@ -147,11 +148,10 @@ pub(crate) fn current_ioprio() -> u16 {
 }
 
 /// The file behind `fd` of the current task. EBADF if there is none.
-///
-/// Process context, in an ioctl.
-pub(crate) fn fget(fd: u32) -> Result<ARef<File>> {
+pub(crate) fn fget(_task: FullTask<'_>, fd: u32) -> Result<ARef<File>> {
     let file = LocalFile::fget(fd).map_err(|_| EBADF)?;
-    // SAFETY: ioctl(2) uses `fdget()`: there is no `fdget_pos()` on this thread.
+    // SAFETY: The task is inside an ioctl, which uses `fdget()`: there is no `fdget_pos()` on this
+    // thread.
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 

@@ -52,6 +52,7 @@ pub(crate) mod request;
 pub(crate) mod sched;
 pub(crate) mod signal;
 pub(crate) mod sysctl;
+pub(crate) mod task;
 pub(crate) mod task_work;
 pub(crate) mod trace;
 pub(crate) mod uaccess;

@@ -9,7 +9,8 @@
 use super::{
     bindings,
     fs,
-    poll_queue::PollTable, //
+    poll_queue::PollTable,
+    task::FullTask, //
 };
 use kernel::{
     container_of,
@@ -32,7 +33,7 @@ use kernel::{
 /// The type of what an open file has. It has
 ///
 /// - `open(shared)`: makes one;
-/// - `ioctl(this, cmd, arg, compat)`;
+/// - `ioctl(this, task, cmd, arg, compat)`;
 /// - `pollers()` and `is_readable()`: whom to wake, and whether they need not wait;
 /// - `show(seq)`: its lines in fdinfo;
 /// - `closed(this)`: the file is released. Called in process context without locks, may sleep.
@@ -162,7 +163,10 @@ unsafe extern "C" fn unlocked_ioctl(
 ) -> c_long {
     // SAFETY: The caller has the file.
     let object = unsafe { object(file) };
-    Object::ioctl(object, cmd, arg, false).unwrap_or_else(|e| e.to_errno() as isize)
+    // SAFETY: It is ioctl(2) that calls, which has locked nothing, and that only a program's own
+    // tasks can call; it has used `fdget()` for the file, and returns after this.
+    let result = unsafe { FullTask::with(|task| Object::ioctl(object, task, cmd, arg, false)) };
+    result.unwrap_or_else(|e| e.to_errno() as isize)
 }
 
 /// # Safety
@@ -174,7 +178,9 @@ unsafe extern "C" fn compat_ioctl(file: *mut bindings::file, cmd: c_uint, arg: c
     let arg = arg & u32::MAX as usize;
     // SAFETY: The caller has the file.
     let object = unsafe { object(file) };
-    Object::ioctl(object, cmd, arg, true).unwrap_or_else(|e| e.to_errno() as isize)
+    // SAFETY: As in `unlocked_ioctl`: it is that call of a 32-bit program.
+    let result = unsafe { FullTask::with(|task| Object::ioctl(object, task, cmd, arg, true)) };
+    result.unwrap_or_else(|e| e.to_errno() as isize)
 }
 
 /// # Safety

@@ -6,8 +6,14 @@
 //!
 //! C header: [`include/linux/signal.h`](srctree/include/linux/signal.h)
 
-use super::bindings;
-use core::ptr;
+use super::{
+    bindings,
+    task::FullTask, //
+};
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 use kernel::{
     current,
     prelude::*,
@@ -46,13 +52,13 @@ impl SigSet {
         Ok(Some(SigSet(set)))
     }
 
-    /// Blocks these signals and no others, until the result is dropped. Process context, in a
-    /// system call.
+    /// Blocks these signals and no others, until the result is dropped.
     #[must_use = "the old mask is back when this is dropped"]
-    pub(crate) fn block(mut self) -> Blocked {
+    pub(crate) fn block<'a>(mut self, _task: FullTask<'a>) -> Blocked<'a> {
         let task = Task::current_raw();
         // SAFETY: It is the current task, and nobody else touches its masks. What was saved
-        // before is of no use: it is only while a system call is under way, and this is it.
+        // before is of no use: it is only while a system call is under way, and this is it, as
+        // `_task` says.
         unsafe {
             bindings::raio_helper_set_restore_sigmask();
             (*task).saved_sigmask = (*task).blocked;
@@ -62,7 +68,7 @@ impl SigSet {
                 ptr::null_mut(),
             );
         }
-        Blocked(NotThreadSafe)
+        Blocked(PhantomData, NotThreadSafe)
     }
 }
 
@@ -70,9 +76,9 @@ impl SigSet {
 ///
 /// If a signal is pending then, that happens when its handler was started, on the way back to the
 /// program: with the old mask it might not be.
-pub(crate) struct Blocked(NotThreadSafe);
+pub(crate) struct Blocked<'a>(PhantomData<FullTask<'a>>, NotThreadSafe);
 
-impl Drop for Blocked {
+impl Drop for Blocked<'_> {
     fn drop(&mut self) {
         if current!().signal_pending() {
             return;

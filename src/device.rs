@@ -19,6 +19,7 @@ use crate::{
     },
     sys::{
         signal::SigSet,
+        task::FullTask,
         uaccess,
         uapi::*,
         vhost_task, //
@@ -71,31 +72,38 @@ impl Argument {
     }
 }
 
-/// `compat` says that the caller's pointers have 32 bits. Process context.
+/// `compat` says that the caller's pointers have 32 bits.
 pub(crate) fn ioctl(
     door: ArcBorrow<'_, Door>,
+    task: FullTask<'_>,
     cmd: u32,
     arg: usize,
     compat: bool,
 ) -> Result<isize> {
     let arg = Argument(arg);
     match cmd {
-        SUBMIT => submit(door, arg.read()?, compat),
-        GETEVENTS => getevents(door, arg.read()?),
-        ENTER => enter(door, arg, compat),
-        _ => rare(door, cmd, arg, compat),
+        SUBMIT => submit(door, task, arg.read()?, compat),
+        GETEVENTS => getevents(door, task, arg.read()?),
+        ENTER => enter(door, task, arg, compat),
+        _ => rare(door, task, cmd, arg, compat),
     }
 }
 
 /// What no request needs.
 #[cold]
-fn rare(door: ArcBorrow<'_, Door>, cmd: u32, arg: Argument, compat: bool) -> Result<isize> {
+fn rare(
+    door: ArcBorrow<'_, Door>,
+    task: FullTask<'_>,
+    cmd: u32,
+    arg: Argument,
+    compat: bool,
+) -> Result<isize> {
     match cmd {
         INFO => info(door, arg),
         SETUP => setup(door, arg),
         DESTROY => destroy(door, arg.read()?),
         CANCEL => cancel(door, arg.read()?),
-        REGISTER => register(door, arg.read()?, compat),
+        REGISTER => register(door, task, arg.read()?, compat),
         _ => Err(ENOTTY),
     }
 }
@@ -154,7 +162,12 @@ fn destroy(door: ArcBorrow<'_, Door>, destroy: raio_destroy) -> Result<isize> {
     Ok(0)
 }
 
-fn submit(door: ArcBorrow<'_, Door>, submit: raio_submit, compat: bool) -> Result<isize> {
+fn submit(
+    door: ArcBorrow<'_, Door>,
+    task: FullTask<'_>,
+    submit: raio_submit,
+    compat: bool,
+) -> Result<isize> {
     refuse_unless(submit.flags == 0)?;
     let nr = usize::try_from(submit.nr)?;
     let context = Context::lookup(door, submit.ctx_id)?;
@@ -162,7 +175,7 @@ fn submit(door: ArcBorrow<'_, Door>, submit: raio_submit, compat: bool) -> Resul
         address: submit.iocbpp,
         compat,
     };
-    Ok(submit::submit(&context, nr, iocbs)? as isize)
+    Ok(submit::submit(&context, task, nr, iocbs)? as isize)
 }
 
 fn cancel(door: ArcBorrow<'_, Door>, cancel: raio_cancel) -> Result<isize> {
@@ -196,17 +209,22 @@ impl Wait {
     }
 }
 
-fn getevents(door: ArcBorrow<'_, Door>, get: raio_getevents) -> Result<isize> {
+fn getevents(door: ArcBorrow<'_, Door>, task: FullTask<'_>, get: raio_getevents) -> Result<isize> {
     refuse_unless(get.flags == 0)?;
     let wait = Wait::read(get.timeout, get.sigmask, get.sigsetsize)?;
-    let _blocked = wait.blocked.map(SigSet::block);
+    let _blocked = wait.blocked.map(|set| set.block(task));
     let context = Context::lookup(door, get.ctx_id)?;
     let got = getevents::getevents(&context, get.min_nr, get.nr, get.events, wait.timeout)?;
     Ok(got as isize)
 }
 
 /// What can be checked is, before a request is taken.
-fn enter(door: ArcBorrow<'_, Door>, arg: Argument, compat: bool) -> Result<isize> {
+fn enter(
+    door: ArcBorrow<'_, Door>,
+    task: FullTask<'_>,
+    arg: Argument,
+    compat: bool,
+) -> Result<isize> {
     let mut enter: raio_enter = arg.read()?;
     refuse_unless(enter.flags == 0 && enter.submitted == 0)?;
     let nr = usize::try_from(enter.nr)?;
@@ -219,7 +237,7 @@ fn enter(door: ArcBorrow<'_, Door>, arg: Argument, compat: bool) -> Result<isize
             address: enter.iocbpp,
             compat,
         };
-        let taken = submit::submit(&context, nr, iocbs)?;
+        let taken = submit::submit(&context, task, nr, iocbs)?;
         let submitted = core::mem::offset_of!(raio_enter, submitted) as u64;
         uaccess::write_u64((arg.0 as u64).wrapping_add(submitted), taken as u64)?;
         if taken < nr {
@@ -227,7 +245,7 @@ fn enter(door: ArcBorrow<'_, Door>, arg: Argument, compat: bool) -> Result<isize
             enter.min_events = 0;
         }
     }
-    let _blocked = wait.blocked.map(SigSet::block);
+    let _blocked = wait.blocked.map(|set| set.block(task));
     let got = getevents::getevents(
         &context,
         enter.min_events,
@@ -238,9 +256,14 @@ fn enter(door: ArcBorrow<'_, Door>, arg: Argument, compat: bool) -> Result<isize
     Ok(got as isize)
 }
 
-fn register(door: ArcBorrow<'_, Door>, register: raio_register, compat: bool) -> Result<isize> {
+fn register(
+    door: ArcBorrow<'_, Door>,
+    task: FullTask<'_>,
+    register: raio_register,
+    compat: bool,
+) -> Result<isize> {
     refuse_unless(register.flags == 0)?;
     let context = Context::lookup(door, register.ctx_id)?;
-    register::register(&context, &register, compat)?;
+    register::register(&context, task, &register, compat)?;
     Ok(0)
 }

@@ -26,6 +26,7 @@ use crate::{
             self,
             Process, //
         },
+        task::FullTask,
         task_work,
         wait::Shown, //
     }, //
@@ -107,11 +108,12 @@ impl Door {
     /// `compat` says that the caller's pointers have 32 bits.
     pub(crate) fn ioctl(
         this: ArcBorrow<'_, Self>,
+        task: FullTask<'_>,
         cmd: u32,
         arg: usize,
         compat: bool,
     ) -> Result<isize> {
-        device::ioctl(this, cmd, arg, compat)
+        device::ioctl(this, task, cmd, arg, compat)
     }
 
     /// The context at `id` in the current address space, if it was set up through this door not long

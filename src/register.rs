@@ -14,6 +14,7 @@ use crate::{
         nospec,
         pinned::PinnedBuffer,
         sched,
+        task::FullTask,
         uapi::{
             iocb,
             raio_register,
@@ -110,8 +111,13 @@ pub(crate) fn is_sound(iocb: &iocb) -> bool {
 ///
 /// EBUSY if there is such a table already, ENXIO if there is none to unregister, EINVAL for
 /// what can't be, EMFILE for too many files; and what files and memory say: EBADF, EFAULT, ENOMEM.
-/// Process context, sleeps.
-pub(crate) fn register(context: &Context, what: &raio_register, compat: bool) -> Result {
+/// Sleeps.
+pub(crate) fn register(
+    context: &Context,
+    task: FullTask<'_>,
+    what: &raio_register,
+    compat: bool,
+) -> Result {
     let unregisters = matches!(what.opcode, RAIO_UNREGISTER_BUFFERS | RAIO_UNREGISTER_FILES);
     if unregisters != (what.nr == 0) || unregisters && what.array != 0 {
         return Err(EINVAL);
@@ -128,7 +134,7 @@ pub(crate) fn register(context: &Context, what: &raio_register, compat: bool) ->
             if context.registered().lock().files.is_some() {
                 return Err(EBUSY);
             }
-            let files = Some(read_files(what)?);
+            let files = Some(read_files(task, what)?);
             put(context, |registered| &mut registered.files, files)
         }
         RAIO_UNREGISTER_BUFFERS => take(context, |registered| &mut registered.buffers),
@@ -202,7 +208,7 @@ fn read_buffers(what: &raio_register, compat: bool) -> Result<Arc<Buffers>> {
     Ok(Arc::new(Buffers(buffers), GFP_KERNEL_ACCOUNT)?)
 }
 
-fn read_files(what: &raio_register) -> Result<Arc<Files>> {
+fn read_files(task: FullTask<'_>, what: &raio_register) -> Result<Arc<Files>> {
     // As many as the process may have open: these are no descriptors, and count for nothing else.
     if what.nr > MAX_FILES || what.nr as usize > sched::max_open_files() {
         return Err(EMFILE);
@@ -212,15 +218,18 @@ fn read_files(what: &raio_register) -> Result<Arc<Files>> {
     for _ in 0..what.nr {
         let file = match fds.read::<i32>()? {
             -1 => None,
-            fd => Some(file_to_register(u32::try_from(fd).map_err(|_| EBADF)?)?),
+            fd => Some(file_to_register(
+                task,
+                u32::try_from(fd).map_err(|_| EBADF)?,
+            )?),
         };
         files.push(file, GFP_KERNEL_ACCOUNT)?;
     }
     Ok(Arc::new(Files(files), GFP_KERNEL_ACCOUNT)?)
 }
 
-fn file_to_register(fd: u32) -> Result<ARef<File>> {
-    let file = fs::fget(fd)?;
+fn file_to_register(task: FullTask<'_>, fd: u32) -> Result<ARef<File>> {
+    let file = fs::fget(task, fd)?;
     if miscdevice::is_door(&file) {
         return Err(EINVAL);
     }

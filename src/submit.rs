@@ -25,6 +25,7 @@ use crate::{
             PutOff,
             Sink, //
         },
+        task::FullTask,
         trace::{
             self,
             About, //
@@ -113,10 +114,10 @@ struct Batch<'a, 'e> {
 }
 
 impl<'a, 'e> Batch<'a, 'e> {
-    fn new(context: &'a Arc<Context>, events: Pin<&'e Events<'a>>) -> Self {
+    fn new(context: &'a Arc<Context>, task: FullTask<'a>, events: Pin<&'e Events<'a>>) -> Self {
         Batch {
             context,
-            known: Known::new(context),
+            known: Known::new(context, task),
             credits: 0,
             requests: Stock::new(),
             spare: None,
@@ -203,21 +204,31 @@ impl Drop for Batch<'_, '_> {
 
 /// Submits up to `nr` requests, and returns how many were taken.
 ///
-/// The errors are io_submit(2)'s, and are returned only if no request was taken. Process context.
-pub(crate) fn submit(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> {
+/// The errors are io_submit(2)'s, and are returned only if no request was taken.
+pub(crate) fn submit(
+    context: &Arc<Context>,
+    task: FullTask<'_>,
+    nr: usize,
+    iocbs: Iocbs,
+) -> Result<usize> {
     let nr = nr.min(context.shape().slots() as usize);
     let submitted = if nr > PLUG_THRESHOLD {
-        blkdev::with_plug(|| submit_all(context, nr, iocbs))
+        blkdev::with_plug(|| submit_all(context, task, nr, iocbs))
     } else {
-        submit_all(context, nr, iocbs)
+        submit_all(context, task, nr, iocbs)
     };
     retry::run_own(context);
     submitted
 }
 
-fn submit_all(context: &Arc<Context>, nr: usize, iocbs: Iocbs) -> Result<usize> {
+fn submit_all(
+    context: &Arc<Context>,
+    task: FullTask<'_>,
+    nr: usize,
+    iocbs: Iocbs,
+) -> Result<usize> {
     pin_init::stack_pin_init!(let events = Events::new(&**context));
-    let mut batch = Batch::new(context, events.as_ref());
+    let mut batch = Batch::new(context, task, events.as_ref());
     let mut pointers = Array::new();
     let mut i = 0;
     while i < nr {
@@ -272,7 +283,7 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
         let file = batch.known.file(iocb)?;
         request.set_file(file.into());
     }
-    op::prep_eventfd(request, iocb)?;
+    op::prep_eventfd(request, iocb, &batch.known)?;
     let key = request.name(address, iocb);
     write_key(address, iocb, key)?;
     op::prep(request, iocb, &mut batch.known)?;

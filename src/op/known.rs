@@ -21,6 +21,7 @@ use crate::{
         miscdevice,
         pinned::PinnedBuffer,
         sched::Stamp,
+        task::FullTask,
         uapi::{
             iocb,
             RAIO_IOCB_FLAG_FIXED_BUFFER,
@@ -78,6 +79,7 @@ struct Recent {
 /// means may have been changed by whoever let it go on.
 pub(crate) struct Known<'a> {
     context: &'a Context,
+    task: FullTask<'a>,
     recent: Option<Recent>,
     registered: Option<(Stamp, Registered)>,
     ioprio: Option<u16>,
@@ -85,17 +87,23 @@ pub(crate) struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// The current task submits to `context`. Process context.
-    pub(crate) fn new(context: &'a Context) -> Self {
+    /// The current task submits to `context`.
+    pub(crate) fn new(context: &'a Context, task: FullTask<'a>) -> Self {
         // Most have the credentials with which the context was set up: no reference is needed.
         let own = cred::is_current(context.cred());
         Known {
             context,
+            task,
             recent: None,
             registered: None,
             ioprio: None,
             cred: (!own).then(cred::current),
         }
+    }
+
+    /// Who submits.
+    pub(crate) fn task(&self) -> FullTask<'a> {
+        self.task
     }
 
     /// Who submits, if the context is not theirs.
@@ -159,7 +167,7 @@ impl<'a> Known<'a> {
             let files = self.registered().files().ok_or(EBADF)?;
             files.get(name.number).ok_or(EBADF)?.clone()
         } else {
-            fs::fget(name.number)?
+            fs::fget(self.task, name.number)?
         };
         if miscdevice::is_door(&file) {
             return Err(EINVAL);

@@ -100,9 +100,9 @@ pub(crate) fn needs_file(iocb: &iocb) -> bool {
 }
 
 /// Gets the eventfd that is to count the event, if there is one. EBADF, EINVAL.
-pub(crate) fn prep_eventfd(request: &mut Request, iocb: &iocb) -> Result {
+pub(crate) fn prep_eventfd(request: &mut Request, iocb: &iocb, known: &Known<'_>) -> Result {
     if iocb.aio_flags & IOCB_FLAG_RESFD != 0 {
-        request.private().eventfd = Some(EventFd::get(iocb.aio_resfd)?);
+        request.private().eventfd = Some(EventFd::get(known.task(), iocb.aio_resfd)?);
     }
     Ok(())
 }
