@@ -203,15 +203,18 @@ bool raio_helper_atime_needs_update(const struct file *file)
 	return now.tv_sec - atime.tv_sec >= 24 * 60 * 60;
 }
 
-/* As generic_write_check_limits() does for the current task. */
-bool raio_helper_exceeds_fsize(s64 pos)
+/* As generic_write_checks() says of a write of the current task, but for the signal. */
+bool raio_helper_exceeds_fsize(const struct file *file, s64 pos, bool append)
 {
-	unsigned long limit = rlimit(RLIMIT_FSIZE);
+	loff_t limit = rlimit(RLIMIT_FSIZE);
 
-	if (limit == RLIM_INFINITY || pos < (s64)limit)
+	/* Files like those of sysfs do not ask. */
+	if (limit == RLIM_INFINITY || !S_ISREG(file_inode(file)->i_mode) ||
+	    raio_helper_regular_kind(file) == RAIO_REGULAR_OTHER)
 		return false;
-	send_sig(SIGXFSZ, current, 0);
-	return true;
+	if (append)
+		pos = i_size_read(file->f_mapping->host);
+	return pos >= limit;
 }
 
 void raio_helper_pagefault_disable(void)
@@ -553,6 +556,14 @@ void raio_helper_current_identity(unsigned long *group, unsigned long *namespace
 {
 	*group = (unsigned long)current->signal;
 	*namespaces = (unsigned long)current->nsproxy;
+}
+
+void raio_helper_raise_xfsz(bool group)
+{
+	if (group)
+		kill_pid(task_tgid(current), SIGXFSZ, 0);
+	else
+		send_sig(SIGXFSZ, current, 0);
 }
 
 void raio_helper_unblock_unblockable(sigset_t *set)

@@ -82,7 +82,7 @@ const char *raio_helper_dentry_name(const struct file *file);
 unsigned long raio_helper_super_magic(const struct file *file);
 s64 raio_helper_mapping_size(const struct file *file);
 bool raio_helper_atime_needs_update(const struct file *file);
-bool raio_helper_exceeds_fsize(s64 pos);
+bool raio_helper_exceeds_fsize(const struct file *file, s64 pos, bool append);
 
 /* linux/uaccess.h, linux/uio.h */
 bool raio_helper_get_iocb(struct iocb *to, const struct iocb __user *from);
@@ -144,6 +144,7 @@ bool raio_helper_is_group_exiting(void);
 void raio_helper_current_identity(unsigned long *group, unsigned long *namespaces);
 
 /* linux/signal.h */
+void raio_helper_raise_xfsz(bool group);
 void raio_helper_unblock_unblockable(sigset_t *set);
 void raio_helper_set_restore_sigmask(void);
 bool raio_helper_test_and_clear_restore_sigmask(void);

@@ -72,6 +72,22 @@ impl SigSet {
     }
 }
 
+/// Who gets a signal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// The current task.
+    Task,
+    /// Its process: any thread of it that wants the signal.
+    Process,
+}
+
+/// Sends SIGXFSZ, as the kernel does for a write beyond RLIMIT_FSIZE. Process context.
+pub(crate) fn raise_file_size(whom: Whom) {
+    // SAFETY: The current task has a thread group as long as it runs. The signal is sent by it to
+    // itself, or to its own group; the locks that are taken are not held in process context.
+    unsafe { bindings::raio_helper_raise_xfsz(whom == Whom::Process) };
+}
+
 /// The current task has a mask for the time of the call; dropped, it gets back its own.
 ///
 /// If a signal is pending then, that happens when its handler was started, on the way back to the

@@ -4,7 +4,11 @@
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
-use super::operations;
+use super::{
+    operations,
+    Direction,
+    Transfer, //
+};
 use crate::sys::bindings;
 use kernel::{
     error::to_result,
@@ -166,11 +170,21 @@ pub(crate) fn is_first_direct(file: &File) -> bool {
     }
 }
 
-/// Whether a write to `file` at `pos` would be beyond RLIMIT_FSIZE of the current task, which is
-/// then told by SIGXFSZ. Process context.
-pub(crate) fn is_beyond_limit(file: &File, pos: i64) -> bool {
-    // SAFETY: Reads a limit of the current task, and sends a signal to it.
-    file_type(file) == bindings::S_IFREG && unsafe { bindings::raio_helper_exceeds_fsize(pos) }
+/// Whether `transfer` is a write to `file`, of which nothing is written yet and nothing may be: all
+/// of it is beyond RLIMIT_FSIZE of the current task's process. Process context.
+pub(crate) fn is_beyond_limit(file: &File, transfer: &Transfer) -> bool {
+    transfer.direction() == Some(Direction::Write)
+        && transfer.done() == 0
+        && transfer.left() > 0
+        // SAFETY: The file is valid, with its inode and mapping. A task has limits until it has
+        // exited, and they may be read while they change.
+        && unsafe {
+            bindings::raio_helper_exceeds_fsize(
+                file.as_ptr(),
+                transfer.pos(),
+                transfer.appends(),
+            )
+        }
 }
 
 /// The size of the file's data, or device. Any context.

@@ -212,9 +212,19 @@ impl Transfer {
         self.is_direct() && self.has_places
     }
 
+    /// Whether it goes to the end of the file, wherever that is.
+    pub(super) fn appends(&self) -> bool {
+        self.flags & bindings::IOCB_APPEND != 0
+    }
+
+    /// Whether it is written as one, or not at all.
+    pub(crate) fn is_atomic(&self) -> bool {
+        self.flags & bindings::IOCB_ATOMIC != 0
+    }
+
     /// Whether the rest can't be written as one with what was written: an append, since others
     /// may have appended, or an atomic write.
     pub(crate) fn is_indivisible(&self) -> bool {
-        self.flags & (bindings::IOCB_APPEND | bindings::IOCB_ATOMIC) != 0
+        self.appends() || self.is_atomic()
     }
 }

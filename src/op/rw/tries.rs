@@ -36,6 +36,10 @@ use crate::{
         gup::Memory,
         pagemap::PageRun,
         request::Armed,
+        signal::{
+            self,
+            Whom, //
+        },
         trace,
         vhost_task, //
     },
@@ -328,7 +332,14 @@ fn next(
     let way = run.private().way;
     let mode = last.mode;
     match judge(&mut run, mode, last.faults, result) {
-        Verdict::Over(result) => return end(run, result).map(|()| None),
+        Verdict::Over(result) => {
+            let too_big = result == EFBIG.to_errno() as isize;
+            if too_big && whence == Whence::Thread && is_beyond_limit(&run) {
+                // The kernel has sent it to the thread, where nobody sees it.
+                signal::raise_file_size(Whom::Process);
+            }
+            return end(run, result).map(|()| None);
+        }
         Verdict::More => return Ok(Some((run, mode))),
         Verdict::Interrupted => return interrupted(context, run, whence).map(|()| None),
         Verdict::Unsupported => {
@@ -427,20 +438,19 @@ fn arm(context: &Arc<Context>, run: Running, whence: Whence) -> Result<Option<Ru
     }
 }
 
+/// Whether all of it is a write beyond RLIMIT_FSIZE.
+fn is_beyond_limit(run: &Running) -> bool {
+    run.file()
+        .is_some_and(|file| fs::is_beyond_limit(file, run.transfer()))
+}
+
 /// Puts the request on `list`. If it is submitted and there can be no thread, it runs here, as
 /// long as it takes.
 fn punt(context: &Arc<Context>, run: Running, list: List, whence: Whence) -> Result {
-    let transfer = run.transfer();
-    if whence == Whence::Submit
-        && transfer.direction() == Some(Direction::Write)
-        && !transfer.is_indivisible()
-        // Else what was written is the result.
-        && transfer.done() == 0
-        && run
-            .file()
-            .is_some_and(|file| fs::is_beyond_limit(file, transfer.pos()))
-    {
+    // An atomic write has more to be checked before.
+    if whence == Whence::Submit && !run.transfer().is_atomic() && is_beyond_limit(&run) {
         // The signal is for who submits, and a thread would get it.
+        signal::raise_file_size(Whom::Task);
         return end_with(run, EFBIG);
     }
     match op::punt(context, run, list, whence)? {
