@@ -177,6 +177,11 @@ s64 raio_helper_mapping_size(const struct file *file)
 	return i_size_read(file->f_mapping->host);
 }
 
+bool raio_helper_is_sync(const struct file *file)
+{
+	return IS_SYNC(file->f_mapping->host);
+}
+
 /*
  * atime_needs_update() is not exported; this says yes rather too often.  An
  * inode that is dirty already is in memory: to note more waits for nothing.

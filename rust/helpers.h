@@ -34,6 +34,7 @@ static const int RAIO_CONST_IOCB_WAITQ = (__force int)IOCB_WAITQ;
 static const int RAIO_CONST_IOCB_NOSIGNAL = (__force int)IOCB_NOSIGNAL;
 static const int RAIO_CONST_IOCB_DIRECT = (__force int)IOCB_DIRECT;
 static const int RAIO_CONST_IOCB_APPEND = (__force int)IOCB_APPEND;
+static const int RAIO_CONST_IOCB_DSYNC = (__force int)IOCB_DSYNC;
 static const int RAIO_CONST_IOCB_ATOMIC = (__force int)IOCB_ATOMIC;
 static const unsigned int RAIO_CONST_FMODE_NOWAIT = (__force unsigned int)FMODE_NOWAIT;
 static const unsigned int RAIO_CONST_FOP_BUFFER_RASYNC =
@@ -81,6 +82,7 @@ bool raio_helper_is_pipe_idle(const struct file *file);
 const char *raio_helper_dentry_name(const struct file *file);
 unsigned long raio_helper_super_magic(const struct file *file);
 s64 raio_helper_mapping_size(const struct file *file);
+bool raio_helper_is_sync(const struct file *file);
 bool raio_helper_atime_needs_update(const struct file *file);
 bool raio_helper_exceeds_fsize(const struct file *file, s64 pos, bool append);
 

@@ -154,3 +154,10 @@ void slowfile_make(struct slowfile *file, const char *type, unsigned long comple
 	if (type)
 		ASSERT_EQ(1, pread(file->fd, &byte, 1, SLOWFILE_SIZE + 8192));
 }
+
+void slowfile_open_for_write(struct slowfile *file, const char *type)
+{
+	close(file->fd);
+	wait_free(&file->nullb);
+	file->fd = open_file(&file->nullb, type, O_RDWR);
+}

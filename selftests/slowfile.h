@@ -23,5 +23,7 @@ struct slowfile {
  * since no guest can make one.
  */
 void slowfile_make(struct slowfile *file, const char *type, unsigned long completion_nsec);
+/* Its file system is mounted for writes, too, and so is fd opened. */
+void slowfile_open_for_write(struct slowfile *file, const char *type);
 
 #endif /* RAIO_SLOWFILE_H */

@@ -119,6 +119,9 @@ pub(crate) struct Kind {
     pub(crate) direct: bool,
     /// RWF_NOWAIT.
     pub(crate) nowait: bool,
+    /// What is written is on the device before the call returns, by O_DSYNC, RWF_DSYNC, or as the
+    /// inode or its mount says.
+    pub(crate) sync: bool,
 }
 
 impl<T> OpenFile<T> {
@@ -177,6 +180,13 @@ pub(super) fn iocb_flags(file: &File) -> c_int {
     unsafe { (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() as c_int }
 }
 
+/// Whether all writes to `file` are. Any context.
+fn is_sync(file: &File) -> bool {
+    // SAFETY: The file is valid, with its mapping and the inode of that. The flags that are read of
+    // inode and super block may change: either answer is right then.
+    unsafe { bindings::raio_helper_is_sync(file.as_ptr()) }
+}
+
 fn check<T>(
     file: &File,
     direction: Direction,
@@ -213,6 +223,8 @@ fn check<T>(
         direction,
         direct: flags & bindings::IOCB_DIRECT != 0,
         nowait: flags & bindings::IOCB_NOWAIT != 0,
+        // As `iocb_is_dsync()`.
+        sync: flags & bindings::IOCB_DSYNC != 0 || is_sync(file),
     };
     Ok(Checked {
         direction,

@@ -127,8 +127,13 @@ fn way(file: &kernel::fs::File, facts: Facts, kind: Kind) -> Way {
         direction,
         direct,
         nowait,
+        sync,
     } = kind;
     let mut way = Way::of_transfer(facts, poll::can_poll(file), direction, direct, nowait);
+    if facts.class == Class::Regular && direction == Direction::Write && sync && !direct {
+        // The file system waits for the device after the copy, whatever the try says of waits.
+        way.first = First::Punt;
+    }
     if facts.class == Class::Regular && !nowait {
         // Even a read that finds nothing would note its time; and the first direct transfer after
         // a mount makes a work queue.
