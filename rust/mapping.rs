@@ -51,6 +51,7 @@ static OPERATIONS: Operations = Operations {
     file: bindings::file_operations {
         owner: this_module::<crate::LocalModule>().as_ptr(),
         mmap: Some(mmap),
+        get_unmapped_area: Some(get_unmapped_area),
         release: Some(release),
         ..pin_init::zeroed()
     },
@@ -71,6 +72,35 @@ unsafe fn object<'a>(file: *mut bindings::file) -> ArcBorrow<'a, Object> {
     unsafe { <Arc<Object>>::borrow((*file).private_data) }
 }
 
+/// Whether `len` bytes from page `first` on are all of `object`.
+fn is_all(object: &Object, len: usize, first: c_ulong) -> bool {
+    first == 0 && len == object.pages().len() * PAGE_SIZE
+}
+
+/// Says where to map. Another part, as remap_file_pages(2) may come with, is refused already here:
+/// when [`mmap`] is called, the mapping that is to be replaced has gone.
+///
+/// # Safety
+///
+/// As for `file_operations.get_unmapped_area`.
+unsafe extern "C" fn get_unmapped_area(
+    file: *mut bindings::file,
+    address: c_ulong,
+    len: c_ulong,
+    first: c_ulong,
+    flags: c_ulong,
+) -> c_ulong {
+    // SAFETY: The caller has the file.
+    let object = unsafe { object(file) };
+    if !is_all(&object, len, first) {
+        // An errno is told as an address.
+        return EINVAL.to_errno() as c_ulong;
+    }
+    // SAFETY: It is what would be called without this function, by a task that holds mmap_lock of
+    // its address space for writing, as the caller here does, and with the same arguments.
+    unsafe { bindings::mm_get_unmapped_area(file, address, len, first, flags) }
+}
+
 /// # Safety
 ///
 /// As for `file_operations.mmap`.
@@ -80,8 +110,7 @@ unsafe extern "C" fn mmap(file: *mut bindings::file, vma: *mut bindings::vm_area
     {
         // SAFETY: The vma is being set up.
         let (vma, first) = unsafe { (VmaNew::from_raw(vma), (*vma).vm_pgoff) };
-        // remap_file_pages(2) may come with another part.
-        if first != 0 || vma.end() - vma.start() != object.pages().len() * PAGE_SIZE {
+        if !is_all(&object, vma.end() - vma.start(), first) {
             return EINVAL.to_errno();
         }
         vma.set_dontcopy();

@@ -4,11 +4,18 @@
  * executable, moves as a whole, and takes the context with it when it goes.
  */
 #define _GNU_SOURCE
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "harness.h"
+#include "workers.h"
+
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
 
 #define WHY "its ring is an ordinary mapping, beside the context"
 #define EVENTS 1000
@@ -199,4 +206,212 @@ TEST_RAIO(mapped_over, WHY)
 	EXPECT_EQ(-EINVAL, be_destroy(ctx));
 	memset(ring, 0xff, size);
 	EXPECT_EQ(-EINVAL, be_submit(ctx, 0, NULL));
+}
+
+/* Programs need no header for it. */
+static int remap(void *at, size_t size, size_t first)
+{
+	return syscall(SYS_remap_file_pages, at, size, 0, first, 0);
+}
+
+/* Events go in and out by the mapping that is there. */
+static void expect_flow(aio_context_t ctx)
+{
+	struct io_event event;
+	struct iocb iocb;
+	char buf[1];
+
+	expect_works(ctx);
+	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	ASSERT_EQ(1, ring_reap(ring_of(ctx), &event, 1));
+	EXPECT_EQ((uintptr_t)&iocb, event.obj);
+	EXPECT_EQ(1, (long long)event.res);
+	EXPECT_EQ(0, events_now(ctx, &event, 1));
+}
+
+/* The old mapping goes, and the same is there again. */
+TEST_RAIO(remapped, WHY)
+{
+	unsigned long before = be_nr();
+	char *ring, buf[1];
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size);
+	struct io_event event;
+	struct iocb iocb;
+
+	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	EXPECT_EQ(0, remap(ring, size, 0));
+	EXPECT_EQ(size, mapping_size(ctx));
+	/* what was there before */
+	ASSERT_EQ(1, events_now(ctx, &event, 1));
+	EXPECT_EQ((uintptr_t)&iocb, event.obj);
+	expect_flow(ctx);
+	EXPECT_EQ(0, remap(ring, size, 0));
+	expect_flow(ctx);
+	EXPECT_EQ(0, be_destroy(ctx));
+	EXPECT_EQ(0, mapping_size(ctx));
+	EXPECT_EQ(before, be_nr());
+}
+
+/* What is not the whole ring from its start is refused, and nothing has gone. */
+TEST_RAIO(remapped_part, WHY)
+{
+	char *ring;
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size);
+
+	EXPECT_EQ(-1, remap(ring, size, 1));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, remap(ring, size, size / page));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, remap(ring, page, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, remap(ring + page, size - page, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, remap(ring + page, page, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(size, mapping_size(ctx));
+	expect_flow(ctx);
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+TEST_RAIO(remapped_elsewhere, WHY)
+{
+	char *ring;
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size), moved;
+	void *target = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	EXPECT_EQ(0, remap(ring, size, 0));
+	moved = (aio_context_t)mremap(ring, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target);
+	ASSERT_EQ((uintptr_t)target, moved);
+	EXPECT_EQ(-1, remap(target, size, 1));
+	EXPECT_EQ(0, remap(target, size, 0));
+	EXPECT_EQ(-EINVAL, be_submit(ctx, 0, NULL));
+	expect_flow(moved);
+	EXPECT_EQ(0, be_destroy(moved));
+}
+
+/* Who may only read it may still only read it. */
+TEST_RAIO(remapped_read_only, WHY)
+{
+	char *ring;
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size);
+
+	ASSERT_EQ(0, mprotect(ring, size, PROT_READ));
+	EXPECT_EQ(0, remap(ring, size, 0));
+	expect_works(ctx);
+	EXPECT_EQ(0, mprotect(ring, size, PROT_READ | PROT_WRITE));
+	expect_flow(ctx);
+	/* as before the call, and not as it was mapped at first */
+	EXPECT_EQ(-1, mprotect(ring, size, PROT_READ | PROT_EXEC));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+static void need_mseal(void)
+{
+	if (sizeof(long) < 8 || syscall(SYS_mseal, NULL, 0, 0))
+		SKIP("no mseal");
+}
+
+static void seal(void *at, size_t size)
+{
+	ASSERT_EQ(0, syscall(SYS_mseal, at, size, 0));
+	EXPECT_EQ(-1, munmap(at, size));
+	EXPECT_EQ(EPERM, errno);
+	EXPECT_EQ(-1, remap(at, size, 0));
+	EXPECT_EQ(EPERM, errno);
+}
+
+static int door_events(void)
+{
+	struct pollfd pollfd = { .fd = raio_fd(), .events = POLLIN };
+
+	return poll(&pollfd, 1, 0);
+}
+
+/* One that waits, one with a thread, and one whose event is there. */
+static void submit_some(aio_context_t ctx, struct iocb iocbs[3])
+{
+	static char buf[1];
+	int fds[2], fd = new_file(1);
+
+	ASSERT_EQ(0, pipe(fds));
+	prep(&iocbs[0], IOCB_CMD_PREAD, fds[0], buf, 1, 0);
+	prep(&iocbs[1], IOCB_CMD_FDSYNC, fd, NULL, 0, 0);
+	prep(&iocbs[2], IOCB_CMD_PREAD, fd, buf, 1, 0);
+	ASSERT_EQ(1, submit_one(ctx, &iocbs[0]));
+	ASSERT_EQ(1, submit_one(ctx, &iocbs[1]));
+	ASSERT_EQ(1, submit_one(ctx, &iocbs[2]));
+	wait_for_ring(ctx, 2);
+}
+
+/* Its pages stay, since they are mapped; all else goes, and there is no context any more. */
+static void destroy_sealed(unsigned long before)
+{
+	char *ring;
+	size_t size;
+	aio_context_t ctx = new_ring(&ring, &size);
+	struct io_event event;
+	struct iocb iocbs[3];
+
+	seal(ring, size);
+	submit_some(ctx, iocbs);
+	EXPECT_EQ(1, door_events());
+	EXPECT_EQ(0, be_destroy(ctx));
+	EXPECT_EQ(before, be_nr());
+	EXPECT_EQ(0, worker_threads(getpid(), NULL, 0));
+	EXPECT_EQ(0, door_events());
+	EXPECT_EQ(size, mapping_size(ctx));
+	EXPECT_EQ(-EINVAL, submit_one(ctx, &iocbs[0]));
+	EXPECT_EQ(-EINVAL, be_cancel(ctx, &iocbs[0], &event));
+	EXPECT_EQ(-EINVAL, events_now(ctx, &event, 1));
+	EXPECT_EQ(-EINVAL, be_destroy(ctx));
+	/* the events before are still there to be read */
+	EXPECT_EQ(1, ring_reap(ring_of(ctx), &event, 1));
+	EXPECT_EQ(-1, munmap(ring, size));
+	EXPECT_EQ(EPERM, errno);
+	expect_works(new_context(1));
+}
+
+TEST_RAIO(sealed, WHY)
+{
+	unsigned long before = be_nr();
+	pid_t pid;
+
+	need_mseal();
+	pid = test_fork();
+	if (!pid) {
+		destroy_sealed(before);
+		_exit(0);
+	}
+	ASSERT_EQ(0, test_wait(pid));
+	EXPECT_EQ(before, be_nr());
+}
+
+/* It can be used as before, and exit ends it. */
+TEST_RAIO(sealed_exit, WHY)
+{
+	unsigned long before = be_nr();
+	struct iocb iocbs[3];
+	aio_context_t ctx;
+	char *ring;
+	size_t size;
+	pid_t pid;
+
+	need_mseal();
+	pid = test_fork();
+	if (!pid) {
+		ctx = new_ring(&ring, &size);
+		seal(ring, size);
+		expect_flow(ctx);
+		submit_some(ctx, iocbs);
+		_exit(0);
+	}
+	ASSERT_EQ(0, test_wait(pid));
+	EXPECT_EQ(before, be_nr());
 }

@@ -334,6 +334,8 @@ impl Context {
         self.kill()?;
         self.drain();
         mapping::unmap(self, self.id());
+        // A mapping that is sealed stays, and has nothing to tell any more.
+        self.door.leave();
         Ok(())
     }
 
