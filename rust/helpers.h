@@ -18,6 +18,7 @@
 #include <linux/pagemap.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
+#include <linux/seq_file.h>
 #include <linux/sched/vhost_task.h>
 #include <linux/signal.h>
 #include <linux/sysctl.h>
@@ -166,6 +167,9 @@ bool raio_helper_has_vhost_tasks(void);
 int raio_helper_mm_users(const struct mm_struct *mm);
 void *raio_helper_charge_to_mm(struct mm_struct *mm);
 void raio_helper_charge_as_before(void *old);
+
+/* linux/proc_fs.h, linux/seq_file.h */
+bool raio_helper_may_know_addresses(const struct seq_file *seq, const struct mm_struct *mm);
 
 /* linux/rcupdate.h */
 void raio_helper_synchronize_rcu_tasks(void);

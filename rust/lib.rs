@@ -46,6 +46,7 @@ pub(crate) mod pinned;
 pub(crate) mod poll;
 pub(crate) mod poll_queue;
 pub(crate) mod printk;
+pub(crate) mod proc_fs;
 pub(crate) mod put_off;
 pub(crate) mod rcupdate;
 pub(crate) mod request;

@@ -3,10 +3,12 @@
  * Description: /proc/PID/fdinfo/N of an open /dev/raio has a line for each
  * context that was set up through it, with what it has done and has to do.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -170,6 +172,68 @@ TEST_RAIO(other_process, WHY)
 	if (pid == 0) {
 		EXPECT_EQ(1, own_lines(&line, 1));
 		EXPECT_EQ(1, read_lines(getppid(), raio_fd(), &line, 1));
+		EXPECT_EQ(ctx, line.id);
+		_exit(0);
+	}
+	EXPECT_EQ(0, test_wait(pid));
+}
+
+#define NOBODY 65534
+
+static void drop_privileges(void)
+{
+	if (setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
+		SKIP("needs root");
+	/* as another program of that user would be */
+	ASSERT_EQ(0, prctl(PR_SET_DUMPABLE, 1));
+}
+
+/* Where the parent's memory is mapped is nothing for a child that can't look at the parent. */
+TEST_RAIO(inherited, WHY)
+{
+	struct iocb iocb;
+	struct line line = { 0 };
+	aio_context_t ctx;
+	pid_t pid;
+
+	if (getuid())
+		SKIP("needs root");
+	ctx = new_context(100);
+	prep(&iocb, IOCB_CMD_NOOP, -1, NULL, 0, 0);
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	pid = test_fork();
+	if (!pid) {
+		drop_privileges();
+		ASSERT_EQ(1, own_lines(&line, 1));
+		EXPECT_EQ(0, line.id);
+		EXPECT_LE(100, line.size);
+		EXPECT_EQ(1, line.completed);
+		_exit(0);
+	}
+	EXPECT_EQ(0, test_wait(pid));
+	ASSERT_EQ(1, own_lines(&line, 1));
+	EXPECT_EQ(ctx, line.id);
+}
+
+/* It sees those of its own in any case; and those of its user's processes where they are theirs. */
+TEST_RAIO(same_user, WHY)
+{
+	struct line line = { 0 };
+	aio_context_t ctx;
+	pid_t pid;
+
+	if (getuid())
+		SKIP("needs root");
+	raio_fd();
+	drop_privileges();
+	ctx = new_context(1);
+	ASSERT_EQ(1, own_lines(&line, 1));
+	EXPECT_EQ(ctx, line.id);
+	pid = test_fork();
+	if (!pid) {
+		ASSERT_EQ(1, own_lines(&line, 1));
+		EXPECT_EQ(0, line.id);
+		ASSERT_EQ(1, read_lines(getppid(), raio_fd(), &line, 1));
 		EXPECT_EQ(ctx, line.id);
 		_exit(0);
 	}

@@ -22,6 +22,7 @@ use crate::{
             new_poll_queue,
             PollQueue, //
         },
+        proc_fs,
         sched::{
             self,
             Process, //
@@ -151,11 +152,17 @@ impl Door {
                 continue;
             }
             let counts = member.context.counts();
+            // Not for who has only inherited the descriptor.
+            let id = if proc_fs::may_know_addresses(seq, member.context.mm()) {
+                member.context.id()
+            } else {
+                0
+            };
             seq_print!(
                 seq,
                 "context:\tid={:#x} size={} inflight={} armed={} queued={} completed={} \
                  kicks={} retries={} punts={} cancels={}\n",
-                member.context.id(),
+                id,
                 counts.size,
                 counts.inflight,
                 counts.armed,

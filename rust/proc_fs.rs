@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files of procfs, and who reads them.
+//!
+//! C headers: [`include/linux/proc_fs.h`](srctree/include/linux/proc_fs.h),
+//! [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
+
+use super::{
+    bindings,
+    mm, //
+};
+use kernel::{
+    mm::Mm,
+    seq_file::SeqFile, //
+};
+
+/// Whether who reads `seq`, an fdinfo of any process, may know where things are in `mm`: it is that
+/// of the current task, or of the process that the fdinfo is of, or the file was opened with
+/// CAP_SYS_PTRACE. Process context.
+pub(crate) fn may_know_addresses(seq: &SeqFile, mm: &Mm) -> bool {
+    let raw = core::ptr::from_ref(seq).cast::<bindings::seq_file>();
+    // SAFETY: A `SeqFile` is a `struct seq_file`, which is valid, and has the file that it was opened
+    // as, with credentials. The helper looks whether it is one of procfs before it takes it for that,
+    // finds the process under RCU, and only compares `mm`. A reader of procfs is in process context,
+    // and no spinlock is held.
+    mm::is_current(mm) || unsafe { bindings::raio_helper_may_know_addresses(raw, mm.as_raw()) }
+}
