@@ -113,8 +113,8 @@ unsigned int raio_helper_regular_kind(const struct file *file)
 	if (ops && ops->read_folio)
 		return RAIO_REGULAR_CACHED;
 	if (shmem_mapping(file->f_mapping))
-		return READ_ONCE(SHMEM_I(file_inode(file))->swapped) ? RAIO_REGULAR_CACHED :
-			RAIO_REGULAR_IN_MEMORY;
+		return READ_ONCE(SHMEM_I(file->f_mapping->host)->swapped) ?
+			RAIO_REGULAR_CACHED : RAIO_REGULAR_IN_MEMORY;
 	/* overlayfs has no pages of its own, but direct_IO */
 	return ops && ops->direct_IO ? RAIO_REGULAR_CACHED : RAIO_REGULAR_OTHER;
 }
