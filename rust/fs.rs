@@ -22,7 +22,13 @@ use super::{
         Run,
         Slot, //
     },
-    task::FullTask, //
+    sched,
+    task::{
+        Caller,
+        FullTask,
+        MayBlock,
+        MayFault, //
+    }, //
 };
 use crate::state::{
     Step,
@@ -41,7 +47,9 @@ pub(crate) use facts::{
     is_first_direct,
     is_fuse,
     is_pipe_idle,
-    is_pipe_locked,
+    is_stream_locked,
+    has_own_rules,
+    tty_stops,
     notes_access,
     size,
     Class,
@@ -53,10 +61,12 @@ use kernel::{
         LocalFile, //
     },
     prelude::*,
+    mm::Mm,
     sync::{
         aref::ARef,
         atomic::ordering::Relaxed, //
-    }, //
+    },
+    task::Task, //
 };
 pub(crate) use open::{
     is_direct,
@@ -91,38 +101,43 @@ impl Direction {
 }
 
 /// How a try may wait.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Mode {
+#[derive(Clone, Copy)]
+pub(crate) enum Mode<'a> {
     /// As the file does.
-    Block,
+    Block(MayBlock<'a>),
     /// IOCB_NOWAIT: not at all.
     Nowait,
     /// IOCB_NOWAIT and IOCB_NOIO: nor does it start a read of the device.
     Cached,
     /// IOCB_WAITQ: for the device's queue, but not for pages.
-    PageWait,
+    PageWait(MayBlock<'a>),
     /// As the file does, which does not wait; but not for a frozen file system.
     Inline,
 }
 
-impl Mode {
+impl Mode<'_> {
     /// IOCB_*.
     #[inline(always)]
     fn flags(self) -> c_int {
         match self {
-            Mode::Block | Mode::Inline => 0,
+            Mode::Block(_) | Mode::Inline => 0,
             Mode::Nowait => bindings::IOCB_NOWAIT,
             Mode::Cached => bindings::IOCB_NOWAIT | bindings::IOCB_NOIO,
-            Mode::PageWait => bindings::IOCB_WAITQ,
+            Mode::PageWait(_) => bindings::IOCB_WAITQ,
         }
+    }
+
+    /// Whether a file may say that it would have to wait.
+    pub(crate) fn is_nowait(self) -> bool {
+        matches!(self, Mode::Nowait | Mode::Cached)
     }
 }
 
 /// Whether a try may wait for the program's memory.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Faults {
+#[derive(Clone, Copy)]
+pub(crate) enum Faults<'a> {
     /// As long as it takes.
-    Wait,
+    Wait(MayFault<'a>),
     /// No: what is not there ends the try.
     Fail,
 }
@@ -162,6 +177,27 @@ pub(crate) fn put_now(file: ARef<File>) {
     unsafe { bindings::__fput_sync(ARef::into_raw(file).as_ref().as_ptr()) };
 }
 
+/// Gives back a reference to a file that a request of `mm` had, the process of `task`; or returns it,
+/// if it may be the last and the current task is not one of the process. So a release is made by a
+/// task of the process, before that returns to its program or has exited. Any context.
+pub(super) fn put(file: ARef<File>, mm: &Mm, task: &Task) -> Option<ARef<File>> {
+    if sched::is_of(mm, task) {
+        // The release is its task work.
+        drop(file);
+        return None;
+    }
+    let raw = ARef::into_raw(file);
+    // SAFETY: The reference that was given up is given back by the helper, or if that says no, it is
+    // taken again.
+    unsafe {
+        if bindings::raio_helper_fput_unless_last(raw.as_ref().as_ptr()) {
+            None
+        } else {
+            Some(ARef::from_raw(raw))
+        }
+    }
+}
+
 /// The file's operations. Any context.
 pub(super) fn operations(file: &File) -> &bindings::file_operations {
     // SAFETY: A file that is open has operations. A hang-up may replace them by another table,
@@ -191,16 +227,30 @@ impl<C: Client> Run<C> {
     /// Calls the file's `read_iter` or `write_iter` for what is left of a transfer that
     /// [`Owned::prep_rw`] prepared; EINVAL is the result if it did not.
     ///
-    /// Process context, in the address space that the buffers are in. Sleeps as `mode` and `faults`
-    /// say.
+    /// Sleeps as `mode` and `faults` say. A caller without files of its own gets EINVAL for a file
+    /// that may look at them.
     #[inline(never)]
-    pub(crate) fn call(self, mode: Mode, faults: Faults) -> Tried<C> {
+    pub(crate) fn call(self, caller: Caller<'_>, mode: Mode<'_>, faults: Faults<'_>) -> Tried<C> {
+        if caller.is_worker() && !self.file().is_some_and(|file| facts(file).class.is_for_workers()) {
+            kernel::warn_on!(true);
+            return Tried::Returned(self, EINVAL.to_errno() as isize);
+        }
         self.call_here(mode, faults)
     }
 
-    /// As [`Self::call`], without a call of its own.
+    /// As [`Self::call`] of the task that submits, without a call of its own.
     #[inline(always)]
-    pub(crate) fn call_here(mut self, mode: Mode, faults: Faults) -> Tried<C> {
+    pub(crate) fn call_first(
+        self,
+        _task: FullTask<'_>,
+        mode: Mode<'_>,
+        faults: Faults<'_>,
+    ) -> Tried<C> {
+        self.call_here(mode, faults)
+    }
+
+    #[inline(always)]
+    fn call_here(mut self, mode: Mode<'_>, faults: Faults<'_>) -> Tried<C> {
         let invalid = EINVAL.to_errno() as isize;
         let slot = self.slot();
         slot.entries.disarm();
@@ -237,7 +287,7 @@ impl<C: Client> Run<C> {
         if !thawed {
             return Tried::Frozen(self);
         }
-        if mode == Mode::PageWait {
+        if let Mode::PageWait(_) = mode {
             // SAFETY: Whoever ends a run with the entry queued comes back when it is off again.
             unsafe { pagemap::prepare(self.slot()) };
         }
@@ -247,7 +297,7 @@ impl<C: Client> Run<C> {
         // has and for this direction. `call` is an operation of that file. Both live until both
         // owners have let go of the request.
         let result = unsafe {
-            if faults == Faults::Fail {
+            if let Faults::Fail = faults {
                 bindings::raio_helper_pagefault_disable();
                 let result = call(kiocb, iter);
                 bindings::raio_helper_pagefault_enable();
@@ -269,7 +319,7 @@ impl<C: Client> Run<C> {
                 Tried::Returned(Run::from_slot(slot_ptr), result)
             };
         }
-        if mode == Mode::PageWait {
+        if let Mode::PageWait(_) = mode {
             // SAFETY: The run still has it: a page's waker only kicks it.
             return Tried::Page(unsafe { PageRun::new(Run::from_slot(slot_ptr)) });
         }
@@ -291,12 +341,12 @@ impl<C: Client> Run<C> {
 /// # Safety
 ///
 /// The caller has the run of the request, whose kiocb is initialised for a file that it has.
-unsafe fn start_write<C: Client>(slot: &Slot<C>, mode: Mode) -> bool {
+unsafe fn start_write<C: Client>(slot: &Slot<C>, mode: Mode<'_>) -> bool {
     let kiocb = slot.kiocb.get();
     // SAFETY: By the requirement.
     unsafe {
         if bindings::raio_helper_is_reg((*kiocb).ki_filp) {
-            if mode == Mode::Block {
+            if let Mode::Block(_) = mode {
                 bindings::raio_helper_kiocb_start_write(kiocb);
             } else if !bindings::raio_helper_kiocb_start_write_trylock(kiocb) {
                 return false;

@@ -9,6 +9,8 @@
 #include <linux/fault-inject-usercopy.h>
 #include <linux/freezer.h>
 #include <linux/futex.h>
+#include <linux/magic.h>
+#include <linux/major.h>
 #include <linux/memcontrol.h>
 #include <linux/mount.h>
 #include <linux/net.h>
@@ -23,8 +25,13 @@
 #include <linux/shmem_fs.h>
 #include <linux/task_work.h>
 #include <linux/uaccess.h>
+#include <linux/tty.h>
 #include <linux/uio.h>
 #include <asm/futex.h>
+#ifdef CONFIG_X86
+#include <asm/pkru.h>
+#endif
+#include <net/af_unix.h>
 #include <net/sock.h>
 #include "helpers.h"
 
@@ -105,28 +112,167 @@ bool raio_helper_is_tcp_or_udp(const struct file *file)
 	return sk->sk_protocol == IPPROTO_TCP || sk->sk_protocol == IPPROTO_UDP;
 }
 
+/*
+ * File systems whose reads and writes were looked at: what they use of the current
+ * task is its credentials, limits, cgroups and memory.
+ */
 unsigned int raio_helper_regular_kind(const struct file *file)
 {
-	const struct address_space_operations *ops = file->f_mapping->a_ops;
-
-	/* First what most have, and tmpfs has not. */
-	if (ops && ops->read_folio)
+	switch (file_inode(file)->i_sb->s_magic) {
+	case EXT4_SUPER_MAGIC:		/* and ext2, ext3 */
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+	case MSDOS_SUPER_MAGIC:
+	case EXFAT_SUPER_MAGIC:
+	case EROFS_SUPER_MAGIC_V1:
+	case SQUASHFS_MAGIC:
+	case ISOFS_SUPER_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
 		return RAIO_REGULAR_CACHED;
-	if (shmem_mapping(file->f_mapping))
+	case FUSE_SUPER_MAGIC:
+		return RAIO_REGULAR_FUSE;
+	case TMPFS_MAGIC:
+		if (!shmem_mapping(file->f_mapping))
+			return RAIO_REGULAR_CACHED;	/* ramfs, as the root may be */
 		return READ_ONCE(SHMEM_I(file->f_mapping->host)->swapped) ?
 			RAIO_REGULAR_CACHED : RAIO_REGULAR_IN_MEMORY;
-	/* overlayfs has no pages of its own, but direct_IO */
-	return ops && ops->direct_IO ? RAIO_REGULAR_CACHED : RAIO_REGULAR_OTHER;
+	case RAMFS_MAGIC:
+		return RAIO_REGULAR_CACHED;
+	default:
+		return RAIO_REGULAR_OTHER;
+	}
 }
 
-bool raio_helper_is_pipe_locked(const struct file *file)
+/*
+ * Somebody is at work with the pipe or socket, and keeps all others out: perhaps
+ * while he waits for a page of his own.
+ */
+bool raio_helper_is_stream_locked(const struct file *file)
 {
-	struct pipe_inode_info *pipe;
+	const struct socket *sock;
+	const struct sock *sk;
 
-	if (!S_ISFIFO(file_inode(file)->i_mode))
+	if (S_ISFIFO(file_inode(file)->i_mode)) {
+		struct pipe_inode_info *pipe = file->private_data;
+
+		return pipe && mutex_is_locked(&pipe->mutex);
+	}
+	sock = sock_from_file((struct file *)file);
+	sk = sock ? sock->sk : NULL;
+	if (!sk)
 		return false;
-	pipe = file->private_data;
-	return pipe && mutex_is_locked(&pipe->mutex);
+	if (sk->sk_family == AF_UNIX)
+		return mutex_is_locked(&((struct unix_sock *)sk)->iolock);
+	return READ_ONCE(sk->sk_lock.owned);
+}
+
+/*
+ * A read or write of the socket that waits does so by rules of its own, which
+ * poll does not tell: for some time only, for so many bytes, by asking the device.
+ */
+bool raio_helper_has_socket_rules(const struct file *file, bool write)
+{
+	const struct socket *sock = sock_from_file((struct file *)file);
+	const struct sock *sk = sock ? sock->sk : NULL;
+
+	if (!sk)
+		return false;
+	if (write)
+		return READ_ONCE(sk->sk_sndtimeo) != MAX_SCHEDULE_TIMEOUT;
+#ifdef CONFIG_NET_RX_BUSY_POLL
+	if (READ_ONCE(sk->sk_ll_usec))
+		return true;
+#endif
+	return READ_ONCE(sk->sk_rcvtimeo) != MAX_SCHEDULE_TIMEOUT ||
+	       READ_ONCE(sk->sk_rcvlowat) > 1;
+}
+
+static struct tty_struct *tty_of(const struct file *file)
+{
+	const struct tty_file_private *priv = file->private_data;
+
+	return priv ? priv->tty : NULL;
+}
+
+/* A read of the tty, one of a file that is_tty(), waits for a time at most. */
+bool raio_helper_tty_read_ends(const struct file *file)
+{
+	const struct tty_struct *tty = tty_of(file);
+
+	return tty && !(tty->termios.c_lflag & ICANON) && !tty->termios.c_cc[VMIN];
+}
+
+/* It stops the current process, which is in the background. */
+bool raio_helper_tty_stops(const struct file *file, bool write)
+{
+	struct tty_struct *tty = tty_of(file);
+	bool background;
+
+	if (!tty || READ_ONCE(current->signal->tty) != tty)
+		return false;
+	if (write && !(tty->termios.c_lflag & TOSTOP))
+		return false;
+	scoped_guard(spinlock_irqsave, &tty->ctrl.lock)
+		background = tty->ctrl.pgrp && tty->ctrl.pgrp != task_pgrp(current);
+	return background;
+}
+
+/* One of those that are driven by tty_io.c: not of modules that have numbers of their own. */
+bool raio_helper_is_tty(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	if (!S_ISCHR(inode->i_mode) || !file->private_data)
+		return false;
+	switch (imajor(inode)) {
+	case TTY_MAJOR:
+		return true;
+	case TTYAUX_MAJOR:
+		return true;
+	default:
+		return imajor(inode) >= UNIX98_PTY_MASTER_MAJOR &&
+		       imajor(inode) < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT;
+	}
+}
+
+bool raio_helper_is_memory_device(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	return S_ISCHR(inode->i_mode) && imajor(inode) == MEM_MAJOR;
+}
+
+bool raio_helper_is_unix(const struct file *file)
+{
+	const struct socket *sock = sock_from_file((struct file *)file);
+
+	return sock && sock->sk && sock->sk->sk_family == AF_UNIX;
+}
+
+/* Gives back the reference unless it is the last, and somebody would have to release the file. */
+bool raio_helper_fput_unless_last(struct file *file)
+{
+	if (file_ref_read(&file->f_ref) <= 1)
+		return false;
+	fput(file);
+	return true;
+}
+
+/* The current task is one of a program, and works in mm or has just left it. */
+bool raio_helper_is_of(const struct mm_struct *mm, const struct task_struct *of)
+{
+	if (!in_task() || (current->flags & PF_KTHREAD))
+		return false;
+	return current->mm == mm || current->signal == of->signal ||
+	       ((current->flags & PF_EXITING) && !current->mm);
+}
+
+/* It is, and can do all that the program itself can there. */
+bool raio_helper_is_full_task_of(const struct mm_struct *mm)
+{
+	return in_task() && current->mm == mm && current->files &&
+	       !(current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING));
 }
 
 /* A read has to wait; poll says so as well, or says that it has not.  As of just now. */
@@ -274,6 +420,27 @@ void raio_helper_init_list_head(struct list_head *list)
 void raio_helper_list_del_init(struct list_head *entry)
 {
 	list_del_init(entry);
+}
+
+/*
+ * As add_wait_queue(); but not if there are max of the same kind in a row already:
+ * who wakes them does so with interrupts off.
+ */
+bool raio_helper_add_wait_entry(struct wait_queue_head *head, struct wait_queue_entry *entry,
+				unsigned int max)
+{
+	struct wait_queue_entry *other;
+	bool added = false;
+
+	guard(spinlock_irqsave)(&head->lock);
+	list_for_each_entry(other, &head->head, entry)
+		if (other->func != entry->func || !--max)
+			break;
+	if (max) {
+		__add_wait_queue(head, entry);
+		added = true;
+	}
+	return added;
 }
 
 void raio_helper_remove_wait_entry(struct wait_queue_head *head, struct wait_queue_entry *entry)
@@ -528,16 +695,17 @@ bool raio_helper_is_mm_of_current_group(const struct mm_struct *mm)
 #endif
 }
 
-bool raio_helper_is_kthread(void)
+bool raio_helper_is_alive(const struct task_struct *task)
 {
-	return current->flags & PF_KTHREAD;
+	return pid_alive(task);
 }
 
-/* It is stopped or frozen, or will be when it is next awake. */
+/* It is stopped, traced or frozen, or will be when it is next awake. */
 bool raio_helper_is_stopped(const struct task_struct *task)
 {
 	return (READ_ONCE(task->jobctl) &
-		(JOBCTL_STOP_PENDING | JOBCTL_STOPPED | JOBCTL_TRAP_FREEZE)) ||
+		(JOBCTL_STOP_PENDING | JOBCTL_STOPPED | JOBCTL_TRAP_FREEZE |
+		 JOBCTL_TRAP_MASK | JOBCTL_TRACED)) ||
 	       (READ_ONCE(task->__state) & TASK_FROZEN) || freezing((struct task_struct *)task);
 }
 
@@ -588,9 +756,40 @@ bool raio_helper_test_and_clear_restore_sigmask(void)
 	return test_and_clear_restore_sigmask();
 }
 
+/*
+ * What a task has of its own that file code or a copy to user space looks at: the
+ * rights of protection keys, and whether it is in a system call of 32 bits.
+ */
+u64 raio_helper_thread_state(void)
+{
+	u64 state = 0;
+
+#ifdef CONFIG_X86
+	state = read_pkru();
+#ifdef CONFIG_IA32_EMULATION
+	if (current_thread_info()->status & TS_COMPAT)
+		state |= 1ULL << 32;
+#endif
+#endif
+	return state;
+}
+
+void raio_helper_set_thread_state(u64 state)
+{
+#ifdef CONFIG_X86
+	write_pkru((u32)state);
+#ifdef CONFIG_IA32_EMULATION
+	if (state >> 32)
+		current_thread_info()->status |= TS_COMPAT;
+	else
+		current_thread_info()->status &= ~TS_COMPAT;
+#endif
+#endif
+}
+
 struct workqueue_struct *raio_helper_alloc_workqueue(const char *name)
 {
-	return alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM, WQ_UNBOUND_MAX_ACTIVE, name);
+	return alloc_workqueue("%s", WQ_UNBOUND, 0, name);
 }
 
 bool raio_helper_fatal_signal_pending(void)
@@ -610,11 +809,47 @@ bool raio_helper_goes_back_to(const struct mm_struct *mm)
 	       !(current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING));
 }
 
-/* As set_notify_signal(), which needs wake_up_state(), and that is not exported. */
-void raio_helper_notify_signal(struct task_struct *task)
+/* The current task is on its way back to get_signal(). */
+void raio_helper_notify_current(void)
 {
-	if (!test_and_set_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL))
-		wake_up_process(task);
+	set_tsk_thread_flag(current, TIF_NOTIFY_SIGNAL);
+}
+
+bool raio_helper_is_uninterruptible(const struct task_struct *task)
+{
+	return READ_ONCE(task->__state) & TASK_UNINTERRUPTIBLE;
+}
+
+/* What vhost_task_stop() does at its end, and the last of vhost_task_fn(). */
+void __noreturn raio_helper_vhost_task_exit(struct vhost_task *vhost)
+{
+	kfree(vhost);
+	put_task_struct(current);
+	do_exit(0);
+}
+
+/*
+ * Has an ordinary task of that process, or else of another that runs in mm, do
+ * the work before it is back in user space; it is woken for that.
+ */
+bool raio_helper_task_work_of(struct task_struct *of, const struct mm_struct *mm,
+			      struct callback_head *work)
+{
+	struct task_struct *task;
+
+	guard(rcu)();
+	for_each_thread(of, task)
+		if (READ_ONCE(task->mm) == mm &&
+		    !(READ_ONCE(task->flags) & (PF_EXITING | PF_USER_WORKER | PF_KTHREAD)) &&
+		    !task_work_add(task, work, TWA_SIGNAL))
+			return true;
+#ifdef CONFIG_MEMCG
+	of = rcu_dereference(mm->owner);
+	if (of && of->mm == mm && !(READ_ONCE(of->flags) & (PF_EXITING | PF_USER_WORKER)) &&
+	    !task_work_add(of, work, TWA_SIGNAL))
+		return true;
+#endif
+	return false;
 }
 
 void raio_helper_set_running(void)
@@ -625,24 +860,6 @@ void raio_helper_set_running(void)
 bool raio_helper_has_vhost_tasks(void)
 {
 	return IS_ENABLED(CONFIG_VHOST_TASK);
-}
-
-int raio_helper_mm_users(const struct mm_struct *mm)
-{
-	return atomic_read(&mm->mm_users);
-}
-
-/* Charges what a kernel thread allocates to the memory cgroup of that address space. */
-void *raio_helper_charge_to_mm(struct mm_struct *mm)
-{
-	return set_active_memcg(get_mem_cgroup_from_mm(mm));
-}
-
-void raio_helper_charge_as_before(void *old)
-{
-	struct mem_cgroup *memcg = set_active_memcg(old);
-
-	mem_cgroup_put(memcg);
 }
 
 /*

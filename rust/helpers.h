@@ -72,12 +72,20 @@ bool raio_helper_is_tcp_or_udp(const struct file *file);
 /* Where a regular file has its data. */
 enum raio_regular {
 	RAIO_REGULAR_OTHER,
-	RAIO_REGULAR_CACHED,	/* in the page cache */
+	RAIO_REGULAR_CACHED,	/* in the page cache of a file system that we know */
 	RAIO_REGULAR_IN_MEMORY,	/* there, and nowhere else */
+	RAIO_REGULAR_FUSE,	/* where a server says */
 };
 
 unsigned int raio_helper_regular_kind(const struct file *file);
-bool raio_helper_is_pipe_locked(const struct file *file);
+bool raio_helper_is_stream_locked(const struct file *file);
+bool raio_helper_has_socket_rules(const struct file *file, bool write);
+bool raio_helper_tty_read_ends(const struct file *file);
+bool raio_helper_tty_stops(const struct file *file, bool write);
+bool raio_helper_is_tty(const struct file *file);
+bool raio_helper_is_memory_device(const struct file *file);
+bool raio_helper_is_unix(const struct file *file);
+bool raio_helper_fput_unless_last(struct file *file);
 bool raio_helper_is_pipe_full(const struct file *file);
 bool raio_helper_is_pipe_idle(const struct file *file);
 const char *raio_helper_dentry_name(const struct file *file);
@@ -107,11 +115,12 @@ u32 raio_helper_demangle_poll(u16 mask);
 u16 raio_helper_mangle_poll(u32 mask);
 void raio_helper_init_list_head(struct list_head *list);
 void raio_helper_list_del_init(struct list_head *entry);
+bool raio_helper_add_wait_entry(struct wait_queue_head *head, struct wait_queue_entry *entry,
+				unsigned int max);
 void raio_helper_remove_wait_entry(struct wait_queue_head *head, struct wait_queue_entry *entry);
 bool raio_helper_wake_page_match(struct wait_page_queue *queue, struct wait_page_key *key);
 
 /* linux/ioprio.h */
-bool raio_helper_is_there(unsigned long address, bool write);
 u16 raio_helper_get_current_ioprio(void);
 
 /* linux/mm.h, linux/sched/signal.h */
@@ -140,11 +149,16 @@ unsigned long raio_helper_max_open_files(void);
 struct pid *raio_helper_get_current_tgid(void);
 bool raio_helper_is_current_tgid(const struct pid *tgid);
 bool raio_helper_is_mm_of_current_group(const struct mm_struct *mm);
-bool raio_helper_is_kthread(void);
+bool raio_helper_is_alive(const struct task_struct *task);
 bool raio_helper_is_stopped(const struct task_struct *task);
 bool raio_helper_is_left_alone(const struct task_struct *worker);
 bool raio_helper_is_group_exiting(void);
 void raio_helper_current_identity(unsigned long *group, unsigned long *namespaces);
+
+bool raio_helper_is_of(const struct mm_struct *mm, const struct task_struct *of);
+bool raio_helper_is_full_task_of(const struct mm_struct *mm);
+u64 raio_helper_thread_state(void);
+void raio_helper_set_thread_state(u64 state);
 
 /* linux/signal.h */
 void raio_helper_raise_xfsz(bool group);
@@ -159,14 +173,13 @@ struct workqueue_struct *raio_helper_alloc_workqueue(const char *name);
 bool raio_helper_fatal_signal_pending(void);
 bool raio_helper_task_work_pending(void);
 bool raio_helper_goes_back_to(const struct mm_struct *mm);
-void raio_helper_notify_signal(struct task_struct *task);
+void raio_helper_notify_current(void);
+bool raio_helper_is_uninterruptible(const struct task_struct *task);
+void __noreturn raio_helper_vhost_task_exit(struct vhost_task *vhost);
+bool raio_helper_task_work_of(struct task_struct *of, const struct mm_struct *mm,
+			      struct callback_head *work);
 void raio_helper_set_running(void);
 bool raio_helper_has_vhost_tasks(void);
-
-/* linux/memcontrol.h, linux/mm_types.h */
-int raio_helper_mm_users(const struct mm_struct *mm);
-void *raio_helper_charge_to_mm(struct mm_struct *mm);
-void raio_helper_charge_as_before(void *old);
 
 /* linux/proc_fs.h, linux/seq_file.h */
 bool raio_helper_may_know_addresses(const struct seq_file *seq, const struct mm_struct *mm);

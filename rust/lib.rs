@@ -33,8 +33,6 @@ pub(crate) mod capability;
 pub(crate) mod cred;
 pub(crate) mod eventfd;
 pub(crate) mod fs;
-pub(crate) mod gup;
-pub(crate) mod kthread;
 pub(crate) mod mapping;
 pub(crate) mod miscdevice;
 pub(crate) mod mm;

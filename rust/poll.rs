@@ -12,7 +12,8 @@ use super::{
         Kick,
         Run,
         Slot, //
-    }, //
+    },
+    task::Caller, //
 };
 use core::{
     cell::UnsafeCell,
@@ -41,6 +42,10 @@ use kernel::{
 /// The most wait queues that a request is armed on: a FIFO or a tty that is open for both
 /// directions has two.
 const QUEUES: usize = 2;
+
+/// The most entries of requests that are on a wait queue in a row: who wakes them does so under its
+/// lock, with interrupts off.
+const CROWD: c_uint = 64;
 
 /// Events of poll(2).
 pub(crate) type Mask = u32;
@@ -102,6 +107,7 @@ struct Table<C: Client> {
     table: bindings::poll_table_struct,
     slot: *const Slot<C>,
     too_many: bool,
+    crowded: bool,
 }
 
 /// What arming came to.
@@ -113,6 +119,8 @@ pub(crate) enum Polled {
     Queued,
     /// The file has no wait queue, or too many; no entry is queued.
     Unable,
+    /// Too many requests wait there already; no entry is queued.
+    Crowded,
 }
 
 /// Whether `file` has a `poll`. Any context.
@@ -207,8 +215,8 @@ impl<C: Client> Entries<C> {
 impl<C: Client> Run<C> {
     /// Asks the file for `events`, and queues wait entries if none of them is there.
     ///
-    /// Process context. Sleeps only if the file's `poll` does.
-    pub(crate) fn poll(&mut self, events: Mask) -> Polled {
+    /// Sleeps only if the file's `poll` does.
+    pub(crate) fn poll(&mut self, _caller: Caller<'_>, events: Mask) -> Polled {
         let slot = self.slot();
         slot.entries.disarm();
         if slot.entries.gone.xchg(0, Relaxed) != 0 {
@@ -231,18 +239,22 @@ impl<C: Client> Run<C> {
             },
             slot,
             too_many: false,
+            crowded: false,
         };
         // SAFETY: `poll` is an operation of this file, and the table is as `queue` wants it. The
         // entries are off all queues.
         let mask = unsafe { poll(file.as_ptr(), &raw mut table.table) } & events;
         // SAFETY: It is the run's.
         let none = unsafe { *slot.entries.used.get() } == 0;
-        if mask == 0 && !none && !table.too_many {
+        let whole = !table.too_many && !table.crowded;
+        if mask == 0 && !none && whole {
             return Polled::Queued;
         }
         slot.entries.disarm();
         if mask != 0 {
             Polled::Ready(mask)
+        } else if table.crowded {
+            Polled::Crowded
         } else {
             Polled::Unable
         }
@@ -262,7 +274,13 @@ unsafe extern "C" fn queue<C: Client>(
 ) {
     let table = table.cast::<Table<C>>();
     // SAFETY: By this function's requirements.
-    let (slot, too_many) = unsafe { (&*(*table).slot, &mut (*table).too_many) };
+    let (slot, too_many, crowded) = unsafe {
+        (
+            &*(*table).slot,
+            &mut (*table).too_many,
+            &mut (*table).crowded,
+        )
+    };
     // SAFETY: They are the run's.
     let used = unsafe {
         *slot.entries.ever.get() = true;
@@ -274,7 +292,6 @@ unsafe extern "C" fn queue<C: Client>(
         *too_many = true;
         return;
     };
-    *used += 1;
     entry.head.store(head, Relaxed);
     let wait = entry.wait.get();
     // SAFETY: The entry is on no queue, so it may be written. It stays where it is, and is taken
@@ -284,7 +301,12 @@ unsafe extern "C" fn queue<C: Client>(
         (*wait).private = ptr::from_ref(slot).cast_mut().cast();
         (*wait).func = Some(wake::<C>);
         bindings::raio_helper_init_list_head(&raw mut (*wait).entry);
-        bindings::add_wait_queue(head, wait);
+        // Before it can be woken.
+        *used += 1;
+        if !bindings::raio_helper_add_wait_entry(head, wait, CROWD) {
+            *used -= 1;
+            *crowded = true;
+        }
     }
 }
 
@@ -304,25 +326,69 @@ unsafe extern "C" fn wake<C: Client>(
     if mask != 0 && mask & slot.entries.events.load(Relaxed) == 0 {
         return 0;
     }
+    let gone = mask & bindings::POLLFREE != 0;
+    // SAFETY: `wait` is the field of an entry.
+    let entry = unsafe { container_of!(Opaque::cast_from(wait).cast_mut(), Entry, wait) };
+    // What the queue says is all there is to know if it is the only one, and says what.
+    let ready = if gone {
+        slot.entries.gone.store(1, Relaxed);
+        0
+    } else {
+        mask & slot.entries.events.load(Relaxed)
+    };
     // SAFETY: Nobody runs or frees the request for good without `disarm`, which waits for the
     // lock that is held.
-    let kick = unsafe { Kick::of_file(slot) };
-    let gone = mask & bindings::POLLFREE != 0;
-    if gone {
-        slot.entries.gone.store(1, Relaxed);
-    }
+    let kick = unsafe { Kick::of_file(slot, Woken { ready, entry: entry.cast() }) };
     if kick.is_due() {
         C::kick(kick);
     }
     if gone {
-        // SAFETY: `wait` is the field of an entry.
-        let entry = unsafe { container_of!(Opaque::cast_from(wait).cast_mut(), Entry, wait) };
-        // SAFETY: The lock is held. The store is the last access: from then on `disarm` does not
-        // wait for the lock.
-        unsafe {
-            bindings::raio_helper_list_del_init(&raw mut (*wait).entry);
-            (*entry).head.store(ptr::null_mut(), Release);
-        }
+        // SAFETY: The lock is held. Nobody has fired the request, so it is still what it was.
+        unsafe { take_off(entry) };
     }
     1
+}
+
+/// What a wake function was told, and its entry.
+#[derive(Clone, Copy)]
+pub(super) struct Woken {
+    /// The events that are there; 0 if that is not known.
+    pub(super) ready: Mask,
+    entry: *mut c_void,
+}
+
+/// Takes the entry off its queue, whose lock is held.
+///
+/// # Safety
+///
+/// `entry` is on a queue whose lock is held; what it lies in is still the request that was queued.
+unsafe fn take_off(entry: *const Entry) {
+    // SAFETY: By the requirement. The store is the last access: from then on `disarm` does not wait
+    // for the lock.
+    unsafe {
+        bindings::raio_helper_list_del_init(&raw mut (*(*entry).wait.get()).entry);
+        (*entry).head.store(ptr::null_mut(), Release);
+    }
+}
+
+impl Woken {
+    /// Takes the entry off its queue.
+    ///
+    /// # Safety
+    ///
+    /// The wake function that was told this is running, so the lock is held; the caller owns the
+    /// request.
+    pub(super) unsafe fn take_off(self) {
+        // SAFETY: By the requirement.
+        unsafe { take_off(self.entry.cast()) };
+    }
+}
+
+impl<C: Client> Entries<C> {
+    /// Whether one queue is all that the request waits for. Of one that is armed. Any context.
+    pub(super) fn is_sole(&self) -> bool {
+        // SAFETY: The run has written it before it left the request to its entries, and nobody
+        // writes it before somebody else has taken it from there.
+        unsafe { *self.used.get() == 1 }
+    }
 }

@@ -50,6 +50,13 @@ impl PollQueue {
         })
     }
 
+    /// Whether somebody waits. Any context.
+    #[inline]
+    pub(crate) fn has_pollers(&self) -> bool {
+        // SAFETY: The queue is initialised.
+        unsafe { wait::has_entries(self.head.get()) }
+    }
+
     /// Wakes those who wait for input. Any context but a wake function: epoll would recurse.
     ///
     /// What they look at was written before `_shown`.

@@ -35,6 +35,7 @@ use core::{
 };
 use kernel::{
     fs::File,
+    mm::Mm,
     sync::{
         aref::ARef,
         atomic::{
@@ -48,10 +49,14 @@ use kernel::{
         Arc,
         ArcBorrow, //
     },
+    task::Task,
     types::Opaque, //
 };
 pub(super) use kick::ki_complete;
-pub(crate) use kick::Kick;
+pub(crate) use kick::{
+    Fired,
+    Kick, //
+};
 pub(crate) use owner::{
     Armed,
     Owned,
@@ -75,6 +80,12 @@ pub(crate) trait Client: Send + Sync + Sized + 'static {
 
     /// The pool of this client.
     fn pool(&self) -> &Pool<Self>;
+
+    /// The address space that requests are in, and a task of the process.
+    fn process(&self) -> (&Mm, &Task);
+
+    /// A request came home with its file, which somebody of the process has to release. Any context.
+    fn has_kept_file(request: &Owned<Self>);
 
     /// A driver had the request, and is done with it, with `result`. Any context.
     fn complete(request: Owned<Self>, result: isize);

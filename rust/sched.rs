@@ -10,7 +10,8 @@ use kernel::{
     current,
     mm::Mm,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    task::Task, //
 };
 
 /// A thread group and its address space.
@@ -63,22 +64,72 @@ impl Drop for Process {
     }
 }
 
+/// What the current task has of its own that calls into files look at, and copies to and from the
+/// program's memory: the rights of protection keys, and whether the system call is one of 32 bits.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ThreadState(u64);
+
+impl ThreadState {
+    /// The current task's.
+    #[inline]
+    pub(crate) fn current() -> Self {
+        // SAFETY: Reads what belongs to the current task, in process context or not.
+        ThreadState(unsafe { bindings::raio_helper_thread_state() })
+    }
+
+    /// Calls `f` with this as the current task's. Process context.
+    pub(crate) fn with<R>(self, f: impl FnOnce() -> R) -> R {
+        struct Revert(ThreadState);
+
+        impl Drop for Revert {
+            fn drop(&mut self) {
+                // SAFETY: The current task's, in process context, as it was before.
+                unsafe { bindings::raio_helper_set_thread_state(self.0 .0) };
+            }
+        }
+
+        let own = Self::current();
+        if own == self {
+            return f();
+        }
+        let _revert = Revert(own);
+        // SAFETY: As above; the values are those of a task of the same address space, which had
+        // them when it submitted.
+        unsafe { bindings::raio_helper_set_thread_state(self.0) };
+        f()
+    }
+}
+
 /// How many files the current task may have open: RLIMIT_NOFILE.
 pub(crate) fn max_open_files() -> usize {
     // SAFETY: Reads a limit of the current task.
     unsafe { bindings::raio_helper_max_open_files() }
 }
 
-/// Whether the current task is a kernel thread.
-pub(crate) fn is_kthread() -> bool {
-    // SAFETY: Reads the current task.
-    unsafe { bindings::raio_helper_is_kthread() }
+/// Whether the current task is of a program, and works in the address space `mm`, is of the process
+/// of `task`, or has just left an address space by exit. False in an interrupt.
+pub(crate) fn is_of(mm: &Mm, task: &Task) -> bool {
+    // SAFETY: Both are valid; pointers are compared. Any context.
+    unsafe { bindings::raio_helper_is_of(mm.as_raw(), task.as_ptr()) }
 }
 
 /// Whether the current task exits, and with it all that its thread group has of user space.
 pub(crate) fn is_group_exiting() -> bool {
     // SAFETY: May be called in any task.
     unsafe { bindings::raio_helper_is_group_exiting() }
+}
+
+/// Whether it is stopped, traced or frozen, or will be when it is next awake: then it does nothing
+/// before somebody lets it. Any context.
+pub(crate) fn is_stopped(task: &Task) -> bool {
+    // SAFETY: The task is valid; words of it that may change are read.
+    unsafe { bindings::raio_helper_is_stopped(task.as_ptr()) }
+}
+
+/// Whether it is no part of its process any more. Any context.
+pub(crate) fn is_gone(task: &Task) -> bool {
+    // SAFETY: As above.
+    !unsafe { bindings::raio_helper_is_alive(task.as_ptr()) }
 }
 
 /// When the current task has slept or has had a page fault, this is another than before.

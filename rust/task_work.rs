@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/task_work.h`](srctree/include/linux/task_work.h)
 
-use super::bindings;
+use super::{
+    bindings,
+    task::FullTask, //
+};
 use core::{
     cell::UnsafeCell,
     ptr, //
@@ -15,6 +18,7 @@ use kernel::{
     module::this_module,
     prelude::*,
     sync::{
+        aref::ARef,
         atomic::{
             ordering::{
                 Acquire,
@@ -78,29 +82,36 @@ unsafe extern "C" fn call<F: FnOnce()>(head: *mut bindings::callback_head) {
 }
 
 /// Work of an object that one task at a time is to do; there is no allocation for each time.
-pub(crate) struct TaskWork<T> {
+pub(crate) struct TaskWork<T, const ID: u32> {
     head: Opaque<bindings::callback_head>,
-    /// The object, as `Arc::into_raw()` gave it, while there is a task.
+    /// The object, as `Arc::into_raw()` gave it, while the work is queued.
     of: UnsafeCell<*const T>,
-    /// Who is to do it; NULL if nobody is. Who sets it has the rest.
+    /// Who is to do it; NULL if nobody is, and [`SOMEBODY`] if that is not known. Who sets it has the
+    /// rest.
     task: Atomic<*mut bindings::task_struct>,
 }
 
+/// A task of the process.
+const SOMEBODY: *mut bindings::task_struct = ptr::without_provenance_mut(1);
+
 // SAFETY: It refers to an object that may be sent and shared.
-unsafe impl<T: Send + Sync> Send for TaskWork<T> {}
+unsafe impl<T: Send + Sync, const ID: u32> Send for TaskWork<T, ID> {}
 // SAFETY: As above; what is not atomic has one user at a time, see `task`.
-unsafe impl<T: Send + Sync> Sync for TaskWork<T> {}
+unsafe impl<T: Send + Sync, const ID: u32> Sync for TaskWork<T, ID> {}
 
 /// An object with such work.
-pub(crate) trait TaskWorkItem: Send + Sync + Sized + 'static {
+pub(crate) trait TaskWorkItem<const ID: u32>: Send + Sync + Sized + 'static {
     /// The work, a field of the object.
-    fn task_work(&self) -> &TaskWork<Self>;
+    fn task_work(&self) -> &TaskWork<Self, ID>;
 
-    /// Does it. Process context; the task may exit.
-    fn run(this: Arc<Self>);
+    /// The address space of those who may do it.
+    fn mm(&self) -> &Mm;
+
+    /// Does it. Process context; without a token the task exits, or has left the process by exec.
+    fn run(this: Arc<Self>, task: Option<FullTask<'_>>);
 }
 
-impl<T> TaskWork<T> {
+impl<T, const ID: u32> TaskWork<T, ID> {
     /// Nobody's.
     pub(crate) const fn new() -> Self {
         TaskWork {
@@ -118,23 +129,64 @@ pub(crate) fn goes_back_to(mm: &Mm) -> bool {
     unsafe { bindings::raio_helper_goes_back_to(mm.as_raw()) }
 }
 
+/// Calls `f` with a token if the current task is one of a program that works in `mm`, and is not
+/// about to exit. Process context without locks, not a call of the program into a file: an ioctl, or
+/// task work.
+pub(crate) fn with_full_task<R>(mm: &Mm, f: impl FnOnce(Option<FullTask<'_>>) -> R) -> R {
+    // SAFETY: Compares `mm`, and reads the current task. The helper says that it is what a
+    // `FullTask` is; it is in process context by this function's terms, and stays so for `f`.
+    unsafe {
+        if bindings::raio_helper_is_full_task_of(mm.as_raw()) {
+            FullTask::with(|task| f(Some(task)))
+        } else {
+            f(None)
+        }
+    }
+}
+
 /// Has the work of `of` done by the current task before it is back in user space, or at the end of
 /// its exit. False if it will not: another task is to do it, or it does no such work any more.
 ///
 /// Any context in which [`goes_back_to`] said yes.
-pub(crate) fn enqueue<T: TaskWorkItem>(of: Arc<T>) -> bool {
+pub(crate) fn enqueue<T: TaskWorkItem<ID>, const ID: u32>(of: Arc<T>) -> bool {
     let task = Task::current_raw();
+    // SAFETY: The current task is valid, and `head` may be given to it.
+    let add = |head| unsafe {
+        bindings::task_work_add(task, head, bindings::task_work_notify_mode_TWA_RESUME) == 0
+    };
+    match give(of, task, add) {
+        Ok(()) => true,
+        Err(other) => ptr::eq(other, task),
+    }
+}
+
+/// Has the work of `of` done by an ordinary task of the process of `task`, or another that works in
+/// the same memory: a sleep of it is interrupted for that. False if there is none. Any context.
+pub(crate) fn summon<T: TaskWorkItem<ID>, const ID: u32>(of: Arc<T>, task: &Task) -> bool {
+    let mm = of.mm().as_raw();
+    // SAFETY: Task and address space are valid, and `head` may be given to a task of them.
+    let add = |head| unsafe { bindings::raio_helper_task_work_of(task.as_ptr(), mm, head) };
+    match give(of, SOMEBODY, add) {
+        Ok(()) => true,
+        Err(other) => !other.is_null(),
+    }
+}
+
+/// Gives the work of `of` to a task by `add`; or says who has it, NULL if nobody takes it.
+fn give<T: TaskWorkItem<ID>, const ID: u32>(
+    of: Arc<T>,
+    whom: *mut bindings::task_struct,
+    add: impl FnOnce(*mut bindings::callback_head) -> bool,
+) -> Result<(), *mut bindings::task_struct> {
     let work = of.task_work();
     let offset = ptr::from_ref(work)
         .addr()
         .wrapping_sub(Arc::as_ptr(&of).addr());
     if offset >= size_of::<T>() {
         // It might not live as long as the object.
-        return false;
+        return Err(ptr::null_mut());
     }
-    if let Err(other) = work.task.cmpxchg(ptr::null_mut(), task, Acquire) {
-        return ptr::eq(other, task);
-    }
+    work.task.cmpxchg(ptr::null_mut(), whom, Acquire)?;
     let work = ptr::from_ref(work);
     // SAFETY: The work is in the object, which lives until `call_item` has the reference back. It
     // is ours until then, by its `task`. The module's text is in use here, so that one more
@@ -142,34 +194,39 @@ pub(crate) fn enqueue<T: TaskWorkItem>(of: Arc<T>) -> bool {
     unsafe {
         *(*work).of.get() = Arc::into_raw(of);
         let head = (*work).head.get();
-        (*head).func = Some(call_item::<T>);
+        (*head).func = Some(call_item::<T, ID>);
         bindings::__module_get(this_module::<crate::LocalModule>().as_ptr());
-        let mode = bindings::task_work_notify_mode_TWA_RESUME;
-        if bindings::task_work_add(task, head, mode) == 0 {
-            return true;
+        if add(head) {
+            return Ok(());
         }
         let of = *(*work).of.get();
         (*work).task.store(ptr::null_mut(), Release);
+        // Not the last reference: the caller's object is referred to by its pool.
         drop(Arc::from_raw(of));
         bindings::module_put(this_module::<crate::LocalModule>().as_ptr());
     }
-    false
+    Err(ptr::null_mut())
 }
 
 /// # Safety
 ///
-/// `head` is that of a [`TaskWork`] which [`enqueue`] gave to the current task, for this call.
-unsafe extern "C" fn call_item<T: TaskWorkItem>(head: *mut bindings::callback_head) {
+/// `head` is that of a [`TaskWork`] which [`give`] gave to the current task, for this call.
+unsafe extern "C" fn call_item<T: TaskWorkItem<ID>, const ID: u32>(
+    head: *mut bindings::callback_head,
+) {
     // SAFETY: By the requirement, `head` lies in the `Opaque` of a work that is the task's, and
     // holds a reference. The kernel does not look at it any more.
     let of = unsafe {
-        let work = container_of!(Opaque::cast_from(head).cast_mut(), TaskWork<T>, head);
+        let work = container_of!(Opaque::cast_from(head).cast_mut(), TaskWork<T, ID>, head);
         let of = *(*work).of.get();
         (*work).task.store(ptr::null_mut(), Release);
         Arc::from_raw(of)
     };
-    T::run(of);
-    // SAFETY: `enqueue` took this reference. The instructions that are left are covered by
+    let mm: ARef<Mm> = of.mm().into();
+    // Task work is process context without locks.
+    with_full_task(&mm, |task| T::run(of, task));
+    drop(mm);
+    // SAFETY: `give` took this reference. The instructions that are left are covered by
     // `TextInUse`.
     unsafe { bindings::module_put(this_module::<crate::LocalModule>().as_ptr()) };
 }

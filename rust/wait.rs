@@ -221,8 +221,8 @@ impl WaitQueue {
     }
 }
 
-/// Sleeps in the state that the task is in; false when the deadline is over.
-fn sleep(deadline: Deadline) -> bool {
+/// Sleeps in the state that the task is in; false when the deadline is over. Process context.
+pub(super) fn sleep(deadline: Deadline) -> bool {
     let (mut at, slack);
     let expires = match deadline {
         Deadline::Never => {
@@ -247,6 +247,12 @@ fn sleep(deadline: Deadline) -> bool {
 pub(crate) fn pause() {
     // SAFETY: May be called in any task that may sleep.
     unsafe { bindings::msleep(1) };
+}
+
+/// As [`pause`], for less than a tenth of a millisecond.
+pub(crate) fn pause_briefly() {
+    // SAFETY: As above.
+    unsafe { bindings::usleep_range_state(50, 100, bindings::TASK_UNINTERRUPTIBLE) };
 }
 
 /// Creates a [`WaitQueue`] initialiser with a lock class of its own.

@@ -37,7 +37,8 @@ use kernel::{
 /// Cancels the request that was submitted by the iocb at `address`, whose key is `key`; its event
 /// goes to `result`.
 ///
-/// EAGAIN if it runs or a driver has it: its event will come. EINVAL if there is no such request,
+/// EAGAIN if a driver has it, or it runs where nothing can end it: its event will come. EINPROGRESS if
+/// a thread runs it, whose wait is ended: its event will come soon. EINVAL if there is no such request,
 /// or it is over. EFAULT if `result` can't be written: the event is in the ring then. In a
 /// context with RAIO_SETUP_CANCEL_EVENT it is there always, and EINPROGRESS says so. Process
 /// context.
@@ -54,12 +55,14 @@ pub(crate) fn cancel(context: &Context, address: u64, key: u32, result: u64) -> 
             trace::cancel(|| shared.about(context, result as isize));
         }
     };
-    let cancel = cancel_one(context, named.index, named.generation, named.mask, matches);
+    let (cancel, interrupted) =
+        cancel_one(context, named.index, named.generation, named.mask, matches);
     match cancel {
         Cancel::Unknown => Err(EINVAL),
         Cancel::Busy => {
-            trace(EAGAIN.to_errno());
-            Err(EAGAIN)
+            let error = if interrupted { EINPROGRESS } else { EAGAIN };
+            trace(error.to_errno());
+            Err(error)
         }
         Cancel::Own(request) => {
             context.counters().cancelled();
@@ -114,8 +117,8 @@ fn write(event: &io_event, to: u64) -> Result {
         .write(event)
 }
 
-/// Cancels what can be cancelled, the events in the ring, and lets go of their files by `put`.
-/// Process context.
+/// Cancels what can be cancelled and was not accepted, the events in the ring, and lets go of their
+/// files by `put`. Process context.
 pub(crate) fn cancel_all(context: &Context, put: fn(ARef<File>)) {
     let grown = u32::try_from(context.pool().grown()).unwrap_or(u32::MAX);
     for index in 0..grown {
@@ -129,9 +132,9 @@ pub(crate) fn cancel_all(context: &Context, put: fn(ARef<File>)) {
 /// file if it has come home. Process context.
 pub(crate) fn cancel_index(context: &Context, index: u32) -> Option<ARef<File>> {
     let event = Cell::new(None);
-    let cancel = cancel_one(context, index, 0, 0, |shared| {
+    let (cancel, _) = cancel_one(context, index, 0, 0, |shared| {
         event.set(Some(shared.cancelled_event()));
-        true
+        !shared.is_accepted()
     });
     match (cancel, event.take()) {
         (Cancel::Own(request), _) => {
@@ -146,14 +149,14 @@ pub(crate) fn cancel_index(context: &Context, index: u32) -> Option<ARef<File>> 
 }
 
 /// Cancels request `index`, as [`Pool::cancel`](crate::sys::request::Pool::cancel), and takes it off
-/// its list. Any context.
+/// its list; or ends what it waits for, and says whether it could. Any context.
 fn cancel_one(
     context: &Context,
     index: u32,
     generation: u32,
     mask: u32,
     matches: impl Fn(&Shared) -> bool,
-) -> Cancel<Context> {
+) -> (Cancel<Context>, bool) {
     let mut queues = context.queues().lock();
     let cancel = context.pool().cancel(index, generation, mask, matches);
     if let Cancel::Own(_) = cancel {
@@ -164,5 +167,7 @@ fn cancel_one(
             context.counters().disarmed();
         }
     }
-    cancel
+    let busy = matches!(cancel, Cancel::Busy);
+    let interrupted = busy && queues.threads.interrupt(|running| running == index);
+    (cancel, interrupted)
 }

@@ -50,7 +50,10 @@ use crate::{
         Registered, //
     },
     request::Request,
-    retry::Queues,
+    retry::{
+        self,
+        Queues, //
+    },
     ring::Shape,
     sys::{
         array::Stock,
@@ -69,12 +72,17 @@ use crate::{
             Pool, //
         },
         sched,
-        task_work::TaskWork,
+        task::FullTask,
+        task_work::{
+            self,
+            TaskWork, //
+        },
         uapi::{
             raio_ring,
             RAIO_RING_COMPAT_FEATURES,
             RAIO_RING_INCOMPAT_FEATURES,
             RAIO_RING_MAGIC,
+            RAIO_RING_RUNNABLE,
             RAIO_SETUP_NO_THREADS, //
         },
         vhost_task,
@@ -88,13 +96,13 @@ use crate::{
 };
 use kernel::{
     cred::Credential,
+    current,
+    fs::File,
     impl_has_delayed_work,
-    impl_has_work,
     mm::Mm,
     new_delayed_work,
     new_mutex,
     new_spinlock_irq,
-    new_work,
     prelude::*,
     sync::{
         aref::ARef,
@@ -112,9 +120,10 @@ use kernel::{
         Mutex,
         SpinLockIrq, //
     },
+    task::Task,
+    time::Jiffies,
     workqueue::{
         DelayedWork,
-        Work,
         WorkItem, //
     }, //
 };
@@ -182,44 +191,49 @@ pub(crate) struct Context {
     counters: Counters,
     /// Those of who set it up.
     cred: ARef<Credential>,
-    /// Retries, see [`retry`](crate::retry).
+    /// Who set it up: of the process that requests are run in.
+    task: ARef<Task>,
+    /// Retries by a task that has woken them, and by one that is interrupted for it, see
+    /// [`retry`](crate::retry).
+    woken: TaskWork<Context, 0>,
+    summoned: TaskWork<Context, 1>,
+    /// Whether somebody comes for what is on the lists.
     #[pin]
-    retries: DelayedWork<Context, 0>,
-    /// Those that are left to who has woken them, and a look whether they were made.
-    woken: TaskWork<Context>,
-    #[pin]
-    overdue: DelayedWork<Context, 4>,
-    /// The end of idle threads, and of all, see [`threads`](crate::threads).
-    #[pin]
-    idle: DelayedWork<Context, 1>,
-    #[pin]
-    stop: Work<Context, 2>,
+    looks: DelayedWork<Context, 0>,
+    /// Pollers are to be woken by that.
+    woken_in_wake: Once<u32>,
     /// Its own end, for who must not wait for that.
     #[pin]
-    last: Work<Context, 3>,
+    last: DelayedWork<Context, 1>,
     // After the pages that are charged.
     pinned: PinnedCharge,
 }
 
 impl_has_delayed_work! {
-    impl HasDelayedWork<Context, 0> for Context { self.retries }
+    impl HasDelayedWork<Context, 0> for Context { self.looks }
 }
 impl_has_delayed_work! {
-    impl HasDelayedWork<Context, 4> for Context { self.overdue }
-}
-impl_has_delayed_work! {
-    impl HasDelayedWork<Context, 1> for Context { self.idle }
-}
-impl_has_work! {
-    impl HasWork<Context, 2> for Context { self.stop }
-    impl HasWork<Context, 3> for Context { self.last }
+    impl HasDelayedWork<Context, 1> for Context { self.last }
 }
 
-impl WorkItem<3> for Context {
+/// How often the work queue looks whether a context can end, in ticks.
+const END_TICKS: Jiffies = 5;
+
+impl WorkItem<1> for Context {
     type Pointer = Arc<Context>;
 
+    /// Goes on with the end of a context that nobody waits for. Never sleeps for long.
     fn run(context: Arc<Context>) {
-        context.end();
+        cancel::cancel_all(&context, drop);
+        context.interrupt_threads();
+        if context.outstanding() == 0 || !context.queues.lock().threads.is_there() {
+            retry::cancel_queued(&context);
+        }
+        if context.outstanding() > 0 || !context.close_pool(drop) {
+            let _ = workqueue::queue().enqueue_delayed::<_, 1>(context, END_TICKS);
+            return;
+        }
+        context.give_back();
         context.door.leave();
         let module = context.submit.lock().module.take();
         drop(context);
@@ -274,12 +288,12 @@ impl Context {
                 may_have_queued: Once::new(0),
                 counters: Counters::new(),
                 cred,
-                retries <- new_delayed_work!("Context::retries"),
+                task: (&**current!()).into(),
                 woken: TaskWork::new(),
-                overdue <- new_delayed_work!("Context::overdue"),
-                idle <- new_delayed_work!("Context::idle"),
-                stop <- new_work!("Context::stop"),
-                last <- new_work!("Context::last"),
+                summoned: TaskWork::new(),
+                looks <- new_delayed_work!("Context::looks"),
+                woken_in_wake: Once::new(0),
+                last <- new_delayed_work!("Context::last"),
                 pinned,
             }),
             GFP_KERNEL_ACCOUNT,
@@ -329,13 +343,12 @@ impl Context {
 
     /// io_destroy: ends the context, when what is in flight has finished.
     ///
-    /// EINVAL if somebody else does so already. Process context, sleeps.
-    pub(crate) fn destroy(self: &Arc<Self>) -> Result {
+    /// EINVAL if somebody else does so already. Sleeps.
+    pub(crate) fn destroy(self: &Arc<Self>, task: FullTask<'_>) -> Result {
         self.kill()?;
-        self.drain();
+        self.drain(Some(task));
+        self.wait_for_threads();
         mapping::unmap(self, self.id());
-        // A mapping that is sealed stays, and has nothing to tell any more.
-        self.door.leave();
         Ok(())
     }
 
@@ -356,28 +369,78 @@ impl Context {
         Ok(())
     }
 
-    /// Cancels what a dead context has, waits until nothing is in flight, and gives back what it
-    /// has.
-    fn drain(self: &Arc<Self>) {
+    /// Cancels what a dead context has, has what was accepted finished, waits until nothing is in
+    /// flight, and gives back what it has. A `task` of the process does what there is to do; without
+    /// one, threads of the process do, as long as there are any.
+    fn drain(self: &Arc<Self>, task: Option<FullTask<'_>>) {
         // What is in flight may wait for the release of a file, that of a FUSE server's end say,
         // and the task does not come to other work before it was waited for.
         cancel::cancel_all(self, fs::put_now);
         self.interrupt_threads();
         register::unregister_all(self);
-        self.events.wait_uninterruptible(|| self.outstanding() == 0);
-        self.stop_threads();
-        self.events.wait_uninterruptible(|| self.has_no_threads());
+        loop {
+            let any = match task {
+                Some(task) => retry::run_accepted(self, task),
+                None if !self.queues.lock().threads.is_there() => retry::cancel_queued(self),
+                None => false,
+            };
+            if !any && self.outstanding() == 0 {
+                break;
+            }
+            if !any {
+                self.events.wait_uninterruptible(|| {
+                    self.outstanding() == 0 || {
+                        let queues = self.queues.lock();
+                        queues.queued() > 0 && (task.is_some() || !queues.threads.is_there())
+                    }
+                });
+            }
+        }
         // The events are there; the last requests come home in a moment. They can't tell: with
         // the last one home the context may be gone.
-        while !self.pool.close(&mut self.submit.lock().free) {
-            wait::pause();
+        while !self.close_pool(fs::put_now) {
+            // One that was cancelled on a page, and had its event then.
+            if !retry::cancel_queued(self) {
+                wait::pause_briefly();
+            }
         }
-        // Only now: a request whose event was there early may have come home by one of them.
+        self.give_back();
+    }
+
+    /// Gets back the requests, and releases by `put` the files with which they came home; whether all
+    /// are back. Of a dead context: nobody else takes any. Process context, may sleep if `put` does.
+    fn close_pool(&self, put: fn(ARef<File>)) -> bool {
+        // Not under the lock.
+        let mut free = core::mem::replace(&mut self.submit.lock().free, FreeList::new());
+        let closed = self.pool.close(&mut free, put);
+        self.submit.lock().free = free;
+        closed
+    }
+
+    /// Gives back what a context has in which nothing is in flight.
+    fn give_back(self: &Arc<Self>) {
+        // Only now: a request whose event was there early may have come home by it.
         workqueue::cancel_delayed::<_, 0>(self);
-        workqueue::cancel_delayed::<_, 1>(self);
-        workqueue::cancel_delayed::<_, 4>(self);
         let share = self.submit.lock().share.take();
         drop(share);
+    }
+
+    /// Waits until no thread is left; but not for those that somebody has stopped. Sleeps.
+    fn wait_for_threads(&self) {
+        let mut tasks = [const { None }; crate::threads::MAX_THREADS];
+        while !self.threads_have_left(&mut tasks) {
+            wait::pause_briefly();
+        }
+        for task in tasks.into_iter().flatten() {
+            while !sched::is_gone(&task) && !sched::is_stopped(&task) {
+                wait::pause_briefly();
+            }
+        }
+    }
+
+    /// Releases the files with which requests came home. A task of the process.
+    pub(crate) fn release_files(&self) {
+        self.pool.release_files(&mut self.submit.lock().free);
     }
 
     fn outstanding(&self) -> u32 {
@@ -412,14 +475,58 @@ impl Context {
         &self.queues
     }
 
-    /// See [`retry::run_own`](crate::retry::run_own).
+    /// See [`retry::run_own`].
     pub(crate) fn may_have_queued(&self) -> &Once<u32> {
         &self.may_have_queued
     }
 
+    /// There may be something to be run, or there is nothing: the program sees that, too. Under the
+    /// lock of the lists.
+    pub(crate) fn note_queued(&self, any: bool) {
+        let any = u32::from(any);
+        if self.may_have_queued.get() == any {
+            return;
+        }
+        self.may_have_queued.set(any);
+        if let Some(header) = self.header() {
+            let features = RAIO_RING_COMPAT_FEATURES | any * RAIO_RING_RUNNABLE;
+            header.compat_features.store(features, Relaxed);
+        }
+    }
+
     /// See [`retry`](crate::retry).
-    pub(crate) fn woken(&self) -> &TaskWork<Context> {
+    pub(crate) fn woken(&self) -> &TaskWork<Context, 0> {
         &self.woken
+    }
+
+    /// See [`retry`](crate::retry).
+    pub(crate) fn summoned(&self) -> &TaskWork<Context, 1> {
+        &self.summoned
+    }
+
+    /// Who set it up.
+    pub(crate) fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Whether somebody polls for its events.
+    pub(crate) fn has_pollers(&self) -> bool {
+        self.door.has_pollers()
+    }
+
+    /// Whether an event came by a wake, of which pollers were not told.
+    pub(crate) fn has_woken_in_wake(&self) -> bool {
+        self.woken_in_wake.get() != 0
+    }
+
+    fn set_woken_in_wake(&self) {
+        self.woken_in_wake.set(1);
+    }
+
+    /// Tells them. Process context.
+    pub(crate) fn wake_pollers(&self) {
+        self.woken_in_wake.set(0);
+        self.door.wake_pollers(&wait::order());
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -538,24 +645,26 @@ impl Context {
 
     /// The mapping is gone: so is the context. Process context, sleeps.
     pub(crate) fn unmapped(this: Arc<Self>) {
-        // A kernel thread was the address space's last user. What it releases for others must not
+        // Somebody else was the address space's last user. What it releases for others must not
         // wait for the requests.
-        if sched::is_kthread() {
+        if !sched::is_of(this.mm(), &this.task) {
             // It may be dead already.
             let _ = this.kill();
+            register::unregister_all(&this);
             this.submit.lock().module = Some(ModuleRef::new());
-            let _ = workqueue::queue().enqueue::<_, 3>(this);
+            let _ = workqueue::queue().enqueue_delayed::<_, 1>(this, 0);
             return;
         }
         this.end();
         this.door.leave();
     }
 
-    /// Ends the context, or waits until it has ended if somebody else does so already. Process
-    /// context, sleeps.
+    /// Ends the context, or waits until it has ended if somebody else does so already. In a task of
+    /// the process, no call of it into a file; sleeps.
     pub(crate) fn end(self: &Arc<Self>) {
         let _ = self.kill();
-        self.drain();
+        let mm: ARef<Mm> = self.mm().into();
+        task_work::with_full_task(&mm, |task| self.drain(task));
     }
 
     /// What fdinfo tells.

@@ -100,8 +100,8 @@ fn rare(
 ) -> Result<isize> {
     match cmd {
         INFO => info(door, arg),
-        SETUP => setup(door, arg),
-        DESTROY => destroy(door, arg.read()?),
+        SETUP => setup(door, task, arg),
+        DESTROY => destroy(door, task, arg.read()?),
         CANCEL => cancel(door, arg.read()?),
         REGISTER => register(door, task, arg.read()?, compat),
         _ => Err(ENOTTY),
@@ -143,22 +143,26 @@ fn features() -> u64 {
     u64::from(RAIO_FEATURE_DIRECT | RAIO_FEATURE_RETRY | RAIO_FEATURE_REGISTER | threads)
 }
 
-fn setup(door: ArcBorrow<'_, Door>, arg: Argument) -> Result<isize> {
+fn setup(door: ArcBorrow<'_, Door>, task: FullTask<'_>, arg: Argument) -> Result<isize> {
     let mut setup: raio_setup = arg.read()?;
     refuse_unless(setup.ctx_id == 0 && setup.flags & !SETUP_FLAGS == 0)?;
     let (context, id) = Context::setup(door, setup.nr_events, setup.flags)?;
     setup.ctx_id = id as u64;
     if let Err(e) = arg.write(&setup) {
         // Another thread may have unmapped it already.
-        let _ = context.destroy();
+        let _ = context.destroy(task);
         return Err(e);
     }
     Ok(0)
 }
 
-fn destroy(door: ArcBorrow<'_, Door>, destroy: raio_destroy) -> Result<isize> {
+fn destroy(
+    door: ArcBorrow<'_, Door>,
+    task: FullTask<'_>,
+    destroy: raio_destroy,
+) -> Result<isize> {
     refuse_unless(destroy.flags == 0)?;
-    Context::lookup(door, destroy.ctx_id)?.destroy()?;
+    Context::lookup(door, destroy.ctx_id)?.destroy(task)?;
     Ok(0)
 }
 
@@ -214,7 +218,7 @@ fn getevents(door: ArcBorrow<'_, Door>, task: FullTask<'_>, get: raio_getevents)
     let wait = Wait::read(get.timeout, get.sigmask, get.sigsetsize)?;
     let _blocked = wait.blocked.map(|set| set.block(task));
     let context = Context::lookup(door, get.ctx_id)?;
-    let got = getevents::getevents(&context, get.min_nr, get.nr, get.events, wait.timeout)?;
+    let got = getevents::getevents(&context, task, get.min_nr, get.nr, get.events, wait.timeout)?;
     Ok(got as isize)
 }
 
@@ -248,6 +252,7 @@ fn enter(
     let _blocked = wait.blocked.map(|set| set.block(task));
     let got = getevents::getevents(
         &context,
+        task,
         enter.min_events,
         enter.nr_events,
         enter.events,

@@ -274,6 +274,11 @@ impl Membership {
         drop(before);
     }
 
+    /// Whether somebody polls. Any context.
+    pub(crate) fn has_pollers(&self) -> bool {
+        self.door.pollers.has_pollers()
+    }
+
     /// The context has events, which were written before `shown`. Any context but a wake function.
     #[inline]
     pub(crate) fn wake_pollers(&self, shown: &Shown) {

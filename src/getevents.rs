@@ -6,6 +6,7 @@ use crate::{
     context::Context,
     retry,
     sys::{
+        task::FullTask,
         uapi::raio_timespec,
         wait::{
             Deadline,
@@ -55,6 +56,7 @@ impl Timeout {
 /// can't be written; EINTR for a signal with none. Process context, sleeps.
 pub(crate) fn getevents(
     context: &Arc<Context>,
+    task: FullTask<'_>,
     min_nr: i64,
     nr: i64,
     events: u64,
@@ -71,7 +73,7 @@ pub(crate) fn getevents(
     let mut got = 0;
     let mut may_wait = timeout != Timeout::Zero;
     loop {
-        retry::run_own(context);
+        retry::run_own(context, task);
         let to = (events as usize).wrapping_add(got * size_of::<crate::sys::uapi::io_event>());
         let result = context.reap(nr - got, to);
         got += result.unwrap_or(0);

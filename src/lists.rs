@@ -15,18 +15,19 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub(crate) enum List {
-    /// Anybody: the try does not block, and does not look at the task that makes it.
-    Ready = 0,
-    /// A task of the process: the try does not block.
-    Own = 1,
-    /// A thread of the process: it may wait for the device's queue, but for no page.
-    Page = 2,
-    /// A thread of the process: it may block.
-    Block = 3,
-    /// A task of the process; or anybody, in a moment.
-    Later = 4,
+    /// The run list: a task of the process, or a thread; the try does not block in the file.
+    Run = 0,
+    /// A thread: it may wait for the device's queue, but for no page.
+    Page = 1,
+    /// A thread: it may block.
+    Block = 2,
+    /// As [`List::Run`], but not before a while: somebody keeps others out of the file, or too many
+    /// wait for it.
+    Held = 3,
     /// Nobody yet: another request of the file is before it.
-    Waiting = 5,
+    Waiting = 4,
+    /// As [`List::Run`], but by a task of the process alone: the file may look at its descriptors.
+    Task = 5,
 }
 
 impl List {
@@ -35,11 +36,11 @@ impl List {
     /// The list whose number this is.
     pub(crate) fn from_number(number: u32) -> Self {
         match number {
-            0 => List::Ready,
-            1 => List::Own,
-            2 => List::Page,
-            4 => List::Later,
-            5 => List::Waiting,
+            0 => List::Run,
+            1 => List::Page,
+            3 => List::Held,
+            4 => List::Waiting,
+            5 => List::Task,
             _ => List::Block,
         }
     }
@@ -335,7 +336,7 @@ mod tests {
         for index in [3, 1, 4, 5, 9] {
             lists.push(&nodes, index, List::Block);
         }
-        lists.push(&nodes, 2, List::Ready);
+        lists.push(&nodes, 2, List::Run);
         lists.remove(&nodes, 3);
         lists.remove(&nodes, 5);
         lists.remove(&nodes, 9);
@@ -346,7 +347,7 @@ mod tests {
         assert_eq!(lists.pop(&nodes, List::Block), Some(4));
         assert_eq!(lists.pop(&nodes, List::Block), Some(6));
         assert_eq!(lists.pop(&nodes, List::Block), None);
-        assert_eq!(lists.pop(&nodes, List::Ready), Some(2));
+        assert_eq!(lists.pop(&nodes, List::Run), Some(2));
         assert!(nodes.0.iter().all(|links| !links.is_listed()));
         Ok(())
     }

@@ -22,6 +22,7 @@ mod key;
 mod limit;
 mod lists;
 mod op;
+mod policy;
 mod register;
 mod request;
 mod retry;
@@ -33,7 +34,6 @@ mod submit;
 #[path = "../rust/lib.rs"]
 mod sys;
 mod threads;
-mod way;
 
 module! {
     type: Raio,

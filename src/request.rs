@@ -9,6 +9,7 @@ use crate::{
         List, //
     },
     op::Op,
+    policy::Policy,
     retry,
     sys::{
         eventfd::EventFd,
@@ -20,6 +21,7 @@ use crate::{
             Pool,
             Run, //
         },
+        sched::ThreadState,
         trace::{
             self,
             About, //
@@ -30,13 +32,14 @@ use crate::{
             RAIO_SETUP_CANCEL_EVENT, //
         }, //
     },
-    threads::Claim,
-    way::Way, //
+    threads::Claim, //
 };
 use kernel::{
     cred::Credential,
+    mm::Mm,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    task::Task, //
 };
 
 /// A request of a context.
@@ -44,6 +47,15 @@ pub(crate) type Request = Owned<Context>;
 
 /// A request that is being run.
 pub(crate) type Running = Run<Context>;
+
+/// Its retry may be left to who wakes it.
+const BY_WAKER: u32 = 1 << 0;
+/// An eventfd counts its event.
+const WATCHED: u32 = 1 << 1;
+/// The wake is its result, if that says what is ready.
+const FIRED: u32 = 1 << 2;
+/// It is done whatever becomes of the context.
+const ACCEPTED: u32 = 1 << 3;
 
 /// What everybody may look at.
 #[derive(Default)]
@@ -56,8 +68,8 @@ pub(crate) struct Shared {
     pub(crate) links: Links,
     /// The list that a kick puts it on.
     kicked_to: Once<u32>,
-    /// 1 if its retry may be left to who wakes it.
-    by_waker: Once<u32>,
+    /// What is known of it where it is woken, and by who ends its context: [`BY_WAKER`] and so on.
+    marks: Once<u32>,
     /// The bytes that were moved when it was armed on a page.
     moved: Once<usize>,
     /// `aio_lio_opcode` and `aio_fildes`, for tracepoints.
@@ -100,17 +112,47 @@ impl Shared {
         self.event(result_of(self.moved.get(), ECANCELED))
     }
 
-    /// Says where a kick puts the request, whether who makes it may run it then, and what was
-    /// moved until now. Before it is armed.
-    pub(crate) fn set_kicked_to(&self, list: List, by_waker: bool, moved: usize) {
+    /// Says where a kick puts the request, what else who wakes it has to know, and what was moved
+    /// until now. Before it is armed.
+    fn note_waiting(&self, list: List, marks: u32, moved: usize) {
         self.kicked_to.set(list as u32);
-        self.by_waker.set(by_waker.into());
+        self.marks.set(marks);
         self.moved.set(moved);
+    }
+
+    /// As [`Request::note_waiting`], of a read that a page holds.
+    pub(crate) fn note_page(&self, list: List, moved: usize) {
+        self.kicked_to.set(list as u32);
+        self.moved.set(moved);
+    }
+
+    fn has(&self, mark: u32) -> bool {
+        self.marks.get() & mark != 0
     }
 
     /// Whether a retry may be left to who made the kick.
     pub(crate) fn is_by_waker(&self) -> bool {
-        self.by_waker.get() != 0
+        self.has(BY_WAKER)
+    }
+
+    /// It may not, this time. Under the lock of the wait queue.
+    pub(crate) fn set_not_by_waker(&self) {
+        self.marks.set(self.marks.get() & !BY_WAKER);
+    }
+
+    /// Whether somebody looks at an eventfd for its event.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.has(WATCHED)
+    }
+
+    /// Whether a wake that says what is ready ends it.
+    pub(crate) fn is_fired(&self) -> bool {
+        self.has(FIRED)
+    }
+
+    /// Whether it is done whatever becomes of the context.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.has(ACCEPTED)
     }
 
     /// Where a kick puts the request.
@@ -119,11 +161,19 @@ impl Shared {
     }
 }
 
+/// Who has submitted a request, as far as whoever runs it has to be that.
+#[derive(Clone)]
+pub(crate) struct Submitter {
+    /// None if they are those of the context.
+    pub(crate) cred: Option<ARef<Credential>>,
+    pub(crate) state: ThreadState,
+}
+
 /// What a request's owner keeps with it.
 #[derive(Default)]
 pub(crate) struct Private {
     pub(crate) op: Op,
-    pub(crate) way: Way,
+    pub(crate) policy: Policy,
     /// The list that it was taken from, if it was on one.
     pub(crate) from: Option<List>,
     /// Its group, or 0.
@@ -132,24 +182,33 @@ pub(crate) struct Private {
     pub(crate) joined: bool,
     /// Whether it has a claim to a thread of the process.
     pub(crate) claim: Option<Claim>,
-    /// How often a driver refused it.
-    pub(crate) refused: u32,
-    /// The credentials at submission, if it is run by others.
+    /// Its last try was one that does not wait.
+    pub(crate) tried_nowait: bool,
+    /// Who has submitted it.
     pub(crate) cred: Option<ARef<Credential>>,
+    pub(crate) state: ThreadState,
     /// The eventfd that counts its event.
     pub(crate) eventfd: Option<EventFd>,
 }
 
 impl Private {
     /// Begins with an operation. The eventfd, which comes first, stays.
-    pub(crate) fn begin(&mut self, op: Op, way: &Way, key: usize) {
+    fn begin(&mut self, op: Op, policy: &Policy, key: usize) {
         self.op = op;
-        self.way = *way;
+        self.policy = *policy;
         self.from = None;
         self.key = key;
         self.joined = false;
         self.claim = None;
-        self.refused = 0;
+        self.tried_nowait = false;
+    }
+
+    /// Who has submitted it.
+    pub(crate) fn submitter(&self) -> Submitter {
+        Submitter {
+            cred: self.cred.clone(),
+            state: self.state,
+        }
     }
 }
 
@@ -188,6 +247,26 @@ impl Drop for Ticket {
     }
 }
 
+fn marks(private: &Private) -> u32 {
+    let mark = |is: bool, mark| if is { mark } else { 0 };
+    mark(private.policy.by_waker, BY_WAKER)
+        | mark(private.policy.accepted, ACCEPTED)
+        | mark(private.eventfd.is_some(), WATCHED)
+        | mark(
+            matches!(private.op, Op::Poll { .. }) && private.eventfd.is_none(),
+            FIRED,
+        )
+}
+
+impl Running {
+    /// As [`Request::note_waiting`].
+    pub(crate) fn note_waiting(&mut self, list: List) {
+        let marks = marks(self.private());
+        let done = self.transfer().done();
+        self.shared().note_waiting(list, marks, done);
+    }
+}
+
 impl Request {
     /// Says by which iocb the request was submitted, and returns its key.
     pub(crate) fn name(&mut self, address: u64, iocb: &iocb) -> u32 {
@@ -199,6 +278,20 @@ impl Request {
         let key = self.client().keys().make(self.index(), self.generation());
         self.shared().key.set(key);
         key
+    }
+
+    /// Begins with an operation.
+    pub(crate) fn begin(&mut self, op: Op, policy: &Policy, key: usize) {
+        self.private().begin(op, policy, key);
+        let accepted = if policy.accepted { ACCEPTED } else { 0 };
+        self.shared().marks.set(accepted);
+    }
+
+    /// Says where it goes when it is kicked, or waits for its turn.
+    pub(crate) fn note_waiting(&mut self, list: List) {
+        let marks = marks(self.private());
+        let done = self.transfer().done();
+        self.shared().note_waiting(list, marks, done);
     }
 
     /// What tracepoints tell of the request. Any context.
@@ -235,6 +328,16 @@ impl Request {
         if let Some(eventfd) = eventfd.filter(|_| in_ring) {
             eventfd.signal();
         }
+        self.go_home();
+    }
+
+    /// As [`Self::complete`] of one that no eventfd counts, under the lock of its file's wait queue:
+    /// nobody is woken who could take that.
+    pub(crate) fn complete_in_wake(mut self, result: isize) {
+        let event = self.shared().event(result);
+        trace::complete(|| self.about(event.res as isize));
+        self.end_private();
+        self.client().publish_in_wake(event, || self.client_arc());
         self.go_home();
     }
 
@@ -300,6 +403,14 @@ impl Client for Context {
 
     fn kick(kick: Kick<'_, Self>) {
         retry::kick(kick);
+    }
+
+    fn process(&self) -> (&Mm, &Task) {
+        (self.mm(), self.task())
+    }
+
+    fn has_kept_file(request: &Request) {
+        retry::note_kept_file(request.client(), || request.client_arc());
     }
 }
 

@@ -3,18 +3,20 @@
 //! Retries: where requests wait that could not go on, and who runs them then.
 //!
 //! A request that can't go on is armed on a wait queue, or put on a [`List`]; a kick takes it from
-//! the one to the other. From the lists it is run by
+//! the one to the other. It is run by one of four, see [`Place`], all of them of its process: so
+//! that what it costs is the process's, and whoever it has to wait for is waited for by none else.
 //!
-//! - a task of the process that is in submit or getevents anyway ([`run_own`]),
-//! - the task of the process that has woken it, when it leaves the kernel ([`run_woken`]),
-//! - the module's work queue, one work item for each context ([`Context::run`]),
-//! - threads of the process, see [`threads`](crate::threads).
+//! Who wants the result of a request runs it, as a rule. A kick wakes a task that sleeps in
+//! getevents; or, if nobody sleeps there, says in the ring's header that there is something to run,
+//! and leaves it to whoever comes. If the context is watched by other means, an eventfd or a poller,
+//! a thread is woken at once; and else if nobody has come within [`PATIENCE`]. Where there is no
+//! thread, a task of the process is interrupted for it ([`Context::summoned`]).
 //!
 //! Whoever takes a request off a list has its run; whoever puts one there sees to it that somebody
-//! comes, under the same lock, so that nothing is forgotten.
+//! comes, under the same lock, so that nothing is forgotten. The work queue of the module runs no
+//! request: it only looks whether somebody has to be woken ([`Context::looks`]).
 
 use crate::{
-    cancel,
     context::Context,
     lists::{
         Groups,
@@ -28,14 +30,22 @@ use crate::{
         result_of,
         Over,
         Request,
-        Running, //
+        Running,
+        Submitter, //
     },
     sys::{
         cred,
-        kthread,
+        fs::Faults,
+        poll,
         request::{
+            Fired,
             Kick,
             Pool, //
+        },
+        task::{
+            Caller,
+            FullTask,
+            WorkerTask, //
         },
         task_work::{
             self,
@@ -46,12 +56,13 @@ use crate::{
         workqueue, //
     },
     threads::{
-        self,
         Claims,
         Threads, //
     }, //
 };
 use kernel::{
+    current,
+    mm::Mm,
     prelude::*,
     sync::Arc,
     time::Jiffies,
@@ -62,22 +73,52 @@ use kernel::{
 const OWN_TRIES: usize = 64;
 /// Most retries that a task runs because it has woken them.
 const WOKEN_TRIES: usize = 16;
-/// Most retries that the work queue runs for a context before it does others.
-const WORKER_TRIES: usize = 256;
+/// How long the run list is left to whoever comes, in ticks.
+const PATIENCE: Jiffies = 2;
+/// The longest time between looks at requests that are held, in ticks.
+const MAX_HELD: Jiffies = 64;
+
+/// The lists of what may be run.
+const ALL: [List; 4] = [List::Run, List::Task, List::Page, List::Block];
 
 /// Who runs a request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Whence {
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
     /// The task that submits it, in submit.
-    Submit,
-    /// A task of the process, in submit or getevents.
-    Own,
+    Submit(FullTask<'a>),
+    /// A task of the process, in submit or getevents, or summoned.
+    Own(FullTask<'a>),
     /// A task of the process that has woken it, on its way back from whatever call.
-    Waker,
-    /// The work queue.
-    Worker,
+    Waker(FullTask<'a>),
     /// A thread of the process.
-    Thread,
+    Thread(WorkerTask<'a>),
+}
+
+impl<'a> Place<'a> {
+    /// The task, for a call into a file.
+    pub(crate) fn caller(self) -> Caller<'a> {
+        match self {
+            Place::Submit(task) | Place::Own(task) | Place::Waker(task) => Caller::Full(task),
+            Place::Thread(task) => Caller::Worker(task),
+        }
+    }
+
+    /// Whether it waits for the program's memory. Who has woken a request does not: it may be the one
+    /// who serves that.
+    pub(crate) fn faults(self) -> Faults<'a> {
+        match self {
+            Place::Waker(_) => Faults::Fail,
+            _ => Faults::Wait(self.caller().may_fault()),
+        }
+    }
+
+    pub(crate) fn is_submit(self) -> bool {
+        matches!(self, Place::Submit(_))
+    }
+
+    pub(crate) fn is_thread(self) -> bool {
+        matches!(self, Place::Thread(_))
+    }
 }
 
 /// What the lock of the lists guards.
@@ -91,9 +132,15 @@ pub(crate) struct Queues {
     pub(crate) claims: Claims,
     /// A waiter is to see whether more threads are needed.
     pub(crate) grow: bool,
-    /// In a tick somebody looks whether a waker has run what was left to it.
-    overdue: bool,
-    /// The context is dead, and what is on the lists was cancelled.
+    /// The work queue will look.
+    looks: bool,
+    /// How many of those that are held may be run.
+    held_due: u32,
+    /// How long they are held, in ticks.
+    held_for: Jiffies,
+    /// Requests came home with files that a task of the process has to release.
+    kept_files: bool,
+    /// The context is dead, and what is on the lists was cancelled, but for what is accepted.
     pub(crate) closing: bool,
 }
 
@@ -107,87 +154,109 @@ impl Queues {
             waiters: 0,
             claims: Claims::default(),
             grow: false,
-            overdue: false,
+            looks: false,
+            held_due: 0,
+            held_for: 1,
+            kept_files: false,
             closing: false,
         })
     }
 
-    /// Puts `index`, which is Queued, on `list`, and sees to it that somebody comes: the current
-    /// task, if that is `by_waker`.
-    fn push(
-        &mut self,
-        context: &Context,
-        arc: impl Fn() -> Arc<Context>,
-        index: u32,
-        list: List,
-        by_waker: bool,
-    ) {
-        // Only the work queue comes for a dead context, to cancel what it finds.
-        let list = match list {
-            List::Own | List::Page | List::Block | List::Later if self.closing => List::Ready,
-            list => list,
-        };
+    /// Puts `index`, which is Queued, on `list`, and sees to it that somebody comes.
+    fn push(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>, index: u32, list: List) {
         self.lists.push(context.pool(), index, list);
-        context.may_have_queued().set(1);
         match list {
-            List::Waiting => {}
-            List::Ready if self.waiters > 0 && !self.closing => context.wake_waiters(),
-            List::Ready if by_waker && !self.closing && self.leave_to_waker(context, &arc) => {}
-            List::Ready => queue_work(arc(), 0),
-            List::Own | List::Later if self.waiters > 0 => context.wake_waiters(),
-            List::Later => {
-                if !self.threads.wake() {
-                    queue_work(arc(), 1);
-                }
+            List::Waiting => return,
+            List::Held => {
+                self.look(arc, self.held_for);
+                return;
             }
-            List::Own | List::Page | List::Block => {
-                if !self.threads.wake() {
-                    self.ask_for_thread(context);
-                }
+            List::Run | List::Task | List::Page | List::Block => {}
+        }
+        context.note_queued(true);
+        if self.closing {
+            // Who ends the context waits for it.
+            self.threads.wake();
+            context.wake_drain();
+        } else if matches!(list, List::Page | List::Block) {
+            self.bring_thread(context, arc);
+        } else if self.waiters > 0 {
+            context.wake_waiters();
+        } else if let Some(shared) = context.pool().shared(index) {
+            if shared.is_by_waker() && self.leave_to_waker(context, &arc) {
+                // It may sleep before that, for a long time.
+                self.look(arc, 1);
+            } else if shared.is_watched() || context.has_pollers() {
+                self.bring(context, arc);
+            } else {
+                self.look(arc, PATIENCE);
             }
         }
     }
 
     /// Has the current task run what is ready, when it leaves the kernel. False if it can't.
     fn leave_to_waker(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) -> bool {
-        if !task_work::goes_back_to(context.mm()) || !task_work::enqueue(arc()) {
-            return false;
+        task_work::goes_back_to(context.mm()) && task_work::enqueue::<_, 0>(arc())
+    }
+
+    /// Has the work queue look after `ticks` whether somebody has to be woken.
+    fn look(&mut self, arc: impl Fn() -> Arc<Context>, ticks: Jiffies) {
+        if !self.looks {
+            self.looks = true;
+            // If it is queued already it will come, and the reference is not the last.
+            let _ = workqueue::queue().enqueue_delayed::<_, 0>(arc(), ticks);
         }
-        // It may sleep before that, for a long time.
-        if !self.overdue {
-            self.overdue = true;
-            let _ = workqueue::queue().enqueue_delayed::<_, 4>(arc(), 1);
+    }
+
+    /// Wakes somebody for the run list, now.
+    fn bring(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
+        let tasks_only = self.lists.len(List::Task) > 0;
+        if self.waiters > 0 {
+            context.wake_waiters();
+        } else if tasks_only || !self.threads.wake() && !self.threads.is_there() {
+            // Else one of them looks before it sleeps.
+            task_work::summon::<_, 1>(arc(), context.task());
         }
-        true
+    }
+
+    /// Wakes a thread, or somebody who can create one.
+    fn bring_thread(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
+        if self.threads.wake() {
+            return;
+        }
+        self.ask_for_thread(context);
+        if !self.threads.is_there() && !self.grow {
+            self.look(arc, 1);
+        }
     }
 
     /// Requests that are on a list and may be run.
     pub(crate) fn queued(&self) -> u32 {
-        [List::Ready, List::Own, List::Page, List::Block, List::Later]
+        [List::Run, List::Task, List::Page, List::Block, List::Held]
             .iter()
             .fold(0, |sum, &list| sum.saturating_add(self.lists.len(list)))
     }
 
+    /// Requests that any task of the process may run, now.
+    fn runnable(&self) -> u32 {
+        [List::Run, List::Task]
+            .iter()
+            .fold(self.held_due, |sum, &list| sum.saturating_add(self.lists.len(list)))
+    }
+
     /// Says so if there is nothing to run.
     fn note_if_empty(&self, context: &Context) {
-        if self.queued() == 0 && !self.grow {
-            context.may_have_queued().set(0);
+        let rest = self.for_threads().saturating_add(self.runnable());
+        if rest == 0 && !self.grow && !self.kept_files {
+            context.note_queued(false);
         }
     }
 
     /// Requests that only threads may run, now.
     pub(crate) fn for_threads(&self) -> u32 {
         let pages = self.lists.len(List::Page).min(self.threads.pages_left());
-        self.lists
-            .len(List::Block)
-            .saturating_add(self.lists.len(List::Own))
-            .saturating_add(pages)
+        self.lists.len(List::Block).saturating_add(pages)
     }
-}
-
-fn queue_work(context: Arc<Context>, delay: Jiffies) {
-    // If it is queued already it will come, and the reference is not the last.
-    let _ = workqueue::queue().enqueue_delayed::<_, 0>(context, delay);
 }
 
 impl Nodes for Pool<Context> {
@@ -199,31 +268,35 @@ impl Nodes for Pool<Context> {
 /// Begins to run a prepared request, in the submitting task; it may be over then, and its event
 /// is to be published.
 ///
-/// An error is submit's, and the request is gone then: ERESTARTNOINTR. Process context.
+/// An error is submit's, and the request is gone then: ERESTARTNOINTR.
 #[inline(always)]
-pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result<Option<Over>> {
+pub(crate) fn start(
+    context: &Arc<Context>,
+    task: FullTask<'_>,
+    mut request: Request,
+) -> Result<Option<Over>> {
     if request.private().key == 0 {
-        return op::start(context, request);
+        return op::start(context, task, request);
     }
-    start_in_order(context, request).map(|()| None)
+    start_in_order(context, task, request).map(|()| None)
 }
 
 /// As [`start`], for a request of a group.
 #[inline(never)]
-fn start_in_order(context: &Arc<Context>, mut request: Request) -> Result {
+fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Request) -> Result {
     let key = request.private().key;
     // Then it is armed without a try, and joins right now.
     let waits = op::has_to_wait(&mut request);
     let mut queues = context.queues().lock();
     if queues.groups.is_busy(context.pool(), key) {
-        if request.private().way.again_is_final {
+        if request.private().policy.again_is_final {
             drop(queues);
             request.complete(EAGAIN.to_errno() as isize);
             return Ok(());
         }
         drop(queues);
         // It may run by others now.
-        return op::punt_behind(context, request);
+        return op::punt_behind(context, task, request);
     }
     if waits {
         queues.groups.found(context.pool(), request.index(), key);
@@ -231,9 +304,9 @@ fn start_in_order(context: &Arc<Context>, mut request: Request) -> Result {
     drop(queues);
     if waits {
         request.private().joined = true;
-        return op::wait(context, request.run());
+        return op::wait(context, task, request.run());
     }
-    op::go(context, request.run(), Whence::Submit)
+    op::go(context, request.run(), Place::Submit(task))
 }
 
 /// Takes the request's place in its group; whether it is first. Any context.
@@ -249,49 +322,29 @@ pub(crate) fn join(context: &Context, run: &mut Running) -> bool {
 
 /// Puts the request on `list`, or behind the others of its group; it is completed if it was
 /// cancelled meanwhile. Any context.
-pub(crate) fn queue_in_order(context: &Context, request: Request, list: List) {
-    queue_with(context, request, |_| list);
-}
-
-/// Puts a request that may block where a thread finds it; but if there is none, where a task of the
-/// process finds it, or it is tried again in a moment. Any context.
-pub(crate) fn queue_for_thread(context: &Context, request: Request) {
-    queue_with(context, request, |queues| {
-        if queues.threads.is_there() {
-            List::Block
-        } else {
-            List::Later
-        }
-    });
-}
-
-/// As [`queue_in_order`], on the list that `choose` says under the lock.
-fn queue_with(context: &Context, mut request: Request, choose: impl FnOnce(&Queues) -> List) {
+pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List) {
     let (index, key, joined) = (
         request.index(),
         request.private().key,
         request.private().joined,
     );
     let arc = request.client_arc();
-    let moved = request.transfer().done();
-    let by_waker = request.private().way.by_waker;
+    request.note_waiting(list);
     request.private().joined = key != 0;
     let mut queues = context.queues().lock();
-    let list = choose(&queues);
-    request.shared().set_kicked_to(list, by_waker, moved);
     if key != 0 && !joined {
         queues.groups.join(context.pool(), index, key);
     }
     // Whoever was before it may have gone meanwhile.
     let first = key == 0 || queues.groups.is_first(context.pool(), index);
     let list = if first { list } else { List::Waiting };
-    if queues.closing {
+    if queues.closing && !request.shared().is_accepted() {
         drop(queues);
         cancelled(request);
         return;
     }
     match request.queue() {
-        Ok(()) => queues.push(context, || arc.clone(), index, list, by_waker),
+        Ok(()) => queues.push(context, || arc.clone(), index, list),
         Err(request) => {
             drop(queues);
             cancelled(request);
@@ -313,14 +366,10 @@ pub(crate) fn leave(request: &mut Request) {
     let (context, index) = (request.client(), request.index());
     let mut queues = context.queues().lock();
     if let Some(claim) = claim {
-        let before = queues.claims.threads();
         queues.claims.remove(claim);
         if queues.for_threads() > 0 {
             // One may be free for what is there now.
             queues.threads.wake();
-        }
-        if queues.claims.threads() < before && queues.threads.is_there() {
-            threads::reap_later(request.client_arc());
         }
     }
     if !joined {
@@ -331,49 +380,65 @@ pub(crate) fn leave(request: &mut Request) {
     let listed = context.pool().links(next).is_some_and(Links::is_listed);
     // Else it is on its way to the list, and will find that it is first.
     if listed {
-        let (list, by_waker) = context
-            .pool()
-            .shared(next)
-            .map_or((List::Block, false), |shared| {
-                (shared.kicked_to(), shared.is_by_waker())
-            });
+        let shared = context.pool().shared(next);
+        let list = shared.map_or(List::Block, |shared| shared.kicked_to());
         queues.lists.remove(context.pool(), next);
-        queues.push(context, || request.client_arc(), next, list, by_waker);
+        queues.push(context, || request.client_arc(), next, list);
     }
 }
 
 /// A wait entry was woken. Any context, under the lock of a wait queue.
 pub(crate) fn kick(kick: Kick<'_, Context>) {
-    let (context, index) = (kick.client(), kick.index());
+    let (context, index, shared) = (kick.client(), kick.index(), kick.shared());
+    if shared.is_fired() {
+        if let Fired::Own(request, mask) = kick.fire() {
+            context.counters().kicked();
+            request.complete_in_wake(poll::to_user(mask) as isize);
+            return;
+        }
+    }
+    let by_sleeper = shared.is_by_waker() && kick.is_by_sleeper();
+    let list = shared.kicked_to();
     let mut queues = context.queues().lock();
-    // All of it under the lock: once it is let go of, the request may be over, and the context
-    // with it.
+    let arc = kick.client_arc();
+    if by_sleeper {
+        shared.set_not_by_waker();
+    }
+    // All of it under the lock: once it is let go of, the request may be over.
     if !kick.make() {
+        drop(queues);
         return;
     }
     context.counters().kicked();
-    let shared = kick.shared();
     trace::kick(|| shared.about(context, 0));
-    let list = shared.kicked_to();
-    let by_waker = shared.is_by_waker() && !kick.is_by_sleeper();
-    queues.push(context, || kick.client_arc(), index, list, by_waker);
+    queues.push(context, || arc.clone(), index, list);
 }
 
 /// A driver is done with a request that was in flight. Any context.
 #[inline]
 pub(crate) fn driver_done(mut request: Request, result: isize) {
     if op::is_refused(&mut request, result) {
-        request.private().refused = request.private().refused.saturating_add(1);
-        // Not the last reference: the pool of the request has one.
+        // The pool of the request has a reference until it is home, which it may be at once, by
+        // who ends the context: he has one then, until this has come home as well.
         let context = request.client_arc();
-        queue_for_thread(&context, request);
+        queue_in_order(&context, request, List::Block);
     } else {
         op::finish_driver(request, result);
     }
 }
 
+/// A request came home with a file that a task of the process has to release. Any context.
+pub(crate) fn note_kept_file(context: &Context, arc: impl Fn() -> Arc<Context>) {
+    let mut queues = context.queues().lock();
+    if !queues.closing {
+        queues.kept_files = true;
+        context.note_queued(true);
+        queues.look(arc, 1);
+    }
+}
+
 /// Takes the first request off one of `lists`, and begins its run.
-fn take(context: &Context, lists: &[List]) -> Option<Running> {
+pub(crate) fn take(context: &Context, lists: &[List]) -> Option<Running> {
     let mut queues = context.queues().lock();
     take_from(&mut queues, context, lists)
 }
@@ -381,30 +446,54 @@ fn take(context: &Context, lists: &[List]) -> Option<Running> {
 /// As [`take`], under the lock.
 pub(crate) fn take_from(queues: &mut Queues, context: &Context, lists: &[List]) -> Option<Running> {
     for &list in lists {
-        while let Some(index) = queues.lists.pop(context.pool(), list) {
+        while list != List::Held || queues.held_due > 0 {
+            let Some(index) = queues.lists.pop(context.pool(), list) else {
+                break;
+            };
+            if list == List::Held {
+                queues.held_due -= 1;
+            }
             if let Some(mut run) = context.pool().run(index) {
                 run.private().from = Some(list);
                 return Some(run);
             }
         }
     }
+    if queues.lists.len(List::Held) == 0 {
+        queues.held_due = 0;
+    }
     None
 }
 
-/// Runs a request that was taken off a list, with the credentials at submit.
-pub(crate) fn rerun(context: &Arc<Context>, mut run: Running, whence: Whence) {
+/// Runs a request that was taken off a list, as who has submitted it.
+pub(crate) fn rerun(context: &Arc<Context>, mut run: Running, place: Place<'_>) {
     context.counters().retried();
     trace::retry(|| run.shared().about(context, 0));
-    if run.is_ended() || context.is_dead() {
+    if run.is_ended() || context.is_dead() && !run.shared().is_accepted() {
         return cancel_run(run);
     }
+    if place.is_thread() && !run.private().policy.threads {
+        // It was held.
+        return queue_in_order(context, run.finish(), List::Task);
+    }
     // Who runs it has not written.
-    run.transfer_mut().raise_no_signal();
-    let cred = run.private().cred.clone();
-    let cred = cred.as_deref().unwrap_or(context.cred());
-    let result = cred::with(cred, || op::go(context, run, whence));
-    // Only a request that is being submitted can be given back.
-    kernel::warn_on!(result.is_err());
+    run.raise_no_signal();
+    let submitter = run.private().submitter();
+    as_submitter(context, &submitter, || {
+        let result = op::go(context, run, place);
+        // Only a request that is being submitted can be given back.
+        kernel::warn_on!(result.is_err());
+    });
+}
+
+/// Calls `f` with the credentials and the rights to memory of who has submitted a request.
+pub(crate) fn as_submitter<R>(
+    context: &Context,
+    submitter: &Submitter,
+    f: impl FnOnce() -> R,
+) -> R {
+    let cred = submitter.cred.as_deref().unwrap_or(context.cred());
+    cred::with(cred, || submitter.state.with(f))
 }
 
 /// Ends a run of a request that nobody can serve any more.
@@ -413,28 +502,35 @@ pub(crate) fn cancel_run(run: Running) {
     run.finish().complete(result_of(done, ECANCELED));
 }
 
-/// Runs what may be run by a task of the process, which is the current one, in an ioctl.
+/// Runs what may be run by a task of the process, which is the current one.
 #[inline]
-pub(crate) fn run_own(context: &Arc<Context>) {
+pub(crate) fn run_own(context: &Arc<Context>, task: FullTask<'_>) {
     // Without the lock. Whoever puts something there just now sees to it that somebody comes.
     if context.may_have_queued().get() != 0 {
-        run_queued(context);
+        run_queued(context, task);
     }
 }
 
-fn run_queued(context: &Arc<Context>) {
+fn run_queued(context: &Arc<Context>, task: FullTask<'_>) {
+    let kept = core::mem::take(&mut context.queues().lock().kept_files);
+    if kept {
+        context.release_files();
+    }
     for _ in 0..OWN_TRIES {
-        match take(context, &[List::Ready, List::Own, List::Later]) {
-            Some(run) => rerun(context, run, Whence::Own),
+        match take(context, &[List::Run, List::Task, List::Held]) {
+            Some(run) => rerun(context, run, Place::Own(task)),
             None => break,
         }
+        if current!().signal_pending() {
+            break;
+        }
     }
-    context.threads_for_queued();
+    context.threads_for_queued(task);
     context.queues().lock().note_if_empty(context);
 }
 
-/// Runs what the current task, which is of the process, has woken. Process context.
-fn run_woken(context: &Arc<Context>) {
+/// Runs what the current task, which is of the process, has woken.
+fn run_woken(context: &Arc<Context>, task: FullTask<'_>) {
     for _ in 0..WOKEN_TRIES {
         // As in `run_own`.
         if context.may_have_queued().get() == 0 {
@@ -442,46 +538,114 @@ fn run_woken(context: &Arc<Context>) {
         }
         let run = {
             let mut queues = context.queues().lock();
-            let run = take_from(&mut queues, context, &[List::Ready]);
+            let run = take_from(&mut queues, context, &[List::Run]);
             queues.note_if_empty(context);
             run
         };
         match run {
-            Some(run) => rerun(context, run, Whence::Waker),
+            Some(run) => rerun(context, run, Place::Waker(task)),
             None => return,
         }
     }
     // It has other things to do.
+    look_now(context);
+}
+
+/// Has somebody else run what is there.
+fn look_now(context: &Arc<Context>) {
     if context.may_have_queued().get() != 0 {
-        queue_work(context.clone(), 0);
+        let _ = workqueue::queue().enqueue_delayed::<_, 0>(context.clone(), 0);
     }
 }
 
-impl TaskWorkItem for Context {
-    fn task_work(&self) -> &TaskWork<Self> {
+impl TaskWorkItem<0> for Context {
+    fn task_work(&self) -> &TaskWork<Self, 0> {
         self.woken()
     }
 
-    fn run(context: Arc<Context>) {
-        if task_work::goes_back_to(context.mm()) {
-            run_woken(&context);
-        } else {
+    fn mm(&self) -> &Mm {
+        Context::mm(self)
+    }
+
+    fn run(context: Arc<Context>, task: Option<FullTask<'_>>) {
+        match task {
+            Some(task) => run_woken(&context, task),
             // By exec or exit it has left the process.
-            queue_work(context, 0);
+            None => look_now(&context),
         }
     }
 }
 
-impl WorkItem<4> for Context {
-    type Pointer = Arc<Context>;
+impl TaskWorkItem<1> for Context {
+    fn task_work(&self) -> &TaskWork<Self, 1> {
+        self.summoned()
+    }
 
-    fn run(context: Arc<Context>) {
-        let mut queues = context.queues().lock();
-        queues.overdue = false;
-        if queues.lists.len(List::Ready) > 0 {
-            queue_work(context.clone(), 0);
+    fn mm(&self) -> &Mm {
+        Context::mm(self)
+    }
+
+    fn run(context: Arc<Context>, task: Option<FullTask<'_>>) {
+        let Some(task) = task else {
+            return look_now(&context);
+        };
+        run_own(&context, task);
+        // Where there can be no thread, it blocks here as native aio does in submit.
+        loop {
+            let run = {
+                let mut queues = context.queues().lock();
+                if queues.threads.is_there() || queues.closing {
+                    return;
+                }
+                take_from(&mut queues, &context, &[List::Page, List::Block])
+            };
+            match run {
+                Some(run) => rerun(&context, run, Place::Own(task)),
+                None => return,
+            }
         }
     }
+}
+
+impl WorkItem<0> for Context {
+    type Pointer = Arc<Context>;
+
+    /// Looks whether somebody has come, and else wakes somebody. Runs no request, and never sleeps.
+    fn run(context: Arc<Context>) {
+        let mut queues = context.queues().lock();
+        queues.looks = false;
+        let arc = || context.clone();
+        let held = queues.lists.len(List::Held);
+        if held > 0 {
+            // All of them may be tried now, and again after twice the time.
+            queues.held_due = held;
+            queues.held_for = queues.held_for.saturating_mul(2).min(MAX_HELD);
+            context.note_queued(true);
+            let ticks = queues.held_for;
+            queues.look(arc, ticks);
+        } else {
+            queues.held_for = 1;
+        }
+        if context.has_woken_in_wake() {
+            drop(queues);
+            context.wake_pollers();
+            queues = context.queues().lock();
+        }
+        if queues.closing {
+            return;
+        }
+        let unserved = queues.for_threads() > 0 && !queues.threads.is_there();
+        if queues.runnable() > 0 {
+            queues.bring(&context, arc);
+        } else if unserved || queues.kept_files {
+            task_work::summon::<_, 1>(context.clone(), context.task());
+        }
+    }
+}
+
+/// Has the work queue wake the pollers, which a wake function must not. Any context.
+pub(crate) fn wake_pollers_later(context: Arc<Context>) {
+    let _ = workqueue::queue().enqueue_delayed::<_, 0>(context, 0);
 }
 
 /// A task is about to sleep in getevents: kicks go to it from here on.
@@ -493,8 +657,7 @@ pub(crate) fn begin_wait(context: &Context) {
 /// Whether a task that waits should look at the lists. Any context.
 pub(crate) fn has_work_for_waiter(context: &Context) -> bool {
     let queues = context.queues().lock();
-    let here = [List::Ready, List::Own, List::Later];
-    queues.grow || here.iter().any(|&list| queues.lists.len(list) > 0)
+    queues.grow || queues.runnable() > 0
 }
 
 /// It does not sleep any more. It may have no time for what was left to it.
@@ -504,51 +667,54 @@ pub(crate) fn end_wait(context: &Arc<Context>) {
     if queues.waiters > 0 {
         return;
     }
-    if queues.lists.len(List::Ready) > 0 {
-        queue_work(context.clone(), 0);
-    }
-    if queues.lists.len(List::Own) > 0 {
-        queues.threads.wake();
-    }
-    if queues.lists.len(List::Later) > 0 && !queues.threads.wake() {
-        queue_work(context.clone(), 1);
+    if queues.runnable() > 0 {
+        queues.look(|| context.clone(), PATIENCE);
     }
 }
 
-impl WorkItem<0> for Context {
-    type Pointer = Arc<Context>;
+/// Runs what was accepted of a dead context, by a task of the process; whether there was anything.
+pub(crate) fn run_accepted(context: &Arc<Context>, task: FullTask<'_>) -> bool {
+    let mut any = false;
+    while let Some(run) = take(context, &ALL) {
+        rerun(context, run, Place::Own(task));
+        any = true;
+    }
+    any
+}
 
-    fn run(context: Arc<Context>) {
-        let later = context.queues().lock().lists.len(List::Later);
-        let alive = kthread::with_mm(context.mm(), |mm| {
-            for _ in 0..later {
-                match take(&context, &[List::Later]) {
-                    Some(run) if !mm.is_last() => rerun(&context, run, Whence::Worker),
-                    Some(run) => cancel_run(run),
-                    None => break,
-                }
-            }
-            // A process that ends meanwhile is not kept longer than for one try.
-            for _ in 0..WORKER_TRIES {
-                if mm.is_last() {
-                    return;
-                }
-                match take(&context, &[List::Ready]) {
-                    Some(run) => rerun(&context, run, Whence::Worker),
-                    None => return,
-                }
-            }
-            // Others want to be served as well.
-            queue_work(context.clone(), 0);
-        });
-        // The process has gone, and nobody will run anything any more. What is on a list may have
-        // had its event already, and only has to come home.
-        if alive.is_none() {
-            let lists = [List::Ready, List::Later, List::Own, List::Page, List::Block];
-            while let Some(run) = take(&context, &lists) {
-                cancel_run(run);
-            }
-            cancel::cancel_all(&context, drop);
+/// As [`run_accepted`], by a thread that is killed: as far as the memory is there.
+pub(crate) fn finish_accepted(context: &Arc<Context>, task: WorkerTask<'_>) {
+    loop {
+        let run = {
+            let mut queues = context.queues().lock();
+            take_from(&mut queues, context, &[List::Block])
+        };
+        let Some(mut run) = run else { return };
+        if !run.shared().is_accepted() {
+            cancel_run(run);
+            continue;
         }
+        let submitter = run.private().submitter();
+    as_submitter(context, &submitter, || {
+            op::finish_accepted(run, task)
+        });
     }
 }
+
+/// Cancels what only threads could have run. Process context.
+pub(crate) fn cancel_for_threads(context: &Context) {
+    while let Some(run) = take(context, &[List::Page, List::Block]) {
+        cancel_run(run);
+    }
+}
+
+/// Cancels all that is on a list; whether there was anything. Process context.
+pub(crate) fn cancel_queued(context: &Context) -> bool {
+    let mut any = false;
+    while let Some(run) = take(context, &ALL) {
+        cancel_run(run);
+        any = true;
+    }
+    any
+}
+

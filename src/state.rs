@@ -24,7 +24,8 @@
 //! | Running              | [`Step::Wait`]       | PageArmed           | the page's waker has it   |
 //! | Running, kicked      | [`Step::Wait`]       | Running             | [`Then::Again`]           |
 //! | Armed, PageArmed     | [`Step::Kick`]       | Queued              | the waker puts it on a list |
-//! | Running              | [`Step::Kick`]       | Running, kicked     |                           |
+//! | Running              | [`Step::Kick`], [`Step::Fire`] | Running, kicked |                     |
+//! | Armed                | [`Step::Fire`]       | Done                | the waker has it          |
 //! | Running              | [`Step::Leave`]      | InFlight            | the driver has it         |
 //! | Running, peer done   | [`Step::Leave`]      | Done                | the run has it            |
 //! | Running              | [`Step::Complete`]   | Running, peer done  |                           |
@@ -79,6 +80,8 @@ pub(crate) enum Step {
     Wait,
     /// A wait entry was woken.
     Kick,
+    /// A wait entry was woken, and that is the request's result.
+    Fire,
     /// The run leaves it to a driver.
     Leave,
     /// The driver called `ki_complete`.
@@ -213,7 +216,8 @@ impl Word {
             (Step::Arm, Running) => (self.to(Armed), Then::Nothing),
             (Step::Wait, Running) => (self.to(PageArmed), Then::Nothing),
             (Step::Kick, Armed | PageArmed) => (self.to(Queued), Then::Queue),
-            (Step::Kick, Running) => (self.set(Self::KICKED), Then::Nothing),
+            (Step::Fire, Armed) => (self.to(Done), Then::Own),
+            (Step::Kick | Step::Fire, Running) => (self.set(Self::KICKED), Then::Nothing),
             (Step::Leave, Running) if self.peer_done() => (self.to(Done), Then::Own),
             (Step::Leave, Running) => (self.to(InFlight), Then::Nothing),
             (Step::Complete, Running) if !self.peer_done() => {
@@ -236,8 +240,8 @@ mod tests {
     use super::*;
     use Step::*;
 
-    const STEPS: [Step; 11] = [
-        Take, Queue, Issue, Finish, Arm, Wait, Kick, Leave, Complete, Cancel, Free,
+    const STEPS: [Step; 12] = [
+        Take, Queue, Issue, Finish, Arm, Wait, Kick, Fire, Leave, Complete, Cancel, Free,
     ];
 
     /// What a request that was never used comes to.
@@ -274,6 +278,8 @@ mod tests {
             (&[Take, Issue, Kick, Wait], P::Running, Then::Again),
             (&[Take, Issue, Arm, Kick], P::Queued, Then::Queue),
             (&[Take, Issue, Wait, Kick], P::Queued, Then::Queue),
+            (&[Take, Issue, Arm, Fire], P::Done, Then::Own),
+            (&[Take, Issue, Fire, Arm], P::Running, Then::Again),
             (&[Take, Issue, Leave], P::InFlight, Then::Nothing),
             (&[Take, Issue, Leave, Complete], P::Done, Then::Own),
             (&[Take, Issue, Complete], P::Running, Then::Nothing),
@@ -318,6 +324,10 @@ mod tests {
             &[Take, Issue, Arm, Kick, Kick],
             &[Take, Kick],
             &[Take, Issue, Finish, Kick],
+            &[Take, Issue, Arm, Fire, Fire],
+            &[Take, Issue, Arm, Fire, Cancel],
+            &[Take, Issue, Arm, Cancel, Fire],
+            &[Take, Issue, Wait, Fire],
             // Cancelled once, and while its event is to come.
             &[Take, Cancel],
             &[Take, Issue, Finish, Cancel],

@@ -217,7 +217,7 @@ pub(crate) fn submit(
     } else {
         submit_all(context, task, nr, iocbs)
     };
-    retry::run_own(context);
+    retry::run_own(context, task);
     submitted
 }
 
@@ -288,6 +288,7 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
     write_key(address, iocb, key)?;
     op::prep(request, iocb, &mut batch.known)?;
     request.private().cred = batch.known.cred();
+    request.private().state = batch.known.state();
 
     let Some(mut request) = ticket.redeem() else {
         return Ok(());
@@ -296,7 +297,7 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
         batch.expect_transfer(left);
     }
     trace::submit(|| request.about(0));
-    let over = retry::start(batch.context, request)?;
+    let over = retry::start(batch.context, batch.known.task(), request)?;
     batch.in_use = over.is_none();
     if let Some(Over { request, event }) = over {
         batch.spare = Some(request);

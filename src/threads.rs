@@ -1,35 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Threads of the process, for what may block and for what must see the process as the current
-//! one: its namespaces, limits, signals and cgroups.
+//! Threads of the process, for what may block, and for what nobody else comes for.
 //!
 //! They are created by whoever submits or waits, when they are first needed, up to
-//! [`MAX_THREADS`] for each context, and stopped when they have been idle for a while; but those
-//! that requests have claims to stay, since only the process itself can create another. What
-//! blocks, perhaps for ever, never has the last of them, or the last place for one.
+//! [`MAX_THREADS`] for each context. Each ends by itself: when it has been idle for a while and no
+//! request has a claim to it, since only the process itself can create another; when its context has
+//! ended; and when it is killed. What blocks, perhaps for ever, never has the last of them, or the
+//! last place for one.
 //!
-//! A thread that is killed takes nothing with it: what is queued for threads is cancelled when the
-//! last is dead.
+//! Nobody waits for a thread but who destroys its context, and that not if somebody has stopped it.
+//! A thread that is killed takes nothing with it: it finishes what was accepted, and what else is
+//! queued for threads is cancelled when the last is dead.
 
 mod claims;
-mod reaper;
 
 use crate::{
     context::Context,
     lists::List,
     retry::{
         self,
-        Queues,
-        Whence, //
+        Place,
+        Queues, //
     },
     sys::{
         cred,
+        once::Once,
         sched::Identity,
+        task::{
+            FullTask,
+            WorkerTask, //
+        },
         vhost_task::{
             self,
+            Next,
             Thread, //
         },
-        wait, //
+        wait::{
+            self,
+            Deadline, //
+        }, //
     }, //
 };
 pub(crate) use claims::{
@@ -38,50 +47,47 @@ pub(crate) use claims::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+    task::Task, //
 };
-use reaper::queue_reap;
-pub(crate) use reaper::reap_later;
 
 /// Most threads of a context.
 pub(crate) const MAX_THREADS: usize = 8;
-/// Places for them, and for those that are being stopped meanwhile.
-const PLACES: usize = 2 * MAX_THREADS;
 /// Most of them that start reads of pages at once.
 const MAX_PAGES: u32 = 2;
+/// How long a thread stays without work, in ns.
+const IDLE_NS: i64 = 100_000_000;
+/// How often one that has a claim looks whether it is left alone, in ns.
+const ALONE_NS: i64 = 1_000_000_000;
+
 /// A thread's own side.
 pub(crate) struct Worker {
     context: Arc<Context>,
     /// Its place in [`Threads`].
     place: usize,
+    /// 1 when it has left that.
+    ended: Once<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// It was started or woken, and has not looked for work yet.
     Woken,
-    /// It runs a request.
-    Busy,
+    /// It runs this request.
+    Busy(u32),
     /// It sleeps, since this time in ns.
     Idle(i64),
-    /// It is to be stopped: those who submit now are not of its kind.
-    Retired,
-    /// It was killed.
-    Killed,
 }
 
-impl State {
-    fn is_alive(&self) -> bool {
-        !matches!(self, State::Retired | State::Killed)
-    }
-}
-
-enum Place {
+enum Seat {
     Free,
     /// Somebody creates a thread for it.
     Taken,
-    /// Its thread is being stopped.
-    Left,
+    /// Its thread is to end: those who submit now are not of its kind.
+    Retired(Thread<Worker>),
     Used(Thread<Worker>, State),
 }
 
@@ -90,7 +96,7 @@ pub(crate) struct Threads {
     /// Whose they are. A task in other namespaces, or of another process in the same address
     /// space, can't use them.
     of: Identity,
-    places: [Place; PLACES],
+    places: [Seat; MAX_THREADS],
     /// Threads that start reads of pages.
     pages: u32,
 }
@@ -100,54 +106,47 @@ impl Threads {
     pub(crate) fn new() -> Self {
         Threads {
             of: Identity::NONE,
-            places: [const { Place::Free }; PLACES],
+            places: [const { Seat::Free }; MAX_THREADS],
             pages: 0,
         }
     }
 
     fn count(&self, is: impl Fn(&State) -> bool) -> u32 {
-        let used = |place: &&Place| matches!(place, Place::Used(_, state) if is(state));
+        let used = |place: &&Seat| matches!(place, Seat::Used(_, state) if is(state));
         self.places.iter().filter(used).count() as u32
+    }
+
+    fn alive(&self) -> u32 {
+        self.count(|_| true)
     }
 
     /// Whether there is a thread that will run what is queued.
     pub(crate) fn is_there(&self) -> bool {
-        self.count(State::is_alive) > 0
+        self.alive() > 0
     }
 
     /// How many more there may be.
     fn places(&self) -> u32 {
-        let is_free = |place: &&Place| matches!(place, Place::Free);
-        let is_taken = |place: &&Place| match place {
-            Place::Taken => true,
-            Place::Used(_, state) => state.is_alive(),
-            _ => false,
-        };
-        let free = self.places.iter().filter(is_free).count();
-        let taken = self.places.iter().filter(is_taken).count();
-        MAX_THREADS.saturating_sub(taken).min(free) as u32
-    }
-
-    fn are_idle(&self) -> bool {
-        self.count(|state| matches!(state, State::Woken | State::Busy)) == 0
-    }
-
-    /// Those that are idle get no work any more.
-    fn retire(&mut self) {
-        for place in &mut self.places {
-            if let Place::Used(_, state @ State::Idle(_)) = place {
-                *state = State::Retired;
-            }
-        }
+        let is_free = |place: &&Seat| matches!(place, Seat::Free);
+        self.places.iter().filter(is_free).count() as u32
     }
 
     /// Those that run nothing.
     fn free(&self) -> u32 {
-        self.count(|state| state.is_alive() && *state != State::Busy)
+        self.count(|state| !matches!(state, State::Busy(_)))
     }
 
-    fn is_empty(&self) -> bool {
-        self.places.iter().all(|place| matches!(place, Place::Free))
+    /// Those that are idle get no work any more, and end.
+    fn retire(&mut self) {
+        for place in &mut self.places {
+            if !matches!(place, Seat::Used(_, State::Idle(_))) {
+                continue;
+            }
+            if let Seat::Used(thread, _) = core::mem::replace(place, Seat::Free) {
+                thread.wake();
+                *place = Seat::Retired(thread);
+            }
+        }
     }
 
     /// How many more may start reads of pages.
@@ -158,58 +157,81 @@ impl Threads {
     /// Wakes one that has no work, or says no. Any context.
     pub(crate) fn wake(&mut self) -> bool {
         for place in &mut self.places {
-            if let Place::Used(thread, state @ State::Idle(_)) = place {
+            if let Seat::Used(thread, state @ State::Idle(_)) = place {
                 *state = State::Woken;
                 thread.wake();
                 return true;
             }
         }
-        false
+        // One that comes looks for all there is before it sleeps.
+        self.count(|state| *state == State::Woken) > 0
     }
 
-    /// Whether the thread of that place is to work.
-    fn is_alive(&self, place: usize) -> bool {
-        matches!(self.places.get(place), Some(Place::Used(_, state)) if state.is_alive())
+    /// Wakes all: the context is dead.
+    pub(crate) fn wake_all(&mut self) {
+        while self.places.iter().any(
+            |place| matches!(place, Seat::Used(_, State::Idle(_))),
+        ) {
+            self.wake();
+        }
     }
 
     fn set(&mut self, place: usize, to: State) {
-        if let Some(Place::Used(_, state)) = self.places.get_mut(place) {
-            if state.is_alive() {
-                *state = to;
-            }
+        if let Some(Seat::Used(_, state)) = self.places.get_mut(place) {
+            *state = to;
         }
     }
 
-    /// Ends what the threads wait for, inside calls into files. Any context.
-    fn interrupt(&self) {
+    fn leave(&mut self, place: usize) {
+        if let Some(place) = self.places.get_mut(place) {
+            *place = Seat::Free;
+        }
+    }
+
+    /// Ends what threads wait for that run a request of which `which` says so. True if there is one,
+    /// and its wait is one that can be ended. Any context.
+    pub(crate) fn interrupt(&self, which: impl Fn(u32) -> bool) -> bool {
+        let mut any = false;
         for place in &self.places {
-            if let Place::Used(thread, State::Busy) = place {
-                thread.interrupt();
+            if let Seat::Used(thread, State::Busy(index)) = place {
+                if which(*index) {
+                    any |= thread.interrupt();
+                }
             }
         }
+        any
+    }
+
+    /// Whether all that are there can't end just now, since somebody has stopped them.
+    fn are_stopped(&self) -> bool {
+        self.places.iter().all(|place| match place {
+            Seat::Free | Seat::Taken => true,
+            Seat::Retired(thread) | Seat::Used(thread, _) => thread.is_stopped(),
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.places() as usize == MAX_THREADS
     }
 }
 
 impl Queues {
-    /// Threads that will look for work in a moment, and may take what is there.
+    /// Threads that will look for work in a moment, and may take what blocks.
     fn coming(&self) -> u32 {
-        let own = self.lists.len(List::Own);
-        let blocking = self.for_threads().saturating_sub(own);
-        let kept = u32::from(self.claims.threads() >= 2 && blocking > 0);
+        let kept = u32::from(self.claims.threads() >= 2 && self.for_threads() > 0);
         let woken = self.threads.count(|state| *state == State::Woken);
-        woken.min(own.saturating_add(self.threads.free()).saturating_sub(kept))
+        woken.min(self.threads.free().saturating_sub(kept))
     }
 
     /// Whether there may be another thread for what is there. The last place is for what does not
     /// block.
     fn may_grow(&self) -> bool {
-        let own = self.claims.has_own() || self.lists.len(List::Own) > 0;
-        self.threads.places() > u32::from(!own)
+        self.threads.places() > u32::from(!self.claims.has_own())
     }
 
     /// Wakes a task that waits and can create another thread, if there may be one.
     pub(crate) fn ask_for_thread(&mut self, context: &Context) {
-        if self.waiters > 0 && self.may_grow() {
+        if self.waiters > 0 && self.may_grow() && !self.grow {
             self.grow = true;
             context.wake_waiters();
         }
@@ -220,60 +242,120 @@ impl Queues {
     fn may_block(&self) -> bool {
         self.threads.free() >= 2 || self.claims.threads() < 2 && self.threads.places() > 0
     }
+
+    /// Whether an idle thread is to stay: it is claimed, or free for what does not block.
+    fn may_be_missed(&self) -> bool {
+        self.threads.alive() <= self.claims.threads()
+            || self.claims.has_own() && self.threads.free() <= 1
+    }
+}
+
+impl Worker {
+    /// Takes the thread out of its place, under the lock: nobody refers to it from then on.
+    fn leave(&self, queues: &mut Queues) {
+        queues.threads.leave(self.place);
+        self.ended.set(1);
+    }
+
+    /// What a thread does that has found nothing.
+    fn idle(&self, task: WorkerTask<'_>, queues: &mut Queues, since: Option<i64>) -> Next {
+        let now = wait::now();
+        let since = since.unwrap_or(now);
+        let missed = queues.may_be_missed();
+        let over = now.saturating_sub(since) >= IDLE_NS;
+        // Nobody tells when the last other task of the process leaves without the process's end.
+        if over && (!missed || vhost_task::is_left_alone(task)) {
+            self.leave(queues);
+            return Next::End;
+        }
+        queues.threads.set(self.place, State::Idle(since));
+        // It may not take what is there: somebody who can create another.
+        if queues.for_threads() > 0 {
+            queues.ask_for_thread(&self.context);
+        }
+        let pause = if over { ALONE_NS } else { IDLE_NS };
+        Next::Sleep(Deadline::At(now.saturating_add(pause)))
+    }
+
+    /// What it does next, under the lock.
+    fn take(&self, task: WorkerTask<'_>) -> Result<crate::request::Running, Next> {
+        let context = &self.context;
+        let mut queues = context.queues().lock();
+        if self.ended.get() != 0 {
+            return Err(Next::End);
+        }
+        let since = match queues.threads.places.get(self.place) {
+            Some(Seat::Used(_, State::Idle(since))) => Some(*since),
+            Some(Seat::Used(..)) => None,
+            _ => {
+                self.leave(&mut queues);
+                return Err(Next::End);
+            }
+        };
+        let lists: &[List] = if !queues.may_block() {
+            &[List::Run, List::Held]
+        } else if queues.threads.pages_left() > 0 {
+            &[List::Run, List::Held, List::Page, List::Block]
+        } else {
+            &[List::Run, List::Held, List::Block]
+        };
+        match retry::take_from(&mut queues, context, lists) {
+            Some(mut run) => {
+                if run.private().from == Some(List::Page) {
+                    queues.threads.pages = queues.threads.pages.saturating_add(1);
+                }
+                let index = run.index();
+                queues.threads.set(self.place, State::Busy(index));
+                Ok(run)
+            }
+            None if queues.closing => {
+                self.leave(&mut queues);
+                Err(Next::End)
+            }
+            None => Err(self.idle(task, &mut queues, since)),
+        }
+    }
 }
 
 impl vhost_task::Worker for Worker {
-    fn run(&self) -> bool {
-        let context = &self.context;
-        let run = {
-            let mut queues = context.queues().lock();
-            if !queues.threads.is_alive(self.place) {
-                return false;
-            }
-            let lists: &[List] = if !queues.may_block() {
-                &[List::Own, List::Later]
-            } else if queues.threads.pages_left() > 0 {
-                &[List::Own, List::Later, List::Page, List::Block]
-            } else {
-                &[List::Own, List::Later, List::Block]
-            };
-            let mut run = retry::take_from(&mut queues, context, lists);
-            match &mut run {
-                Some(run) => {
-                    if run.private().from == Some(List::Page) {
-                        queues.threads.pages = queues.threads.pages.saturating_add(1);
-                    }
-                    queues.threads.set(self.place, State::Busy);
+    fn run(&self, task: WorkerTask<'_>) -> Next {
+        let mut run = match self.take(task) {
+            Ok(run) => run,
+            Err(next) => {
+                if matches!(next, Next::End) {
+                    self.context.wake_drain();
                 }
-                None => {
-                    queues.threads.set(self.place, State::Idle(wait::now()));
-                    // It may not take what is there: somebody who can create another.
-                    if queues.for_threads() > 0 {
-                        queues.ask_for_thread(context);
-                    }
-                    reap_later(context.clone());
-                }
+                return next;
             }
-            run
-        };
-        let Some(mut run) = run else {
-            return false;
         };
         vhost_task::set_running();
         let page = run.private().from == Some(List::Page);
-        retry::rerun(context, run, Whence::Thread);
-        let mut queues = context.queues().lock();
+        retry::rerun(&self.context, run, Place::Thread(task));
+        let mut queues = self.context.queues().lock();
         if page {
             queues.threads.pages = queues.threads.pages.saturating_sub(1);
         }
         queues.threads.set(self.place, State::Woken);
-        true
+        Next::Again
     }
 
-    fn killed(&self) {
-        let mut queues = self.context.queues().lock();
-        queues.threads.set(self.place, State::Killed);
-        queue_reap(self.context.clone(), 0);
+    fn killed(&self, task: WorkerTask<'_>) {
+        if self.ended.get() != 0 {
+            return;
+        }
+        retry::finish_accepted(&self.context, task);
+        let last = {
+            let mut queues = self.context.queues().lock();
+            self.leave(&mut queues);
+            !queues.threads.is_there()
+        };
+        if last {
+            // What was queued meanwhile, and what only threads could run: another process may
+            // share the memory, and go on with the context, but is not who has submitted.
+            retry::finish_accepted(&self.context, task);
+            retry::cancel_for_threads(&self.context);
+        }
+        self.context.wake_drain();
     }
 }
 
@@ -281,48 +363,47 @@ impl Context {
     /// Makes sure that a thread will be there for a request with that `claim`.
     ///
     /// ERESTARTNOINTR if a signal is pending and must be handled first, another error if there
-    /// can be none. Process context, an ioctl of the process.
-    pub(crate) fn claim_thread(self: &Arc<Self>, claim: Claim) -> Result {
+    /// can be none.
+    pub(crate) fn claim_thread(self: &Arc<Self>, task: FullTask<'_>, claim: Claim) -> Result {
         if !self.may_have_threads() {
             return Err(EPERM);
         }
         let who = Identity::current();
         {
             let mut queues = self.queues().lock();
-            if queues.threads.of != who && queues.threads.is_there() {
-                if queues.claims.threads() > 0 || !queues.threads.are_idle() {
-                    return Err(EBUSY);
+            if queues.threads.of != who {
+                if queues.threads.is_there() {
+                    let idle = queues.threads.count(|state| matches!(state, State::Idle(_)));
+                    if queues.claims.threads() > 0 || idle < queues.threads.alive() {
+                        return Err(EBUSY);
+                    }
+                    // They have nothing to do, and make room.
+                    queues.threads.retire();
                 }
-                // They have nothing to do, and make room.
-                queues.threads.retire();
-                queue_reap(self.clone(), 0);
+                queues.threads.of = who;
             }
-            queues.threads.of = who;
             queues.claims.add(claim);
+            if queues.has_claimed() {
+                return Ok(());
+            }
         }
         loop {
-            {
-                let queues = self.queues().lock();
-                let needed = queues.claims.threads();
-                // Of two kinds: not all may be at what blocks.
-                let one_is_free = queues.threads.free() > 0 || queues.threads.places() == 0;
-                if queues.threads.count(State::is_alive) >= needed && (needed < 2 || one_is_free) {
-                    return Ok(());
-                }
-            }
-            if let Err(e) = self.create_thread() {
-                let mut queues = self.queues().lock();
+            let created = self.create_thread(task);
+            let mut queues = self.queues().lock();
+            if let Err(e) = created {
                 queues.claims.remove(claim);
                 // One that was kept free for it may take what is there.
                 queues.threads.wake();
                 return Err(e);
             }
+            if queues.has_claimed() {
+                return Ok(());
+            }
         }
     }
 
-    /// Creates another thread if more is queued than there are threads for. Process context, an
-    /// ioctl of the process.
-    pub(crate) fn threads_for_queued(self: &Arc<Self>) {
+    /// Creates another thread if more is queued than there are threads for.
+    pub(crate) fn threads_for_queued(self: &Arc<Self>, task: FullTask<'_>) {
         let who = Identity::current();
         loop {
             {
@@ -338,13 +419,13 @@ impl Context {
                 queues.threads.of = who;
             }
             // Without it, those that are there do it all.
-            if self.create_thread().is_err() {
+            if self.create_thread(task).is_err() {
                 return;
             }
         }
     }
 
-    fn create_thread(self: &Arc<Self>) -> Result {
+    fn create_thread(self: &Arc<Self>, _task: FullTask<'_>) -> Result {
         if !self.may_have_threads() {
             return Err(EPERM);
         }
@@ -353,35 +434,30 @@ impl Context {
             if queues.closing {
                 return Err(EINVAL);
             }
-            if queues.threads.places() == 0 {
-                return Err(EAGAIN);
-            }
             let mut places = queues.threads.places.iter_mut().enumerate();
-            let free = places.find(|(_, place)| matches!(place, Place::Free));
-            let Some((place, free)) = free else {
-                return Err(EAGAIN);
-            };
-            *free = Place::Taken;
+            let free = places.find(|(_, place)| matches!(place, Seat::Free));
+            let (place, free) = free.ok_or(EAGAIN)?;
+            *free = Seat::Taken;
             place
         };
         let thread = self.new_thread(place);
-        let mut queues = self.queues().lock();
-        let Some(free) = queues.threads.places.get_mut(place) else {
-            return Err(EINVAL);
+        let result = {
+            let mut queues = self.queues().lock();
+            let place = queues.threads.places.get_mut(place).ok_or(EINVAL)?;
+            match thread {
+                Ok(thread) => {
+                    thread.start();
+                    *place = Seat::Used(thread, State::Woken);
+                    return Ok(());
+                }
+                Err(e) => {
+                    *place = Seat::Free;
+                    Err(e)
+                }
+            }
         };
-        match thread {
-            Ok(thread) => {
-                thread.start();
-                *free = Place::Used(thread, State::Woken);
-                Ok(())
-            }
-            Err(e) => {
-                *free = Place::Free;
-                drop(queues);
-                self.wake_drain();
-                Err(e)
-            }
-        }
+        self.wake_drain();
+        result
     }
 
     fn new_thread(self: &Arc<Self>, place: usize) -> Result<Thread<Worker>> {
@@ -389,6 +465,7 @@ impl Context {
             Worker {
                 context: self.clone(),
                 place,
+                ended: Once::new(0),
             },
             GFP_KERNEL_ACCOUNT,
         )?;
@@ -396,13 +473,39 @@ impl Context {
         cred::with_own(|| Thread::create(worker, c"raio-worker"))
     }
 
-    /// Interrupts what threads wait for. Any context.
+    /// Ends what threads of a dead context wait for, but for what is accepted, and wakes those that
+    /// are idle. Any context.
     pub(crate) fn interrupt_threads(&self) {
-        self.queues().lock().threads.interrupt();
+        let mut queues = self.queues().lock();
+        let streams = |index| {
+            let shared = self.pool().shared(index);
+            shared.is_some_and(|shared| !shared.is_accepted())
+        };
+        queues.threads.interrupt(streams);
+        queues.threads.wake_all();
     }
 
-    /// Whether no thread is left.
-    pub(crate) fn has_no_threads(&self) -> bool {
-        self.queues().lock().threads.is_empty()
+    /// Whether no thread is left, or none that would end before somebody lets it go on. Notes those
+    /// that are there in `tasks`.
+    pub(crate) fn threads_have_left(&self, tasks: &mut [Option<ARef<Task>>; MAX_THREADS]) -> bool {
+        let queues = self.queues().lock();
+        for (seat, task) in queues.threads.places.iter().zip(tasks) {
+            if let Seat::Retired(thread) | Seat::Used(thread, _) = seat {
+                if task.is_none() {
+                    *task = thread.task();
+                }
+            }
+        }
+        queues.threads.is_empty() || queues.threads.are_stopped()
+    }
+}
+
+impl Queues {
+    /// Whether there are the threads that requests have claims to, of two kinds: not all may be at
+    /// what blocks.
+    fn has_claimed(&self) -> bool {
+        let needed = self.claims.threads();
+        let one_is_free = self.threads.free() > 0 || self.threads.places() == 0;
+        self.threads.alive() >= needed && (needed < 2 || one_is_free)
     }
 }

@@ -9,7 +9,10 @@ use super::{
     Direction,
     Transfer, //
 };
-use crate::sys::bindings;
+use crate::sys::{
+    bindings,
+    task::MayBlock, //
+};
 use kernel::{
     error::to_result,
     fs::File,
@@ -21,6 +24,8 @@ use kernel::{
 pub(crate) struct Facts {
     /// What it is.
     pub(crate) class: Class,
+    /// It is a character device.
+    pub(crate) device: bool,
     /// IOCB_NOWAIT is honoured (FMODE_NOWAIT).
     pub(crate) nowait: bool,
     /// O_NONBLOCK is set.
@@ -30,28 +35,51 @@ pub(crate) struct Facts {
 }
 
 /// What a file is.
+///
+/// The kinds are those that somebody has looked at; all else is [`Class::Other`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Class {
     /// A pipe or FIFO.
     Pipe,
     /// A TCP or UDP socket.
     Inet,
-    /// Another socket.
-    Socket,
+    /// An AF_UNIX socket.
+    Unix,
     /// An eventfd or timerfd.
     Counter,
+    /// A tty or pty.
+    Tty,
     /// A regular file of tmpfs that has no page in swap.
     Memory,
-    /// A regular file whose data is in the page cache.
+    /// A regular file of one of the named file systems with a page cache, or of overlayfs.
     Regular,
-    /// Another regular file, as those of procfs and sysfs.
-    Pseudo,
+    /// A regular file of FUSE.
+    Fuse,
     /// A block device.
     Block,
-    /// A character device.
-    Char,
-    /// All else.
+    /// `/dev/zero` and the like, which never wait.
+    Zero,
+    /// All else: files of procfs, sysfs, cgroups, netlink and other sockets, other devices, ...
     Other,
+}
+
+impl Class {
+    /// Whether reads and writes of such a file may be made by a thread that has no files, and on which
+    /// signals have no effect. The reasons are in `src/policy.rs`.
+    pub(crate) fn is_for_workers(self) -> bool {
+        match self {
+            Class::Pipe
+            | Class::Inet
+            | Class::Unix
+            | Class::Counter
+            | Class::Tty
+            | Class::Memory
+            | Class::Regular
+            | Class::Fuse
+            | Class::Block => true,
+            Class::Zero | Class::Other => false,
+        }
+    }
 }
 
 /// S_IF*; 0 of anonymous files.
@@ -75,25 +103,32 @@ pub(crate) fn facts(file: &File) -> Facts {
         unsafe { bindings::raio_helper_is_tcp_or_udp(file.as_ptr()) }
     };
     let nowait = f_mode & bindings::FMODE_NOWAIT != 0;
+    // SAFETY: The file is valid, here and below; the helpers look at what is fixed while it is open.
+    let is = |helper: unsafe extern "C" fn(*const bindings::file) -> bool| unsafe {
+        helper(file.as_ptr())
+    };
     let class = match file_type(file) {
         // A pipe whose pages splice(2) has put there may wait for them.
         bindings::S_IFIFO if !nowait && is_pipefs(file) => Class::Other,
         bindings::S_IFIFO => Class::Pipe,
         bindings::S_IFSOCK if is_inet() => Class::Inet,
-        bindings::S_IFSOCK => Class::Socket,
+        bindings::S_IFSOCK if is(bindings::raio_helper_is_unix) => Class::Unix,
         // SAFETY: The file is valid.
         bindings::S_IFREG => match unsafe { bindings::raio_helper_regular_kind(file.as_ptr()) } {
             bindings::raio_regular_RAIO_REGULAR_CACHED => Class::Regular,
             bindings::raio_regular_RAIO_REGULAR_IN_MEMORY => Class::Memory,
-            _ => Class::Pseudo,
+            bindings::raio_regular_RAIO_REGULAR_FUSE => Class::Fuse,
+            _ => Class::Other,
         },
         bindings::S_IFBLK => Class::Block,
-        bindings::S_IFCHR => Class::Char,
+        bindings::S_IFCHR if is(bindings::raio_helper_is_tty) => Class::Tty,
+        bindings::S_IFCHR if is(bindings::raio_helper_is_memory_device) => Class::Zero,
         0 if is_counter(file) => Class::Counter,
         _ => Class::Other,
     };
     Facts {
         class,
+        device: file_type(file) == bindings::S_IFCHR,
         nowait,
         nonblock: f_flags & bindings::O_NONBLOCK != 0,
         page_wait: operations(file).fop_flags & bindings::FOP_BUFFER_RASYNC != 0,
@@ -106,10 +141,37 @@ fn is_pipefs(file: &File) -> bool {
     unsafe { bindings::raio_helper_super_magic(file.as_ptr()) == bindings::PIPEFS_MAGIC as c_ulong }
 }
 
-/// Whether somebody is at work with `file`, which is a pipe, and keeps all others out. Any context.
-pub(crate) fn is_pipe_locked(file: &File) -> bool {
-    // SAFETY: The file is valid, and the helper looks whether it is a pipe.
-    unsafe { bindings::raio_helper_is_pipe_locked(file.as_ptr()) }
+/// Whether somebody is at work with `file`, a pipe or socket, and keeps all others out: perhaps while
+/// he waits for a page of his own. Any context.
+pub(crate) fn is_stream_locked(file: &File) -> bool {
+    // SAFETY: The file is valid, and the helper looks what it is. It reads words that may change.
+    unsafe { bindings::raio_helper_is_stream_locked(file.as_ptr()) }
+}
+
+/// Whether a read or write of `file`, of that class, waits by rules of its own that poll does not
+/// tell: a time, a number of bytes. Any context.
+pub(crate) fn has_own_rules(file: &File, class: Class, direction: Direction) -> bool {
+    let write = direction == Direction::Write;
+    match class {
+        // SAFETY: The file is valid, and a socket. The helper reads words that may change.
+        Class::Inet | Class::Unix => unsafe {
+            bindings::raio_helper_has_socket_rules(file.as_ptr(), write)
+        },
+        // SAFETY: The file is valid, and a tty's, which refers to the tty until it is released.
+        Class::Tty => !write && unsafe { bindings::raio_helper_tty_read_ends(file.as_ptr()) },
+        _ => false,
+    }
+}
+
+/// Whether job control stops the current process at a transfer of `file`, which is a tty's. Process
+/// context.
+pub(crate) fn tty_stops(file: &File, direction: Direction) -> bool {
+    // SAFETY: The helper looks at the tty only if it is one; the file refers to it until it is
+    // released. It takes a lock that is never held over a sleep.
+    unsafe {
+        bindings::raio_helper_is_tty(file.as_ptr())
+            && bindings::raio_helper_tty_stops(file.as_ptr(), direction == Direction::Write)
+    }
 }
 
 /// Whether `file` is a pipe with nothing to read, for which one would have to wait. Any context.
@@ -199,7 +261,7 @@ pub(crate) fn has_fsync(file: &File) -> bool {
 }
 
 /// Writes back `file`, its data alone or all of it. Process context, sleeps.
-pub(crate) fn fsync(file: &File, datasync: bool) -> Result {
+pub(crate) fn fsync(file: &File, datasync: bool, _may: MayBlock<'_>) -> Result {
     // SAFETY: The file is valid and has the operation, or the call says EINVAL.
     to_result(unsafe {
         bindings::vfs_fsync_range(file.as_ptr(), 0, i64::MAX, c_int::from(datasync))

@@ -41,7 +41,7 @@ pub(crate) fn read_now<T>(
     pos: i64,
     (address, len): (u64, usize),
     pinned: Option<&PinnedBuffer>,
-    mode: Mode,
+    mode: Mode<'_>,
 ) -> Option<usize> {
     let file: &File = &open.file;
     let read = operations(file).read_iter?;

@@ -124,11 +124,6 @@ impl Transfer {
         }
     }
 
-    /// Whether its memory is that of a registered buffer.
-    pub(in crate::sys) fn is_pinned(&self) -> bool {
-        self.pinned.is_some()
-    }
-
     /// Which way data goes, if it was prepared.
     pub(crate) fn direction(&self) -> Option<Direction> {
         self.direction
@@ -162,21 +157,13 @@ impl Transfer {
         }
     }
 
-    /// Where its memory is, if that is one buffer.
-    pub(in crate::sys) fn address(&self) -> Option<usize> {
-        match self.memory {
-            Memory::Buffer(address) => Some(address),
-            _ => None,
-        }
-    }
-
     /// Bytes that were moved.
     pub(crate) fn done(&self) -> usize {
         self.done
     }
 
     /// Notes that `n` bytes more were moved.
-    pub(crate) fn advance(&mut self, n: usize) {
+    pub(in crate::sys) fn advance(&mut self, n: usize) {
         self.done = self.done.saturating_add(n).min(self.len);
     }
 
@@ -198,7 +185,7 @@ impl Transfer {
     }
 
     /// A pipe or socket that nobody reads is an error from here on, and no signal.
-    pub(crate) fn raise_no_signal(&mut self) {
+    pub(in crate::sys) fn raise_no_signal(&mut self) {
         self.flags |= bindings::IOCB_NOSIGNAL;
     }
 

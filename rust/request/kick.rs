@@ -15,7 +15,11 @@ use crate::{
     },
     sys::{
         bindings,
-        fs, //
+        fs,
+        poll::{
+            Mask,
+            Woken, //
+        }, //
     }, //
 };
 use core::ptr::NonNull;
@@ -35,8 +39,16 @@ use kernel::{
 /// as long as the lock of that queue is held; and the entry of a page is off its queue.
 pub(crate) struct Kick<'a, C: Client> {
     slot: &'a Slot<C>,
-    /// That of the wait queue, if it is a file's.
-    file: Option<&'a File>,
+    /// What the wait queue said, and its file, if it is a file's.
+    file: Option<(&'a File, Woken)>,
+}
+
+/// What firing came to.
+pub(crate) enum Fired<C: Client> {
+    /// The request is the waker's, with these events.
+    Own(Owned<C>, Mask),
+    /// It is not known what is ready, or not all.
+    No,
 }
 
 impl<'a, C: Client> Kick<'a, C> {
@@ -51,16 +63,41 @@ impl<'a, C: Client> Kick<'a, C> {
     /// # Safety
     ///
     /// The entry is on the wait queue of the request's file, whose lock is held for `'a`.
-    pub(in crate::sys) unsafe fn of_file(slot: &'a Slot<C>) -> Self {
+    pub(in crate::sys) unsafe fn of_file(slot: &'a Slot<C>, woken: Woken) -> Self {
         // SAFETY: Whoever lets go of the file takes the entry off first, and waits for the lock.
         let file = unsafe { (*slot.file.get()).as_deref() };
+        let file = file.map(|file| (file, woken));
         // INVARIANT: By the requirement.
         Kick { slot, file }
     }
 
+    /// Takes the request from its wait queue, if what that said is all that it waits for.
+    pub(crate) fn fire(&self) -> Fired<C> {
+        let Some((_, woken)) = self.file.filter(|(_, woken)| woken.ready != 0) else {
+            return Fired::No;
+        };
+        // While it is still being armed, who does so looks again.
+        if self.slot.word().phase() != Phase::Armed || !self.slot.entries.is_sole() {
+            return Fired::No;
+        }
+        match self.slot.step(Step::Fire) {
+            Some(Then::Own) => {
+                // SAFETY: The step just said that it is ours, and this is called by the wake
+                // function, see the invariants.
+                let request = unsafe {
+                    woken.take_off();
+                    Owned::from_slot(NonNull::from(self.slot))
+                };
+                Fired::Own(request, woken.ready)
+            }
+            _ => Fired::No,
+        }
+    }
+
     /// Whether who made it is about to sleep, as far as can be seen: it has filled a pipe.
     pub(crate) fn is_by_sleeper(&self) -> bool {
-        self.file.is_some_and(fs::is_pipe_full)
+        self.file
+            .is_some_and(|(file, _)| fs::is_pipe_full(file))
     }
 
     /// The object that the request belongs to.
@@ -94,10 +131,11 @@ impl<'a, C: Client> Kick<'a, C> {
         )
     }
 
-    /// Makes the kick; the caller holds the lock of the lists, without which nobody runs it.
+    /// Makes the kick, after which the request may be anybody's; the caller holds the lock of the
+    /// lists, without which nobody runs it.
     ///
     /// If it says yes, the request must be put on a list.
-    pub(crate) fn make(&self) -> bool {
+    pub(crate) fn make(self) -> bool {
         self.slot.step(Step::Kick) == Some(Then::Queue)
     }
 }

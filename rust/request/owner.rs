@@ -11,7 +11,10 @@ use crate::{
         Step,
         Then, //
     },
-    sys::fs::Transfer, //
+    sys::fs::{
+        self,
+        Transfer, //
+    }, //
 };
 use core::{
     marker::PhantomData,
@@ -96,8 +99,13 @@ macro_rules! accessors {
             unsafe { &*self.slot().transfer.get() }
         }
 
-        /// As [`Self::transfer`], to note progress.
-        pub(crate) fn transfer_mut(&mut self) -> &mut Transfer {
+        /// Notes that `n` bytes more were moved.
+        pub(crate) fn advance(&mut self, n: usize) {
+            self.transfer_mut().advance(n);
+        }
+
+        /// As [`Self::transfer`], to be changed in its place: its iterator refers to it.
+        pub(in crate::sys) fn transfer_mut(&mut self) -> &mut Transfer {
             // SAFETY: As in `private`.
             unsafe { &mut *self.slot().transfer.get() }
         }
@@ -148,14 +156,28 @@ impl<C: Client> Owned<C> {
         *place = Some(file);
     }
 
-    /// Gives back the file, and what was prepared for it. Any context.
+    /// Gives back the file, and what was prepared for it; but the file stays if somebody of the
+    /// process has to release it, see [`fs::put`], which is told. Any context.
     #[inline(always)]
     pub(crate) fn forget_file(&mut self) {
         // The wait queues are the file's.
         self.slot().entries.forget();
         self.transfer_mut().forget();
+        if let Some(file) = self.take_file() {
+            let (mm, task) = self.client().process();
+            if let Some(file) = fs::put(file, mm, task) {
+                // SAFETY: As in `private`.
+                unsafe { *self.slot().file.get() = Some(file) };
+                C::has_kept_file(self);
+            }
+        }
+    }
+
+    /// Takes out the file. Any context.
+    #[inline(always)]
+    pub(super) fn take_file(&mut self) -> Option<ARef<File>> {
         // SAFETY: As in `private`.
-        unsafe { *self.slot().file.get() = None };
+        unsafe { (*self.slot().file.get()).take() }
     }
 
     /// Says that the request is on a list; the caller puts it there, and holds the lock of the
@@ -183,6 +205,11 @@ impl<C: Client> Owned<C> {
 
 impl<C: Client> Run<C> {
     accessors!();
+
+    /// A pipe or socket that nobody reads is an error from here on, and no signal.
+    pub(crate) fn raise_no_signal(&mut self) {
+        self.transfer_mut().raise_no_signal();
+    }
 
     /// Gives up the slot to whoever the next step makes its owner.
     pub(in crate::sys) fn into_slot(self) -> NonNull<Slot<C>> {

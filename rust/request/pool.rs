@@ -19,11 +19,16 @@ use crate::{
 };
 use core::{
     marker::PhantomData,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
+    fs::File,
     prelude::*,
     sync::{
+        aref::ARef,
         atomic::{
             ordering::{
                 Acquire,
@@ -62,16 +67,19 @@ pub(crate) struct Pool<C: Client> {
 
 /// The free requests of a pool that whoever submits takes from, under the submitter's lock.
 ///
-/// A list of indices, and no authority: with the list of another pool no request is found, or the
-/// free one of that index.
+/// # Invariants
+///
+/// The requests on it are free ones of the pool `of`, and on no other list.
 pub(crate) struct FreeList {
     head: u32,
+    /// The address of the pool; 0 of an empty list.
+    of: usize,
 }
 
 impl FreeList {
     /// An empty list.
     pub(crate) fn new() -> Self {
-        FreeList { head: NONE }
+        FreeList { head: NONE, of: 0 }
     }
 }
 
@@ -115,15 +123,30 @@ impl<C: Client> Pool<C> {
     /// of this pool. Process context, may sleep.
     pub(crate) fn take(&self, client: &Arc<C>, free: &mut FreeList) -> Result<Owned<C>> {
         if free.head == NONE {
-            free.head = self.returned.xchg(NONE, Acquire);
+            self.fill(free);
         }
         if free.head == NONE {
             self.grow(client, free)?;
         }
-        self.pop(free).ok_or(EAGAIN)
+        let mut request = self.pop(free).ok_or(EAGAIN)?;
+        // One that had to be released by a task of the process, as this one is.
+        drop(request.take_file());
+        Ok(request)
+    }
+
+    /// Fills an empty list with what came home.
+    fn fill(&self, free: &mut FreeList) {
+        // INVARIANT: Requests of this pool that are on no list any more.
+        *free = FreeList {
+            head: self.returned.xchg(NONE, Acquire),
+            of: ptr::from_ref(self).addr(),
+        };
     }
 
     fn pop(&self, free: &mut FreeList) -> Option<Owned<C>> {
+        if free.of != ptr::from_ref(self).addr() {
+            return None;
+        }
         let slot = self.slot(free.head)?;
         free.head = slot.next.get();
         match slot.step_alone(Step::Take)? {
@@ -167,22 +190,34 @@ impl<C: Client> Pool<C> {
             // Without the submitter's lock, somebody else did. The pool is never closed then.
             return Err(EINVAL);
         }
-        free.head = first;
+        // INVARIANT: They are new. The list was empty, as `take` sees to.
+        *free = FreeList {
+            head: first,
+            of: ptr::from_ref(self).addr(),
+        };
         Ok(())
     }
 
     /// Gets back every request for good, if all are at home; or else as many as are, to be called
     /// again.
     ///
-    /// No request leaves the pool afterwards. Process context.
-    pub(crate) fn close(&self, free: &mut FreeList) -> bool {
+    /// No request leaves the pool afterwards. Files that came home with them are released by `put`.
+    /// Process context.
+    pub(crate) fn close(&self, free: &mut FreeList, put: fn(ARef<File>)) -> bool {
         loop {
-            while let Some(request) = self.pop(free) {
+            while let Some(mut request) = self.pop(free) {
+                if let Some(file) = request.take_file() {
+                    put(file);
+                }
                 // It stays out: nobody can take it again.
                 core::mem::forget(request);
                 self.closed.add(1, Relaxed);
             }
-            free.head = self.returned.xchg(NONE, Acquire);
+            if free.head != NONE {
+                // Of another pool.
+                return false;
+            }
+            self.fill(free);
             if free.head == NONE {
                 break;
             }
@@ -201,6 +236,31 @@ impl<C: Client> Pool<C> {
             }
         }
         true
+    }
+
+    /// Releases the files that came home with requests. Process context, a task of the process.
+    pub(crate) fn release_files(&self, free: &mut FreeList) {
+        if free.head != NONE && free.of != ptr::from_ref(self).addr() {
+            return;
+        }
+        let first = self.returned.xchg(NONE, Acquire);
+        let mut at = first;
+        while let Some(slot) = self.slot(at) {
+            let next = slot.next.get();
+            // SAFETY: A free request that is on no list but the one that was just taken is ours.
+            let file = unsafe { (*slot.file.get()).take() };
+            drop(file);
+            if next == NONE {
+                slot.next.set(free.head);
+                // INVARIANT: Both are lists of this pool, and disjoint.
+                *free = FreeList {
+                    head: first,
+                    of: ptr::from_ref(self).addr(),
+                };
+                return;
+            }
+            at = next;
+        }
     }
 
     /// What everybody may see of request `index`.

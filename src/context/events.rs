@@ -11,6 +11,7 @@ use crate::{
         wait::{
             self,
             Deadline,
+            Shown,
             Woken, //
         }, //
     }, //
@@ -60,6 +61,21 @@ impl Context {
 
     /// Puts `events` in the ring, as [`Self::publish`].
     pub(crate) fn publish_all(&self, events: &[io_event]) {
+        let shown = self.put_in_ring(events);
+        self.door.wake_pollers(&shown);
+    }
+
+    /// As [`Self::publish`], in a wake function: the pollers, whom an epoll set may link to whoever is
+    /// waking, are told a moment later.
+    pub(crate) fn publish_in_wake(&self, event: io_event, arc: impl Fn() -> Arc<Context>) {
+        self.put_in_ring(core::slice::from_ref(&event));
+        if self.door.has_pollers() {
+            self.set_woken_in_wake();
+            retry::wake_pollers_later(arc());
+        }
+    }
+
+    fn put_in_ring(&self, events: &[io_event]) -> Shown {
         let slot = {
             let mut tail = self.tail.lock();
             let mut slot = tail.slot;
@@ -82,7 +98,7 @@ impl Context {
             self.events
                 .wake_all(self.shape.unread(self.head(), slot) as usize);
         }
-        self.door.wake_pollers(&shown);
+        shown
     }
 
     /// The slot that the next event goes to, and the events published in all.

@@ -3,7 +3,7 @@
 //! FSYNC and FDSYNC.
 //!
 //! They sleep, so a thread of the process runs them, after the writes of the inode that were
-//! taken before.
+//! taken before; but in submit those of files of which nobody has looked whether a thread may.
 
 use super::{
     rw,
@@ -13,21 +13,28 @@ use super::{
 use crate::{
     context::Context,
     lists::List,
+    policy::{
+        First,
+        Policy, //
+    },
     request::{
         is_restart,
         Request,
         Running, //
     },
-    retry::Whence,
+    retry::Place,
     sys::{
         fs::{
             self,
             Direction, //
         },
+        task::{
+            Caller,
+            WorkerTask, //
+        },
         uapi::iocb,
         vhost_task, //
-    },
-    way::Way, //
+    }, //
 };
 use kernel::{
     current,
@@ -45,42 +52,57 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result
     {
         return Err(EINVAL);
     }
-    let way = Way::of_fsync();
     let file = request.file().ok_or(EBADF)?;
-    let key = rw::key(file, way.order, Direction::Write);
+    let policy = Policy::of_fsync(fs::facts(file));
+    let key = rw::key(file, policy.order, Direction::Write);
     let op = Op::Fsync { datasync };
-    request.private().begin(op, &way, key);
+    request.begin(op, &policy, key);
     Ok(())
 }
 
 /// Runs it, or hands it to a thread. See [`super::go`].
-pub(super) fn go(context: &Arc<Context>, run: Running, datasync: bool, whence: Whence) -> Result {
-    let run = if whence == Whence::Thread {
+pub(super) fn go(
+    context: &Arc<Context>,
+    mut run: Running,
+    datasync: bool,
+    place: Place<'_>,
+) -> Result {
+    let here = place.is_thread() || run.private().policy.first == First::Block;
+    let run = if here {
         run
     } else {
-        match super::punt(context, run, List::Block, whence)? {
+        match super::punt(context, run, List::Block, place)? {
             Punted::Queued => return Ok(()),
             // As native aio did before it had a work queue.
             Punted::Unable(run) => run,
         }
     };
-    let result = match run.file() {
-        Some(file) => fs::fsync(file, datasync),
-        None => Err(EBADF),
-    };
-    let result = result.map_or_else(|e| e.to_errno() as isize, |()| 0);
-    if whence == Whence::Thread && (is_restart(result) || result == EINTR.to_errno() as isize) {
-        if vhost_task::is_killed() || run.is_cancelled() || context.is_dead() {
+    let result = sync(&run, datasync, place.caller());
+    if place.is_thread() && (is_restart(result) || result == EINTR.to_errno() as isize) {
+        let accepted = run.shared().is_accepted();
+        if !accepted && (vhost_task::is_killed() || run.is_cancelled() || context.is_dead()) {
             run.finish().complete(ECANCELED.to_errno() as isize);
             return Ok(());
         }
-        if !current!().signal_pending() {
-            run.finish().complete(EINTR.to_errno() as isize);
-            return Ok(());
+        if current!().signal_pending() {
+            // A stop, or the freezer: it is run again after that. Or the end, before which it is.
+            return super::punt(context, run, List::Block, place).map(|_| ());
         }
-        // A stop, or the freezer: it is run again after that.
-        return super::punt(context, run, List::Block, whence).map(|_| ());
     }
     run.finish().complete(result);
     Ok(())
+}
+
+fn sync(run: &Running, datasync: bool, caller: Caller<'_>) -> isize {
+    let result = match run.file() {
+        Some(file) => fs::fsync(file, datasync, caller.may_block()),
+        None => Err(EBADF),
+    };
+    result.map_or_else(|e| e.to_errno() as isize, |()| 0)
+}
+
+/// See [`super::finish_accepted`].
+pub(super) fn finish_accepted(run: Running, datasync: bool, task: WorkerTask<'_>) {
+    let result = sync(&run, datasync, Caller::Worker(task));
+    run.finish().complete(result);
 }

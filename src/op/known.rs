@@ -9,18 +9,21 @@ use super::rw::{
 };
 use crate::{
     context::Context,
+    policy::Try,
     register::Registered,
     sys::{
         cred,
         fs::{
             self,
             Facts,
-            Mode,
             OpenFile, //
         },
         miscdevice,
         pinned::PinnedBuffer,
-        sched::Stamp,
+        sched::{
+            Stamp,
+            ThreadState, //
+        },
         task::FullTask,
         uapi::{
             iocb,
@@ -71,7 +74,7 @@ struct Recent {
     open: OpenFile<Rules>,
     facts: Facts,
     /// How a plain read is tried that is over at once, if it can be.
-    reads: Option<Mode>,
+    reads: Option<Try>,
 }
 
 /// What is known in a call of submit. Of the task, as of when it was first asked for; of files and
@@ -80,6 +83,7 @@ struct Recent {
 pub(crate) struct Known<'a> {
     context: &'a Context,
     task: FullTask<'a>,
+    state: ThreadState,
     recent: Option<Recent>,
     registered: Option<(Stamp, Registered)>,
     ioprio: Option<u16>,
@@ -94,6 +98,7 @@ impl<'a> Known<'a> {
         Known {
             context,
             task,
+            state: ThreadState::current(),
             recent: None,
             registered: None,
             ioprio: None,
@@ -109,6 +114,12 @@ impl<'a> Known<'a> {
     /// Who submits, if the context is not theirs.
     pub(crate) fn cred(&self) -> Option<ARef<Credential>> {
         self.cred.clone()
+    }
+
+    /// What else of the task whoever runs a request has to have.
+    #[inline]
+    pub(crate) fn state(&self) -> ThreadState {
+        self.state
     }
 
     /// The task's I/O priority.
@@ -189,7 +200,7 @@ impl<'a> Known<'a> {
     pub(super) fn reads_at_once(
         &mut self,
         iocb: &iocb,
-    ) -> Option<(&mut OpenFile<Rules>, Mode, Option<&PinnedBuffer>)> {
+    ) -> Option<(&mut OpenFile<Rules>, Try, Option<&PinnedBuffer>)> {
         self.find(Name::of(iocb)).ok()?;
         if names_buffer(iocb) {
             self.registered();

@@ -15,6 +15,10 @@ use crate::{
     cancel,
     context::Context,
     lists::List,
+    policy::{
+        First,
+        Policy, //
+    },
     request::{
         Over,
         Private,
@@ -23,19 +27,20 @@ use crate::{
     },
     retry::{
         self,
-        Whence, //
+        Place, //
     },
     sys::{
         eventfd::EventFd,
-        fs::{
-            self,
-            Direction, //
-        },
+        fs::Direction,
         poll::{
             Mask,
             Polled, //
         },
         request::Armed,
+        task::{
+            FullTask,
+            WorkerTask, //
+        },
         trace,
         uapi::{
             iocb,
@@ -52,11 +57,7 @@ use crate::{
             RAIO_IOCB_FLAG_FIXED_FILE, //
         }, //
     },
-    threads::Claim,
-    way::{
-        First,
-        Way, //
-    }, //
+    threads::Claim, //
 };
 use kernel::{
     prelude::*,
@@ -130,7 +131,7 @@ fn prep_other(request: &mut Request, iocb: &iocb) -> Result {
         IOCB_CMD_FDSYNC => fsync::prep(request, iocb, true),
         IOCB_CMD_POLL => poll::prep(request, iocb),
         IOCB_CMD_NOOP => {
-            request.private().begin(Op::Noop, &Way::default(), 0);
+            request.begin(Op::Noop, &Policy::default(), 0);
             Ok(())
         }
         _ => Err(EINVAL),
@@ -156,17 +157,21 @@ pub(crate) fn at_once(iocb: &iocb, known: &mut Known<'_>) -> Option<isize> {
 #[inline]
 pub(crate) fn goes_to_device(request: &mut Request) -> bool {
     matches!(request.private().op, Op::Rw)
-        && matches!(request.private().way.first, First::Try(_))
+        && matches!(request.private().policy.first, First::Try(_))
         && request.transfer().is_direct_io()
 }
 
 /// Begins a prepared operation that keeps no order, in the submitting task. As [`go`]; its event,
 /// if it is over already, is to be published.
 #[inline(always)]
-pub(crate) fn start(context: &Arc<Context>, mut request: Request) -> Result<Option<Over>> {
+pub(crate) fn start(
+    context: &Arc<Context>,
+    task: FullTask<'_>,
+    mut request: Request,
+) -> Result<Option<Over>> {
     match request.private().op {
-        Op::Rw => rw::start(context, request),
-        _ => go(context, request.run(), Whence::Submit).map(|()| None),
+        Op::Rw => rw::start(context, task, request),
+        _ => go(context, request.run(), Place::Submit(task)).map(|()| None),
     }
 }
 
@@ -178,20 +183,29 @@ pub(crate) fn has_to_wait(request: &mut Request) -> bool {
 
 /// Begins one for which [`has_to_wait`] said yes. As [`go`].
 #[inline]
-pub(crate) fn wait(context: &Arc<Context>, run: Running) -> Result {
-    rw::wait(context, run)
+pub(crate) fn wait(context: &Arc<Context>, task: FullTask<'_>, run: Running) -> Result {
+    rw::wait(context, task, run)
 }
 
 /// Runs a prepared operation: it is over, armed, in flight or queued afterwards.
 ///
 /// An error is that of a request that was being submitted, and can't be taken: ERESTARTNOINTR.
-/// Process context, in the submitter's address space.
-pub(crate) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Result {
+pub(crate) fn go(context: &Arc<Context>, mut run: Running, place: Place<'_>) -> Result {
     match run.private().op {
-        Op::Rw => rw::go(context, run, whence),
-        Op::Fsync { datasync } => fsync::go(context, run, datasync, whence),
-        Op::Poll { events } => poll::go(context, run, events, whence),
+        Op::Rw => rw::go(context, run, place),
+        Op::Fsync { datasync } => fsync::go(context, run, datasync, place),
+        Op::Poll { events } => poll::go(context, run, events, place),
         Op::Noop => noop::go(run),
+    }
+}
+
+/// Runs to its end what was accepted, in a thread that is killed: the program's memory is there as far
+/// as no fault has to be served.
+pub(crate) fn finish_accepted(mut run: Running, task: WorkerTask<'_>) {
+    match run.private().op {
+        Op::Rw => rw::finish_accepted(run, task),
+        Op::Fsync { datasync } => fsync::finish_accepted(run, datasync, task),
+        Op::Poll { .. } | Op::Noop => retry::cancel_run(run),
     }
 }
 
@@ -218,10 +232,18 @@ enum Punted {
 /// Claims a thread for a request that is being submitted, if it does not have that.
 ///
 /// ERESTARTNOINTR, or another error if there can be none.
-fn claim(context: &Arc<Context>, private: &mut Private, list: List) -> Result {
+fn claim(
+    context: &Arc<Context>,
+    task: FullTask<'_>,
+    private: &mut Private,
+    list: List,
+) -> Result {
+    if !private.policy.threads {
+        return Err(EPERM);
+    }
     if private.claim.is_none() {
         let claim = Claim::of(list);
-        context.claim_thread(claim)?;
+        context.claim_thread(task, claim)?;
         private.claim = Some(claim);
     }
     Ok(())
@@ -232,61 +254,52 @@ fn restart(error: Error, done: usize) -> Option<Error> {
     (error.to_errno() == -513 && done == 0).then_some(error)
 }
 
-/// Puts a request that is running on `list`.
-fn punt(context: &Arc<Context>, mut run: Running, list: List, whence: Whence) -> Result<Punted> {
-    let here = matches!(whence, Whence::Submit | Whence::Own);
-    if here && matches!(list, List::Own | List::Page | List::Block) {
-        if let Err(e) = claim(context, run.private(), list) {
+/// Puts a request that is running on `list`, which is one for threads.
+fn punt(context: &Arc<Context>, mut run: Running, list: List, place: Place<'_>) -> Result<Punted> {
+    if let Place::Submit(task) | Place::Own(task) = place {
+        if run.private().from == Some(List::Block) {
+            // There is no thread, or none is wanted any more.
+            return Ok(Punted::Unable(run));
+        }
+        if let Err(e) = claim(context, task, run.private(), list) {
             match restart(e, run.transfer().done()) {
-                Some(e) if whence == Whence::Submit => {
+                Some(e) if place.is_submit() => {
                     run.finish().without_event();
                     return Err(e);
                 }
                 // The signal first.
-                Some(_) => {
-                    retry::queue_in_order(context, run.finish(), List::Later);
-                    return Ok(Punted::Queued);
-                }
+                Some(_) => {}
                 None => return Ok(Punted::Unable(run)),
             }
         }
     }
     context.counters().punted();
     trace::punt(|| run.shared().about(context, 0));
-    let by_others = matches!(whence, Whence::Worker | Whence::Waker);
-    if by_others {
-        run.private().refused = run.private().refused.saturating_add(1);
-    }
-    let request = run.finish();
-    if by_others {
-        retry::queue_for_thread(context, request);
-    } else {
-        retry::queue_in_order(context, request, list);
-    }
+    retry::queue_in_order(context, run.finish(), list);
     Ok(Punted::Queued)
 }
 
 /// Puts a request that is being submitted behind the others of its group.
-pub(crate) fn punt_behind(context: &Arc<Context>, mut request: Request) -> Result {
-    let way = request.private().way;
-    let mut list = if way.arm { way.retry } else { List::Block };
-    if list == List::Ready && !request.has_memory(way.takes_first) {
-        list = List::Own;
-    }
-    if list != List::Ready {
-        if let Err(e) = claim(context, request.private(), list) {
+pub(crate) fn punt_behind(
+    context: &Arc<Context>,
+    task: FullTask<'_>,
+    mut request: Request,
+) -> Result {
+    let policy = request.private().policy;
+    let list = if policy.arm { policy.retry } else { List::Block };
+    if list != List::Task {
+        if let Err(e) = claim(context, task, request.private(), list) {
             if let Some(e) = restart(e, 0) {
                 request.without_event();
                 return Err(e);
             }
-            if way.retry != List::Ready || !way.arm {
+            if list != List::Run {
                 // As native aio: no order is kept, and it waits here.
-                return go(context, request.run(), Whence::Submit);
+                return go(context, request.run(), Place::Submit(task));
             }
-            list = List::Ready;
+            // A task of the process comes for it.
         }
     }
-    request.private().way.retry = if way.arm { list } else { way.retry };
     retry::queue_in_order(context, request, list);
     Ok(())
 }
@@ -304,46 +317,40 @@ enum Waiting {
 }
 
 /// Arms a request on its file's wait queues.
-fn arm(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -> Result<Waiting> {
-    if whence == Whence::Submit {
-        let way = run.private().way;
-        let transfers = matches!(run.private().op, Op::Rw);
-        if way.retry == List::Ready && transfers && !run.has_memory(way.takes_first) {
-            // Somebody may have to serve it, while whoever touches it waits.
-            run.private().way.retry = List::Own;
-        }
-        if run.private().way.retry != List::Ready {
-            let list = run.private().way.retry;
-            if let Err(e) = claim(context, run.private(), list) {
-                if let Some(e) = restart(e, run.transfer().done()) {
-                    run.finish().without_event();
-                    return Err(e);
-                }
-                // As native aio, a kernel thread looks again; but not where that may hang.
-                let hangs = run.file().is_none_or(fs::is_fuse);
-                // What only its memory made need one can do without, see `List::Later`.
-                let for_memory = way.retry == List::Ready;
-                if !for_memory && !matches!(run.private().op, Op::Poll { .. }) || hangs {
-                    return Ok(Waiting::Unable(run));
-                }
-                run.private().way.retry = List::Ready;
+fn arm(
+    context: &Arc<Context>,
+    mut run: Running,
+    events: Mask,
+    place: Place<'_>,
+) -> Result<Waiting> {
+    let retry = run.private().policy.retry;
+    if let (Place::Submit(task), true) = (place, retry != List::Task) {
+        if let Err(e) = claim(context, task, run.private(), retry) {
+            if let Some(e) = restart(e, run.transfer().done()) {
+                run.finish().without_event();
+                return Err(e);
+            }
+            // For what does not block a task of the process comes.
+            if retry != List::Run {
+                return Ok(Waiting::Unable(run));
             }
         }
     }
-    let retry = run.private().way.retry;
     if !retry::join(context, &mut run) {
         // Somebody else has submitted for this file just now.
         retry::queue_in_order(context, run.finish(), retry);
         return Ok(Waiting::Left);
     }
-    match run.poll(events) {
+    match run.poll(place.caller(), events) {
         Polled::Ready(mask) => return Ok(Waiting::Ready(run, mask)),
         Polled::Unable => return Ok(Waiting::Unable(run)),
+        Polled::Crowded => {
+            retry::queue_in_order(context, run.finish(), List::Held);
+            return Ok(Waiting::Left);
+        }
         Polled::Queued => {}
     }
-    let by_waker = run.private().way.by_waker;
-    run.shared()
-        .set_kicked_to(retry, by_waker, run.transfer().done());
+    run.note_waiting(retry);
     let index = run.index();
     context.counters().armed();
     trace::arm(|| run.shared().about(context, 0));

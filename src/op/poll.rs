@@ -10,11 +10,15 @@ use super::{
 use crate::{
     context::Context,
     lists::List,
+    policy::{
+        First,
+        Policy, //
+    },
     request::{
         Request,
         Running, //
     },
-    retry::Whence,
+    retry::Place,
     sys::{
         fs,
         poll::{
@@ -22,10 +26,6 @@ use crate::{
             Mask, //
         },
         uapi::iocb, //
-    },
-    way::{
-        First,
-        Way, //
     }, //
 };
 use kernel::{
@@ -41,31 +41,34 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb) -> Result {
         return Err(EINVAL);
     }
     let file = request.file().ok_or(EBADF)?;
-    let way = Way::of_poll(fs::facts(file), fs::is_fuse(file));
+    let policy = Policy::of_poll(fs::facts(file), fs::is_fuse(file));
     let events = poll::from_user(mask) | poll::ALWAYS;
     // What has no wait queue is ready for what it is ready for, or never.
     if !poll::can_poll(file) && poll::ALWAYS_READY & events == 0 {
         return Err(EINVAL);
     }
-    request.private().begin(Op::Poll { events }, &way, 0);
+    request.begin(Op::Poll { events }, &policy, 0);
     Ok(())
 }
 
 /// Completes it if the file is ready, or arms it. See [`super::go`].
-pub(super) fn go(context: &Arc<Context>, mut run: Running, events: Mask, whence: Whence) -> Result {
-    let way = run.private().way;
-    // Where there can be no thread, `arm` has said that anybody looks.
-    let blocks = way.first == First::Punt && way.retry == List::Block;
-    let mut run = if blocks && whence != Whence::Thread {
-        match super::punt(context, run, List::Block, whence)? {
+pub(super) fn go(
+    context: &Arc<Context>,
+    mut run: Running,
+    events: Mask,
+    place: Place<'_>,
+) -> Result {
+    let blocks = run.private().policy.first == First::Punt;
+    // Where there can be no thread, it is asked here, as by native aio.
+    if blocks && place.is_submit() {
+        match super::punt(context, run, List::Block, place)? {
             Punted::Queued => return Ok(()),
-            Punted::Unable(run) => run,
+            Punted::Unable(back) => run = back,
         }
-    } else {
-        run
-    };
+        run.private().policy.retry = List::Task;
+    }
     loop {
-        match super::arm(context, run, events, whence)? {
+        match super::arm(context, run, events, place)? {
             Waiting::Left => return Ok(()),
             // Kicked, perhaps for what it does not wait for.
             Waiting::Ready(next, 0) => run = next,

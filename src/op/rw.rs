@@ -10,13 +10,19 @@ use super::{
 };
 use crate::{
     context::Context,
-    lists::List,
+    policy::{
+        First,
+        Order,
+        Policy,
+        Traits,
+        Try, //
+    },
     request::{
         Over,
         Request,
         Running, //
     },
-    retry::Whence,
+    retry::Place,
     sys::{
         fs::{
             self,
@@ -27,12 +33,15 @@ use crate::{
             Faults,
             Ioprio,
             Kind,
-            Mode,
             Tried, //
         },
         poll::{
             self,
             Mask, //
+        },
+        task::{
+            Caller,
+            FullTask, //
         },
         uapi::{
             iocb,
@@ -40,25 +49,20 @@ use crate::{
             RAIO_IOCB_FLAG_FIXED_BUFFER, //
         }, //
     },
-    way::{
-        First,
-        Order,
-        Way, //
-    }, //
 };
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
-pub(super) use tries::go;
+pub(super) use tries::{
+    finish_accepted,
+    go, //
+};
 use tries::{
-    advance,
+    advance_owned,
     end_with,
     started, //
 };
-
-/// How often a driver may refuse a try before one waits for it.
-const REFUSALS: u32 = 8;
 
 /// Checks a transfer, with native aio's errors in its order.
 #[inline(always)]
@@ -93,7 +97,7 @@ pub(super) fn prep(
         None => preparing.buffer(iocb.aio_buf, usize::try_from(iocb.aio_nbytes)?)?,
         Some(buffers) => preparing.buffers(buffers)?,
     };
-    request.private().begin(Op::Rw, &rules.way, rules.key);
+    request.begin(Op::Rw, &rules.policy, rules.key);
     Ok(())
 }
 
@@ -109,40 +113,54 @@ fn buffers(iocb: &iocb, known: &mut Known<'_>, vectored: bool) -> Result<Buffers
 
 /// What is the same for transfers of a kind of a file, in a call of submit.
 pub(super) struct Rules {
-    way: Way,
+    policy: Policy,
     key: usize,
 }
 
 impl Rules {
     fn of(file: &kernel::fs::File, facts: Facts, kind: Kind) -> Self {
-        let way = way(file, facts, kind);
-        let key = key(file, way.order, kind.direction);
-        Rules { way, key }
+        let policy = policy(file, facts, kind);
+        let key = key(file, policy.order, kind.direction);
+        Rules { policy, key }
     }
 }
 
-/// The way of such transfers of `file`.
-fn way(file: &kernel::fs::File, facts: Facts, kind: Kind) -> Way {
+/// The policy for such transfers of `file`.
+fn policy(file: &kernel::fs::File, facts: Facts, kind: Kind) -> Policy {
     let Kind {
         direction,
         direct,
         nowait,
         sync,
     } = kind;
-    let mut way = Way::of_transfer(facts, poll::can_poll(file), direction, direct, nowait);
-    if facts.class == Class::Regular && direction == Direction::Write && sync && !direct {
+    let write = direction == Direction::Write;
+    let mut policy = Policy::of_transfer(
+        facts,
+        Traits {
+            can_poll: poll::can_poll(file),
+            own_rules: fs::has_own_rules(file, facts.class, direction),
+            direction,
+            direct,
+            nowait,
+        },
+    );
+    if facts.class == Class::Regular && write && sync && !direct {
         // The file system waits for the device after the copy, whatever the try says of waits.
-        way.first = First::Punt;
+        policy.first = First::Punt;
     }
     if facts.class == Class::Regular && !nowait {
         // Even a read that finds nothing would note its time; and the first direct transfer after
         // a mount makes a work queue.
-        let notes = direction == Direction::Read && fs::notes_access(file);
+        let notes = !write && fs::notes_access(file);
         if notes || direct && fs::is_first_direct(file) {
-            way.first = First::Punt;
+            policy.first = First::Punt;
         }
     }
-    way
+    if facts.class == Class::Tty && fs::tty_stops(file, direction) {
+        // Signals are for who submits.
+        policy.first = First::Block;
+    }
+    policy
 }
 
 /// The group of requests among which the order is kept; 0 is none.
@@ -167,9 +185,9 @@ fn events_for(direction: Option<Direction>) -> Mask {
 /// Whether a try can be spared: there is nothing to read yet.
 #[inline]
 pub(super) fn has_to_wait(request: &mut Request) -> bool {
-    let way = request.private().way;
-    way.pipe
-        && !way.again_is_final
+    let policy = request.private().policy;
+    policy.pipe
+        && !policy.again_is_final
         && request.transfer().direction() == Some(Direction::Read)
         && request.transfer().left() > 0
         && request.file().is_some_and(fs::is_pipe_idle)
@@ -181,16 +199,14 @@ pub(super) fn is_refused(request: &mut Request, result: isize) -> bool {
     let again = EAGAIN.to_errno() as isize;
     let unsupported = EOPNOTSUPP.to_errno() as isize;
     (result == again || result == unsupported)
-        && !request.private().way.again_is_final
-        && request.private().from != Some(List::Block)
-        && request.private().refused <= REFUSALS
+        && request.private().tried_nowait
+        && !request.private().policy.again_is_final
 }
 
 /// A driver that had the request is done with it.
 #[inline]
 pub(super) fn finish_driver(mut request: Request, result: isize) {
-    let done = advance(request.transfer_mut(), result);
-    match done {
+    match advance_owned(&mut request, result) {
         Ok(()) => {
             let done = request.transfer().done();
             request.complete(done as isize);
@@ -201,13 +217,13 @@ pub(super) fn finish_driver(mut request: Request, result: isize) {
 
 /// How plain reads of `file` are tried that are over at once, if they can be: nothing that would
 /// note the time of access.
-pub(super) fn reads_at_once(file: &kernel::fs::File, facts: Facts) -> Option<Mode> {
-    let mode = Way::of_read_at_once(facts)?;
+pub(super) fn reads_at_once(file: &kernel::fs::File, facts: Facts) -> Option<Try> {
+    let how = Policy::of_read_at_once(facts)?;
     if fs::is_direct(file) || fs::has_permission_events(file) {
         return None;
     }
     let notes = facts.class == Class::Regular && fs::notes_access(file);
-    (!notes).then_some(mode)
+    (!notes).then_some(how)
 }
 
 /// Reads what is there already, without a request; `None` if it is not, or anything is odd.
@@ -215,10 +231,10 @@ pub(super) fn reads_at_once(file: &kernel::fs::File, facts: Facts) -> Option<Mod
 /// Page faults are not served: somebody who waits for an event might serve them.
 #[inline]
 pub(super) fn at_once(iocb: &iocb, known: &mut Known<'_>) -> Option<isize> {
-    let (open, mode, pinned) = known.reads_at_once(iocb)?;
+    let (open, how, pinned) = known.reads_at_once(iocb)?;
     let len = iocb.aio_nbytes as usize;
     let to = (iocb.aio_buf, len);
-    let moved = fs::read_now(open, iocb.aio_offset, to, pinned, mode)?;
+    let moved = fs::read_now(open, iocb.aio_offset, to, pinned, how.mode())?;
     // Less is for whoever can wait for more, unless the file ends there.
     let end = iocb.aio_offset.saturating_add_unsigned(moved as u64);
     (moved == len || end >= fs::size(open.file())).then_some(moved as isize)
@@ -226,30 +242,35 @@ pub(super) fn at_once(iocb: &iocb, known: &mut Known<'_>) -> Option<isize> {
 
 /// Begins a transfer that keeps no order. See [`super::start`].
 #[inline(always)]
-pub(super) fn start(context: &Arc<Context>, mut request: Request) -> Result<Option<Over>> {
-    let First::Try(mode) = request.private().way.first else {
-        return go(context, request.run(), Whence::Submit).map(|()| None);
+pub(super) fn start(
+    context: &Arc<Context>,
+    task: FullTask<'_>,
+    mut request: Request,
+) -> Result<Option<Over>> {
+    let First::Try(how) = request.private().policy.first else {
+        return go(context, request.run(), Place::Submit(task)).map(|()| None);
     };
-    let (request, result) = match request.run().call_here(mode, Faults::Wait) {
+    request.private().tried_nowait = how != Try::Inline;
+    let faults = Faults::Wait(Caller::Full(task).may_fault());
+    let (request, result) = match request.run().call_first(task, how.mode(), faults) {
         Tried::InFlight => return Ok(None),
         Tried::Completed(mut request, result) if result >= 0 => {
-            request.transfer_mut().advance(result as usize);
+            request.advance(result as usize);
             let done = request.transfer().done();
             (request, done as isize)
         }
         Tried::Returned(run, result) if run.transfer().is_all(result) => (run.finish(), result),
-        tried => return started(context, tried, mode).map(|()| None),
+        tried => return started(context, task, tried, how).map(|()| None),
     };
     Ok(request.over(result))
 }
 
 /// Leaves a transfer for which [`has_to_wait`] said yes to its file. See [`super::go`].
-pub(super) fn wait(context: &Arc<Context>, run: Running) -> Result {
-    match super::arm(context, run, poll::CAN_READ, Whence::Submit)? {
+pub(super) fn wait(context: &Arc<Context>, task: FullTask<'_>, run: Running) -> Result {
+    let place = Place::Submit(task);
+    match super::arm(context, run, poll::CAN_READ, place)? {
         super::Waiting::Left => Ok(()),
-        super::Waiting::Ready(run, _) | super::Waiting::Unable(run) => {
-            go(context, run, Whence::Submit)
-        }
+        super::Waiting::Ready(run, _) | super::Waiting::Unable(run) => go(context, run, place),
         super::Waiting::Cancelled(run) => end_with(run, ECANCELED),
     }
 }

@@ -23,6 +23,8 @@
 #define RAIO_RING_MAGIC			0xa10a10a1U
 #define RAIO_RING_COMPAT_FEATURES	1
 #define RAIO_RING_INCOMPAT_FEATURES	0
+/* set in compat_features while there is something that getevents would run */
+#define RAIO_RING_RUNNABLE		0x80000000U
 
 /*
  * A program may consume events by moving head: read tail (acquire), read the

@@ -5,8 +5,7 @@
 use super::{
     events_for,
     finish_driver,
-    is_refused,
-    REFUSALS, //
+    is_refused, //
 };
 use crate::{
     context::Context,
@@ -14,6 +13,10 @@ use crate::{
     op::{
         self,
         Punted, //
+    },
+    policy::{
+        First,
+        Try, //
     },
     request::{
         is_restart,
@@ -23,7 +26,7 @@ use crate::{
     },
     retry::{
         self,
-        Whence, //
+        Place, //
     },
     sys::{
         fs::{
@@ -33,19 +36,20 @@ use crate::{
             Mode,
             Tried, //
         },
-        gup::Memory,
         pagemap::PageRun,
         request::Armed,
         signal::{
             self,
             Whom, //
         },
+        task::{
+            Caller,
+            FullTask,
+            WorkerTask, //
+        },
         trace,
-        vhost_task, //
-    },
-    way::{
-        First,
-        Way, //
+        vhost_task,
+        wait, //
     }, //
 };
 use kernel::{
@@ -54,29 +58,43 @@ use kernel::{
     sync::Arc, //
 };
 
-/// How often a file may say that it is ready when it is not, before a thread has to see.
+/// How often in a run a file may say that it is ready when it is not, before it is held.
 const FALSE_ALARMS: u32 = 4;
+/// How often a run looks again at a file that somebody keeps to himself, before it is held.
+const LOCKED_LOOKS: u32 = 3;
 
 /// Notes the result of a try; or says what the request comes to, if it was an error.
-pub(super) fn advance(transfer: &mut fs::Transfer, result: isize) -> Result<(), isize> {
+fn advance(run: &mut Running, result: isize) -> Result<(), isize> {
     match usize::try_from(result) {
         Ok(n) => {
-            transfer.advance(n);
+            run.advance(n);
             Ok(())
         }
-        Err(_) if transfer.done() > 0 => Err(transfer.done() as isize),
+        Err(_) if run.transfer().done() > 0 => Err(run.transfer().done() as isize),
+        Err(_) => Err(result),
+    }
+}
+
+/// As [`advance`].
+pub(super) fn advance_owned(request: &mut Request, result: isize) -> Result<(), isize> {
+    match usize::try_from(result) {
+        Ok(n) => {
+            request.advance(n);
+            Ok(())
+        }
+        Err(_) if request.transfer().done() > 0 => Err(request.transfer().done() as isize),
         Err(_) => Err(result),
     }
 }
 
 /// Whether a try that moved `moved` bytes was the last.
 fn is_over(run: &mut Running, moved: usize) -> bool {
-    let way = run.private().way;
+    let policy = run.private().policy;
     let transfer = run.transfer();
-    if transfer.left() == 0 || moved == 0 || !way.whole || way.again_is_final {
+    if transfer.left() == 0 || moved == 0 || !policy.whole || policy.again_is_final {
         return true;
     }
-    if way.arm {
+    if policy.arm {
         return false;
     }
     // A file or block device.
@@ -99,40 +117,31 @@ pub(super) fn end_with(run: Running, error: Error) -> Result {
 }
 
 /// What a run begins with.
-enum Begin {
+enum Begin<'a> {
     /// A try.
-    Try(Mode),
+    Try(Mode<'a>),
     /// Waiting for the file, which may block once it is called.
     Ask,
     /// Nothing that can be done here.
     Punt(List),
 }
 
-fn begin(run: &mut Running, whence: Whence) -> Begin {
-    let way = run.private().way;
-    // What was refused, or has nothing else to wait for, needs somebody who waits.
-    let waits = (way.arm || way.page_wait) && run.private().refused == 0;
-    let Some(from) = run.private().from else {
-        return match way.first {
-            First::Try(mode) => Begin::Try(mode),
-            First::Punt if way.page_wait => Begin::Punt(List::Page),
-            // Even to ask may wait, as it does for a tty's buffers.
-            First::Punt | First::Poll => Begin::Punt(List::Block),
-        };
-    };
-    match from {
-        List::Block if way.first == First::Poll => Begin::Ask,
-        List::Block => Begin::Try(Mode::Block),
-        List::Page => Begin::Try(Mode::PageWait),
-        // A driver refused it, or its memory was not there; and here is who can wait for that.
-        List::Later if !waits && whence == Whence::Own => Begin::Punt(List::Block),
-        List::Later if !waits && whence == Whence::Thread => Begin::Try(Mode::Block),
-        // Nobody is there. The wait for a device ends by itself.
-        List::Later if run.private().refused > REFUSALS => Begin::Try(Mode::Block),
-        _ if way.page_wait => Begin::Try(Mode::Cached),
-        _ if matches!(way.first, First::Try(_)) => Begin::Try(Mode::Nowait),
+fn begin<'a>(run: &mut Running, place: Place<'a>) -> Begin<'a> {
+    let policy = run.private().policy;
+    let may_block = place.caller().may_block();
+    match (run.private().from, policy.first) {
+        (None, First::Try(how)) => Begin::Try(how.mode()),
+        (None, First::Block) => Begin::Try(Mode::Block(may_block)),
+        (None, First::Punt) if policy.page_wait => Begin::Punt(List::Page),
+        // Even to ask may wait, as it does for a tty's buffers.
+        (None, First::Punt | First::Poll) => Begin::Punt(List::Block),
+        (Some(List::Block), First::Poll) => Begin::Ask,
+        (Some(List::Block), _) => Begin::Try(Mode::Block(may_block)),
+        (Some(List::Page), _) => Begin::Try(Mode::PageWait(may_block)),
+        (Some(_), _) if policy.page_wait => Begin::Try(Mode::Cached),
+        (Some(_), First::Try(_)) => Begin::Try(Mode::Nowait),
         // It knows no try that does not wait.
-        _ => Begin::Punt(List::Block),
+        (Some(_), _) => Begin::Punt(List::Block),
     }
 }
 
@@ -152,28 +161,29 @@ enum Verdict {
     Memory,
 }
 
-fn judge(run: &mut Running, mode: Mode, faults: Faults, result: isize) -> Verdict {
+fn judge(run: &mut Running, mode: Mode<'_>, faults: Faults<'_>, result: isize) -> Verdict {
     let is = |error: Error| result == error.to_errno() as isize;
-    let way = run.private().way;
-    let blocks = matches!(mode, Mode::Block | Mode::Inline);
-    if faults == Faults::Fail && is(EFAULT) {
+    let policy = run.private().policy;
+    if matches!(faults, Faults::Fail) && is(EFAULT) {
         return Verdict::Memory;
     }
     if is_restart(result) || is(EINTR) {
         return Verdict::Interrupted;
     }
-    if is(EAGAIN) && !blocks && !way.again_is_final {
-        return Verdict::Wait;
+    if !policy.again_is_final {
+        if is(EAGAIN) && !matches!(mode, Mode::Block(_) | Mode::Inline) {
+            return Verdict::Wait;
+        }
+        if is(EOPNOTSUPP) && mode.is_nowait() {
+            return Verdict::Unsupported;
+        }
     }
-    if is(EOPNOTSUPP) && matches!(mode, Mode::Nowait | Mode::Cached) && !way.again_is_final {
-        return Verdict::Unsupported;
-    }
-    if let Err(result) = advance(run.transfer_mut(), result) {
+    if let Err(result) = advance(run, result) {
         return Verdict::Over(result);
     }
     if is_over(run, usize::try_from(result).unwrap_or(0)) {
         Verdict::Over(run.transfer().done() as isize)
-    } else if matches!(mode, Mode::Block | Mode::PageWait) {
+    } else if matches!(mode, Mode::Block(_) | Mode::PageWait(_)) {
         Verdict::More
     } else {
         Verdict::Wait
@@ -182,182 +192,161 @@ fn judge(run: &mut Running, mode: Mode, faults: Faults, result: isize) -> Verdic
 
 /// Goes on after the first try of [`super::start`].
 #[inline(never)]
-pub(super) fn started(context: &Arc<Context>, mut tried: Tried<Context>, mode: Mode) -> Result {
-    let way = match &mut tried {
-        Tried::Returned(run, _) | Tried::Frozen(run) => run.private().way,
-        Tried::Completed(request, _) => request.private().way,
-        // A first try does not wait for a page.
-        Tried::InFlight | Tried::Page(_) => Way::default(),
-    };
-    let attempt = Attempt {
-        mode,
-        faults: Faults::Wait,
+pub(super) fn started(
+    context: &Arc<Context>,
+    task: FullTask<'_>,
+    tried: Tried<Context>,
+    how: Try,
+) -> Result {
+    let place = Place::Submit(task);
+    let last = Attempt {
+        mode: how.mode(),
+        faults: place.faults(),
         done: 0,
-        retry: way.retry,
-        again_is_final: way.again_is_final,
     };
-    go_on(context, tried, attempt, Whence::Submit)
+    go_on(context, tried, last, place)
 }
 
 /// Runs a transfer as far as it goes. See [`super::go`].
-pub(in crate::op) fn go(context: &Arc<Context>, mut run: Running, whence: Whence) -> Result {
-    let mode = match begin(&mut run, whence) {
+pub(in crate::op) fn go(context: &Arc<Context>, mut run: Running, place: Place<'_>) -> Result {
+    let mode = match begin(&mut run, place) {
         Begin::Try(mode) => mode,
-        Begin::Punt(list) => return punt(context, run, list, whence),
-        Begin::Ask => match arm(context, run, whence)? {
+        Begin::Punt(list) => return punt(context, run, list, place),
+        Begin::Ask => match arm(context, run, place)? {
             None => return Ok(()),
             Some(next) => {
                 run = next;
-                Mode::Block
+                Mode::Block(place.caller().may_block())
             }
         },
     };
-    let way = run.private().way;
-    match attempt(run, mode, is_patient(whence)) {
+    let policy = run.private().policy;
+    match attempt(context, run, mode, place) {
         // The first data ends a read of a stream.
-        Ok((Tried::Returned(mut run, moved), _)) if moved > 0 && way.arm && !way.whole => {
-            run.transfer_mut().advance(moved as usize);
+        Some((Tried::Returned(mut run, moved), _))
+            if moved > 0 && policy.arm && !policy.whole =>
+        {
+            run.advance(moved as usize);
             let done = run.transfer().done() as isize;
             end(run, done)
         }
-        Ok((tried, attempt)) => go_on(context, tried, attempt, whence),
-        Err(run) => later(context, run),
+        Some((tried, attempt)) => go_on(context, tried, attempt, place),
+        None => Ok(()),
     }
 }
 
-/// Whether who runs it waits for the program's memory. The work queue does not: somebody may have
-/// to serve it. But a device's it finds out about by a try only. Who has woken it does not, either:
-/// it may be the one who serves.
-fn is_patient(whence: Whence) -> bool {
-    !matches!(whence, Whence::Worker | Whence::Waker)
-}
-
 /// How a try was made.
-struct Attempt {
-    mode: Mode,
-    faults: Faults,
+struct Attempt<'a> {
+    mode: Mode<'a>,
+    faults: Faults<'a>,
     /// The bytes that were moved before.
     done: usize,
-    /// Of the request's way.
-    retry: List,
-    again_is_final: bool,
 }
 
-/// Tries once. The request comes back if its memory is not there, and it is not `patient`.
-fn attempt(
+/// Tries once. `None` if somebody keeps others out of the file: then it is held for a while.
+///
+/// He may do so while he waits for a page of his own, which may be for ever, and the lock is not one
+/// that a signal ends the wait for. Between the look and the call he may come all the same, as for
+/// read(2); then the wait is the process's.
+fn attempt<'a>(
+    context: &Arc<Context>,
     mut run: Running,
-    mode: Mode,
-    patient: bool,
-) -> Result<(Tried<Context>, Attempt), Running> {
-    let way = run.private().way;
-    // A direct transfer does not fail for faults, it pins.
-    let needs_it = way.takes_first || run.transfer().is_direct();
-    let faults = match (patient, needs_it) {
-        (true, _) => Faults::Wait,
-        (false, false) => Faults::Fail,
-        (false, true) if run.fault_in(true) == Memory::Later => return Err(run),
-        // It is there. Better a wait, should it go just now, than what was taken lost.
-        (false, true) => Faults::Wait,
-    };
-    let attempt = Attempt {
+    mode: Mode<'a>,
+    place: Place<'a>,
+) -> Option<(Tried<Context>, Attempt<'a>)> {
+    let mut looks = 0;
+    while run.private().policy.locks && run.file().is_some_and(fs::is_stream_locked) {
+        if looks == LOCKED_LOOKS || matches!(place, Place::Waker(_)) {
+            hold(context, run);
+            return None;
+        }
+        looks += 1;
+        wait::pause_briefly();
+    }
+    let last = Attempt {
         mode,
-        faults,
+        faults: place.faults(),
         done: run.transfer().done(),
-        retry: way.retry,
-        again_is_final: way.again_is_final,
     };
-    // Whoever splices into a pipe keeps all others out while he waits for the data.
-    let kept_out = mode != Mode::Block && way.pipe && run.file().is_some_and(fs::is_pipe_locked);
-    let tried = if kept_out {
-        Tried::Returned(run, EAGAIN.to_errno() as isize)
-    } else {
-        run.call(mode, faults)
-    };
-    Ok((tried, attempt))
+    run.private().tried_nowait = mode.is_nowait();
+    let tried = run.call(place.caller(), mode, last.faults);
+    Some((tried, last))
+}
+
+/// Has the request tried again in a while.
+fn hold(context: &Arc<Context>, run: Running) {
+    retry::queue_in_order(context, run.finish(), List::Held);
 }
 
 /// Goes on after a try.
-fn go_on(
+fn go_on<'a>(
     context: &Arc<Context>,
     mut tried: Tried<Context>,
-    mut last: Attempt,
-    whence: Whence,
+    mut last: Attempt<'a>,
+    place: Place<'a>,
 ) -> Result {
-    let mut patient = is_patient(whence);
     let mut alarms = 0;
     loop {
         let (run, mode) = match tried {
             Tried::Returned(run, result) => {
-                match next(
-                    context,
-                    run,
-                    result,
-                    &last,
-                    &mut patient,
-                    &mut alarms,
-                    whence,
-                )? {
+                match next(context, run, result, &last, &mut alarms, place)? {
                     Some(next) => next,
                     None => return Ok(()),
                 }
             }
             Tried::Completed(request, result) => {
-                return completed(context, request, result, whence);
+                return completed(context, request, result, place);
             }
             Tried::InFlight => return Ok(()),
-            Tried::Frozen(run) if last.again_is_final => return end_with(run, EAGAIN),
-            Tried::Frozen(run) => return punt(context, run, List::Block, whence),
-            Tried::Page(page) => match wait_for_page(context, page, last.retry) {
+            Tried::Frozen(mut run) => {
+                if run.private().policy.again_is_final {
+                    return end_with(run, EAGAIN);
+                }
+                return punt(context, run, List::Block, place);
+            }
+            Tried::Page(page) => match wait_for_page(context, page) {
                 None => return Ok(()),
                 Some(run) => (run, Mode::Cached),
             },
         };
-        (tried, last) = match attempt(run, mode, patient) {
-            Ok(next) => next,
-            Err(run) => return later(context, run),
+        (tried, last) = match attempt(context, run, mode, place) {
+            Some(next) => next,
+            None => return Ok(()),
         };
     }
 }
 
 /// How the request goes on after a try that came to `result`; `None` if somebody else has it now.
-fn next(
+fn next<'a>(
     context: &Arc<Context>,
     mut run: Running,
     result: isize,
-    last: &Attempt,
-    patient: &mut bool,
+    last: &Attempt<'a>,
     alarms: &mut u32,
-    whence: Whence,
-) -> Result<Option<(Running, Mode)>> {
-    let way = run.private().way;
+    place: Place<'a>,
+) -> Result<Option<(Running, Mode<'a>)>> {
+    let policy = run.private().policy;
     let mode = last.mode;
     match judge(&mut run, mode, last.faults, result) {
         Verdict::Over(result) => {
             let too_big = result == EFBIG.to_errno() as isize;
-            if too_big && whence == Whence::Thread && is_beyond_limit(&run) {
+            if too_big && place.is_thread() && is_beyond_limit(&run) {
                 // The kernel has sent it to the thread, where nobody sees it.
                 signal::raise_file_size(Whom::Process);
             }
             return end(run, result).map(|()| None);
         }
         Verdict::More => return Ok(Some((run, mode))),
-        Verdict::Interrupted => return interrupted(context, run, whence).map(|()| None),
+        Verdict::Interrupted => return interrupted(context, run, place).map(|()| None),
         Verdict::Unsupported => {
-            return punt(context, run, List::Block, whence).map(|()| None);
+            return punt(context, run, List::Block, place).map(|()| None);
         }
-        Verdict::Memory => {
-            match run.fault_in(false) {
-                Memory::Present if *alarms < FALSE_ALARMS => *alarms += 1,
-                // Part of it may be served by somebody all the same.
-                Memory::Unknown if run.fault_in(true) != Memory::Later => *patient = true,
-                _ => return later(context, run).map(|()| None),
-            }
-            return Ok(Some((run, mode)));
-        }
+        // For who waits for it.
+        Verdict::Memory => return leave_to_others(context, run).map(|()| None),
         Verdict::Wait => {}
     }
 
-    if way.arm {
+    if policy.arm {
         // What moves data is no false alarm.
         *alarms = if run.transfer().done() > last.done {
             0
@@ -365,17 +354,18 @@ fn next(
             *alarms + 1
         };
         if *alarms > FALSE_ALARMS {
-            return punt(context, run, List::Block, whence).map(|()| None);
+            hold(context, run);
+            return Ok(None);
         }
-        return Ok(arm(context, run, whence)?.map(|run| (run, mode)));
+        return Ok(arm(context, run, place)?.map(|run| (run, mode)));
     }
-    if !way.page_wait || mode != Mode::Cached {
-        return punt(context, run, List::Block, whence).map(|()| None);
+    if !policy.page_wait || !matches!(mode, Mode::Cached) {
+        return punt(context, run, List::Block, place).map(|()| None);
     }
-    if run.private().from == Some(List::Page) && whence == Whence::Thread {
-        return Ok(Some((run, Mode::PageWait)));
+    if run.private().from == Some(List::Page) {
+        return Ok(Some((run, Mode::PageWait(place.caller().may_block()))));
     }
-    punt(context, run, List::Page, whence).map(|()| None)
+    punt(context, run, List::Page, place).map(|()| None)
 }
 
 /// A driver completed the request before the call returned.
@@ -383,20 +373,19 @@ fn completed(
     context: &Arc<Context>,
     mut request: Request,
     result: isize,
-    whence: Whence,
+    place: Place<'_>,
 ) -> Result {
     if !is_refused(&mut request, result) {
         finish_driver(request, result);
         return Ok(());
     }
-    request.private().refused = request.private().refused.saturating_add(1);
-    punt(context, request.run(), List::Block, whence)
+    punt(context, request.run(), List::Block, place)
 }
 
 /// Leaves the request to the page's waker; or gives it back, if that has been here.
-fn wait_for_page(context: &Arc<Context>, page: PageRun<Context>, retry: List) -> Option<Running> {
+fn wait_for_page(context: &Arc<Context>, page: PageRun<Context>) -> Option<Running> {
     page.shared()
-        .set_kicked_to(retry, false, page.transfer().done());
+        .note_page(List::Run, page.transfer().done());
     context.counters().armed();
     trace::arm(|| page.shared().about(context, 0));
     match page.wait() {
@@ -408,20 +397,36 @@ fn wait_for_page(context: &Arc<Context>, page: PageRun<Context>, retry: List) ->
     }
 }
 
+/// Puts the request where a task of the process, or a thread, finds it.
+fn leave_to_others(context: &Arc<Context>, mut run: Running) -> Result {
+    let list = match run.private().from {
+        Some(list @ (List::Block | List::Page)) => list,
+        _ => run.private().policy.retry,
+    };
+    // Not to who has woken it once more.
+    run.private().policy.by_waker = false;
+    retry::queue_in_order(context, run.finish(), list);
+    Ok(())
+}
+
 /// A signal ended a try: that of who runs it, and not always the request's business.
-fn interrupted(context: &Arc<Context>, run: Running, whence: Whence) -> Result {
-    match whence {
+fn interrupted(context: &Arc<Context>, run: Running, place: Place<'_>) -> Result {
+    let accepted = run.shared().is_accepted();
+    match place {
         // It was submitted for others as well.
-        Whence::Own | Whence::Waker => return later(context, run),
-        Whence::Submit | Whence::Worker => return end_with(run, EINTR),
-        Whence::Thread => {}
+        Place::Own(_) | Place::Waker(_) if current!().signal_pending() && !context.is_dead() => {
+            return leave_to_others(context, run);
+        }
+        Place::Submit(_) | Place::Own(_) | Place::Waker(_) => return end_with(run, EINTR),
+        Place::Thread(_) => {}
     }
-    if vhost_task::is_killed() || run.is_cancelled() || context.is_dead() {
+    if !accepted && (vhost_task::is_killed() || run.is_cancelled() || context.is_dead()) {
         return end_with(run, ECANCELED);
     }
     if current!().signal_pending() {
-        // A stop, or the freezer: it is run again after that.
-        return punt(context, run, List::Block, whence);
+        // A stop, or the freezer: it is run again after that. Or the end, before which what was
+        // accepted is finished.
+        return punt(context, run, List::Block, place);
     }
     // The file says so, as a FUSE server may.
     end_with(run, EINTR)
@@ -429,9 +434,9 @@ fn interrupted(context: &Arc<Context>, run: Running, whence: Whence) -> Result {
 
 /// Leaves the request to its file's wait queues; or gives it back, if the file may be ready, or a
 /// thread has to see.
-fn arm(context: &Arc<Context>, run: Running, whence: Whence) -> Result<Option<Running>> {
+fn arm(context: &Arc<Context>, run: Running, place: Place<'_>) -> Result<Option<Running>> {
     let events = events_for(run.transfer().direction());
-    match op::arm(context, run, events, whence)? {
+    match op::arm(context, run, events, place)? {
         op::Waiting::Left => Ok(None),
         op::Waiting::Ready(run, _) | op::Waiting::Unable(run) => Ok(Some(run)),
         op::Waiting::Cancelled(run) => end_with(run, ECANCELED).map(|()| None),
@@ -446,38 +451,46 @@ fn is_beyond_limit(run: &Running) -> bool {
 
 /// Puts the request on `list`. If it is submitted and there can be no thread, it runs here, as
 /// long as it takes.
-fn punt(context: &Arc<Context>, run: Running, list: List, whence: Whence) -> Result {
+fn punt(context: &Arc<Context>, run: Running, list: List, place: Place<'_>) -> Result {
     // An atomic write has more to be checked before.
-    if whence == Whence::Submit && !run.transfer().is_atomic() && is_beyond_limit(&run) {
+    if place.is_submit() && !run.transfer().is_atomic() && is_beyond_limit(&run) {
         // The signal is for who submits, and a thread would get it.
         signal::raise_file_size(Whom::Task);
         return end_with(run, EFBIG);
     }
-    match op::punt(context, run, list, whence)? {
+    match op::punt(context, run, list, place)? {
         Punted::Queued => Ok(()),
-        Punted::Unable(run) => block(run),
+        Punted::Unable(run) => {
+            let caller = place.caller();
+            block(
+                run,
+                caller,
+                Mode::Block(caller.may_block()),
+                Faults::Wait(caller.may_fault()),
+            )
+        }
     }
 }
 
-/// Leaves the request to a task of the process, or to a later try: its memory is not there.
-fn later(context: &Arc<Context>, run: Running) -> Result {
-    retry::queue_in_order(context, run.finish(), List::Later);
-    Ok(())
-}
-
-/// Runs the transfer to its end, in the submitting task, as native aio does.
-fn block(mut run: Running) -> Result {
+/// Runs the transfer to its end, in the current task, as native aio does.
+fn block(
+    mut run: Running,
+    caller: Caller<'_>,
+    mode: Mode<'_>,
+    faults: Faults<'_>,
+) -> Result {
     loop {
-        let (next, result) = match run.call(Mode::Block, Faults::Wait) {
+        let (next, result) = match run.call(caller, mode, faults) {
             Tried::Returned(run, result) => (run, result),
             Tried::Completed(request, result) => {
                 finish_driver(request, result);
                 return Ok(());
             }
-            _ => return Ok(()),
+            Tried::Frozen(run) => return end_with(run, ECANCELED),
+            Tried::InFlight | Tried::Page(_) => return Ok(()),
         };
         run = next;
-        match advance(run.transfer_mut(), result) {
+        match advance(&mut run, result) {
             Err(result) => return end(run, result),
             Ok(()) if is_over(&mut run, usize::try_from(result).unwrap_or(0)) => {
                 let done = run.transfer().done() as isize;
@@ -486,4 +499,11 @@ fn block(mut run: Running) -> Result {
             Ok(()) => {}
         }
     }
+}
+
+/// See [`op::finish_accepted`].
+pub(in crate::op) fn finish_accepted(mut run: Running, task: WorkerTask<'_>) {
+    run.private().tried_nowait = false;
+    // Nobody is given back: it is not being submitted.
+    let _ = block(run, Caller::Worker(task), Mode::Inline, Faults::Fail);
 }

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The policy: what of a file's code may run where.
+//!
+//! | file | in submit | then | a thread of the process | why |
+//! |---|---|---|---|---|
+//! | pipe, FIFO | NOWAIT | its wait queues | yes | copies between memory and the pipe's pages |
+//! | TCP, UDP, AF_UNIX socket | NOWAIT | its wait queues | yes | copies; the namespace is the socket's; the sender's pid is that of the process; a read has no control messages, so no descriptor is made |
+//! | such a socket with SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_BUSY_POLL | | | yes, and it waits there | what the socket's own wait knows and poll does not tell |
+//! | eventfd, timerfd | NOWAIT | its wait queues | yes | a counter |
+//! | tty, pty | | its wait queues; VMIN 0: | yes, and polls there | job control looks at the process; of one in the background it is submit's, where signals have their effect |
+//! | ext4, xfs, btrfs, f2fs, vfat, exfat, erofs, squashfs, isofs, overlayfs, ramfs, tmpfs with swap; block device | NOWAIT | the page, or | yes | credentials, limits, cgroups and memory are those of the process |
+//! | tmpfs, nothing swapped | as it is | | yes | as above |
+//! | FUSE | | | yes | it waits for its server; the lock owner is nobody |
+//! | `/dev/zero`, `null`, `full`, `urandom` | as it is | | no | never waits |
+//! | another that honours NOWAIT and polls (netlink, AF_PACKET, AF_VSOCK, signalfd, ...) | NOWAIT | its wait queues | no: a task of the process alone | it may look at descriptors |
+//! | all else: procfs, sysfs, cgroup, configfs, tracefs, other devices, other file systems | it blocks, as with native aio | | no | nobody has looked at it |
+//! | fsync | | | as for its file | |
+//! | POLL | a look | its wait queues | yes | `poll` looks at no descriptor; the wake tells what is ready, as a rule, and that is all |
+//!
+//! The places are those of [`Place`](crate::retry::Place). No file code runs in an interrupt, in a
+//! work item, or in another process. A thread of the process has no files: what is not said to be for
+//! it above is refused there ([`Class::is_for_workers`]).
+
+use crate::{
+    lists::List,
+    sys::fs::{
+        Class,
+        Direction,
+        Facts,
+        Mode, //
+    }, //
+};
+
+/// How a try that does not wait is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Try {
+    /// See [`Mode::Nowait`].
+    Nowait,
+    /// See [`Mode::Cached`].
+    Cached,
+    /// See [`Mode::Inline`].
+    Inline,
+}
+
+impl Try {
+    /// The mode of such a try.
+    #[inline(always)]
+    pub(crate) fn mode<'a>(self) -> Mode<'a> {
+        match self {
+            Try::Nowait => Mode::Nowait,
+            Try::Cached => Mode::Cached,
+            Try::Inline => Mode::Inline,
+        }
+    }
+}
+
+/// What is done first, by who submits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum First {
+    /// A try.
+    Try(Try),
+    /// Waiting for the file to be ready.
+    Poll,
+    /// Nothing: a thread runs it.
+    Punt,
+    /// All of it, as long as it takes.
+    Block,
+}
+
+/// Among which requests the order of submission is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Order {
+    /// None.
+    Free,
+    /// Those of the open file in the same direction.
+    File,
+    /// Those that change the inode's data, and fsyncs.
+    Inode,
+}
+
+/// The policy for a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Policy {
+    pub(crate) first: First,
+    /// It can be armed on the file's wait queues.
+    pub(crate) arm: bool,
+    /// It can wait for a page.
+    pub(crate) page_wait: bool,
+    /// Where a kick puts it.
+    pub(crate) retry: List,
+    /// A thread of the process may run it.
+    pub(crate) threads: bool,
+    pub(crate) order: Order,
+    /// It goes on until all is moved; else the first data ends it.
+    pub(crate) whole: bool,
+    /// Who wakes it is about to leave the kernel, as a rule: a retry may be left to it.
+    pub(crate) by_waker: bool,
+    /// It is to or from a pipe.
+    pub(crate) pipe: bool,
+    /// Somebody may keep others out of the file while he waits for a page of his own.
+    pub(crate) locks: bool,
+    /// It is done once it was taken, whatever becomes of the context.
+    pub(crate) accepted: bool,
+    /// -EAGAIN is the program's business.
+    pub(crate) again_is_final: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            first: First::Punt,
+            arm: false,
+            page_wait: false,
+            retry: List::Block,
+            threads: true,
+            order: Order::Free,
+            whole: false,
+            by_waker: false,
+            pipe: false,
+            locks: false,
+            accepted: false,
+            again_is_final: false,
+        }
+    }
+}
+
+/// What of a transfer the policy depends on.
+#[derive(Clone, Copy)]
+pub(crate) struct Traits {
+    /// The file has wait queues.
+    pub(crate) can_poll: bool,
+    /// It waits by rules of its own, see [`fs::has_own_rules`](crate::sys::fs::has_own_rules).
+    pub(crate) own_rules: bool,
+    /// Which way data goes.
+    pub(crate) direction: Direction,
+    /// Past the page cache.
+    pub(crate) direct: bool,
+    /// RWF_NOWAIT.
+    pub(crate) nowait: bool,
+}
+
+impl Policy {
+    /// Of what submit does, and waits for.
+    const HERE: Policy = Policy {
+        first: First::Block,
+        arm: false,
+        page_wait: false,
+        retry: List::Block,
+        threads: false,
+        order: Order::Free,
+        whole: false,
+        by_waker: false,
+        pipe: false,
+        locks: false,
+        accepted: false,
+        again_is_final: true,
+    };
+
+    /// The policy for a transfer.
+    pub(crate) fn of_transfer(facts: Facts, traits: Traits) -> Self {
+        let Traits {
+            can_poll,
+            own_rules,
+            direction,
+            direct,
+            nowait,
+        } = traits;
+        let write = direction == Direction::Write;
+        let first_of = |how, honoured| match (nowait, honoured) {
+            // One try, as it is.
+            (true, _) => First::Try(Try::Inline),
+            (_, true) => First::Try(how),
+            _ => First::Punt,
+        };
+        let at_once = nowait || facts.nonblock;
+        let stream = |first| Policy {
+            first,
+            arm: true,
+            retry: List::Run,
+            order: Order::File,
+            again_is_final: at_once,
+            ..Policy::default()
+        };
+        // It waits in the file, which knows how long.
+        let by_own_rules = Policy {
+            order: Order::File,
+            ..Policy::default()
+        };
+        match facts.class {
+            // A FIFO honours IOCB_NOWAIT without saying so.
+            Class::Pipe => Policy {
+                whole: write,
+                by_waker: true,
+                pipe: true,
+                locks: true,
+                ..stream(first_of(Try::Nowait, true))
+            },
+            Class::Inet | Class::Unix | Class::Tty if own_rules && !at_once => Policy {
+                whole: write,
+                ..by_own_rules
+            },
+            Class::Inet | Class::Unix => Policy {
+                whole: write,
+                locks: true,
+                ..stream(first_of(Try::Nowait, facts.nowait))
+            },
+            Class::Counter if facts.nowait => stream(first_of(Try::Nowait, true)),
+            Class::Tty => Policy {
+                // It blocks as it likes once it is issued; O_NONBLOCK it may know.
+                first: if at_once {
+                    First::Try(Try::Inline)
+                } else {
+                    First::Poll
+                },
+                retry: List::Block,
+                ..stream(First::Punt)
+            },
+            Class::Memory => Policy {
+                first: first_of(Try::Inline, true),
+                order: if write { Order::Inode } else { Order::Free },
+                whole: true,
+                accepted: write,
+                again_is_final: nowait,
+                ..Policy::default()
+            },
+            Class::Regular | Class::Block | Class::Fuse => {
+                let buffered = !direct;
+                let how = if buffered && !write {
+                    Try::Cached
+                } else {
+                    Try::Nowait
+                };
+                let page_wait = facts.page_wait && buffered && !write;
+                Policy {
+                    first: first_of(how, facts.nowait && facts.class != Class::Fuse),
+                    page_wait,
+                    retry: if page_wait { List::Run } else { List::Block },
+                    order: if write && buffered {
+                        Order::Inode
+                    } else {
+                        Order::Free
+                    },
+                    whole: true,
+                    // A server may never answer.
+                    accepted: write && facts.class != Class::Fuse,
+                    again_is_final: nowait,
+                    ..Policy::default()
+                }
+            }
+            Class::Other if facts.nowait && can_poll => Policy {
+                threads: false,
+                retry: List::Task,
+                ..stream(first_of(Try::Nowait, true))
+            },
+            Class::Counter | Class::Zero | Class::Other => Policy::HERE,
+        }
+    }
+
+    /// How a plain buffered read is tried whose data may be there already, if that is how such reads
+    /// begin, as [`Self::of_transfer`] says. Not of block devices: others may hold the lock of the
+    /// inode while they wait for the device.
+    #[inline]
+    pub(crate) fn of_read_at_once(facts: Facts) -> Option<Try> {
+        match facts.class {
+            Class::Memory => Some(Try::Inline),
+            Class::Regular if facts.nowait => Some(Try::Cached),
+            _ => None,
+        }
+    }
+
+    /// The policy for an fsync: behind the writes of its inode.
+    pub(crate) fn of_fsync(facts: Facts) -> Self {
+        let known = matches!(
+            facts.class,
+            Class::Memory | Class::Regular | Class::Block | Class::Fuse
+        );
+        if !known {
+            return Policy::HERE;
+        }
+        Policy {
+            order: Order::Inode,
+            accepted: facts.class != Class::Fuse,
+            ..Policy::default()
+        }
+    }
+
+    /// The policy for a poll.
+    pub(crate) fn of_poll(facts: Facts, is_fuse: bool) -> Self {
+        // FUSE asks its server, and a tty waits for its buffers, when they are polled.
+        let may_block = is_fuse || facts.device && !facts.nowait;
+        Policy {
+            first: if may_block { First::Punt } else { First::Poll },
+            arm: true,
+            by_waker: matches!(facts.class, Class::Pipe | Class::Counter),
+            retry: if may_block { List::Block } else { List::Run },
+            ..Policy::default()
+        }
+    }
+}
+
+#[cfg(CONFIG_KUNIT = "y")]
+#[kernel::macros::kunit_tests(raio_policy)]
+mod tests {
+    use super::*;
+
+    fn facts(class: Class, nowait: bool) -> Facts {
+        Facts {
+            class,
+            device: false,
+            nowait,
+            nonblock: false,
+            page_wait: true,
+        }
+    }
+
+    const READ: Traits = Traits {
+        can_poll: true,
+        own_rules: false,
+        direction: Direction::Read,
+        direct: false,
+        nowait: false,
+    };
+
+    fn read(class: Class, nowait: bool, can_poll: bool) -> Policy {
+        Policy::of_transfer(facts(class, nowait), Traits { can_poll, ..READ })
+    }
+
+    #[test]
+    fn what_nobody_has_looked_at_is_for_submit() {
+        assert_eq!(read(Class::Other, false, true), Policy::HERE);
+        assert_eq!(read(Class::Other, true, false), Policy::HERE);
+        assert!(!read(Class::Other, true, true).threads);
+        assert_eq!(Policy::of_fsync(facts(Class::Other, true)), Policy::HERE);
+    }
+
+    #[test]
+    fn threads_are_for_the_kinds_on_the_list_only() {
+        for class in [
+            Class::Pipe,
+            Class::Inet,
+            Class::Unix,
+            Class::Counter,
+            Class::Tty,
+            Class::Memory,
+            Class::Regular,
+            Class::Fuse,
+            Class::Block,
+            Class::Zero,
+            Class::Other,
+        ] {
+            for nowait in [false, true] {
+                if read(class, nowait, true).threads {
+                    assert!(class.is_for_workers());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_may_block_is_tried_first() {
+        for class in [Class::Regular, Class::Block, Class::Fuse] {
+            assert_eq!(read(class, false, false).first, First::Punt);
+        }
+        assert_eq!(read(Class::Fuse, true, false).first, First::Punt);
+        assert_eq!(read(Class::Tty, false, true).first, First::Poll);
+    }
+
+    #[test]
+    fn own_rules_are_the_files() {
+        for class in [Class::Inet, Class::Unix, Class::Tty] {
+            let traits = Traits {
+                own_rules: true,
+                ..READ
+            };
+            let policy = Policy::of_transfer(facts(class, true), traits);
+            assert_eq!((policy.first, policy.arm), (First::Punt, false));
+            let nowait = Traits {
+                nowait: true,
+                ..traits
+            };
+            let policy = Policy::of_transfer(facts(class, true), nowait);
+            assert_eq!(policy.first, First::Try(Try::Inline));
+        }
+    }
+
+    #[test]
+    fn reads_at_once_are_the_first_try() {
+        for nowait in [false, true] {
+            for class in [Class::Pipe, Class::Block, Class::Fuse, Class::Other] {
+                assert_eq!(Policy::of_read_at_once(facts(class, nowait)), None);
+            }
+            for class in [Class::Memory, Class::Regular] {
+                let first = match Policy::of_read_at_once(facts(class, nowait)) {
+                    Some(how) => First::Try(how),
+                    None => First::Punt,
+                };
+                assert_eq!(read(class, nowait, false).first, first);
+            }
+        }
+    }
+
+    #[test]
+    fn pages_are_waited_for_by_buffered_reads() {
+        assert!(read(Class::Regular, true, false).page_wait);
+        let with = |class, direction, direct| {
+            let traits = Traits {
+                direction,
+                direct,
+                ..READ
+            };
+            Policy::of_transfer(facts(class, true), traits)
+        };
+        assert!(!with(Class::Block, Direction::Read, true).page_wait);
+        assert_eq!(with(Class::Block, Direction::Write, true).order, Order::Free);
+        let write = with(Class::Regular, Direction::Write, false);
+        assert!(!write.page_wait && write.accepted);
+        assert_eq!(write.order, Order::Inode);
+        assert!(!with(Class::Fuse, Direction::Write, false).accepted);
+    }
+
+    #[test]
+    fn who_says_nowait_gets_eagain() {
+        for class in [Class::Pipe, Class::Regular, Class::Unix] {
+            let traits = Traits {
+                nowait: true,
+                ..READ
+            };
+            let policy = Policy::of_transfer(facts(class, true), traits);
+            assert_eq!(policy.first, First::Try(Try::Inline));
+            assert!(policy.again_is_final);
+        }
+    }
+}
