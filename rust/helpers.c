@@ -485,10 +485,20 @@ bool raio_helper_get_iocb(struct iocb *to, const struct iocb __user *from)
 	return get_iocb(to, from);
 }
 
-bool raio_helper_get_iocb_now(struct iocb *to, const struct iocb __user *from)
+/* Each of them only grows, and is written by the task itself. */
+static __always_inline unsigned long current_stamp(void)
+{
+	const struct task_struct *task = current;
+
+	return task->nvcsw + task->min_flt + task->maj_flt;
+}
+
+bool raio_helper_get_iocb_now(struct iocb *to, const struct iocb __user *from,
+			      unsigned long *stamp)
 {
 	bool done;
 
+	*stamp = current_stamp();
 	pagefault_disable();
 	done = get_iocb(to, from);
 	pagefault_enable();
@@ -655,10 +665,9 @@ size_t raio_helper_index_nospec(size_t index, size_t size)
 	return array_index_nospec(index, size);
 }
 
-/* Each of them only grows, and is written by the task itself. */
 unsigned long raio_helper_current_stamp(void)
 {
-	return current->nvcsw + current->min_flt + current->maj_flt;
+	return current_stamp();
 }
 
 u64 raio_helper_timer_slack(void)

@@ -97,7 +97,8 @@ bool raio_helper_exceeds_fsize(const struct file *file, s64 pos, bool append);
 
 /* linux/uaccess.h, linux/uio.h */
 bool raio_helper_get_iocb(struct iocb *to, const struct iocb __user *from);
-bool raio_helper_get_iocb_now(struct iocb *to, const struct iocb __user *from);
+bool raio_helper_get_iocb_now(struct iocb *to, const struct iocb __user *from,
+			      unsigned long *stamp);
 bool raio_helper_get_words(u64 *to, const u64 __user *from, size_t nr);
 bool raio_helper_put_events(struct io_event __user *to, const struct io_event *from, size_t nr);
 bool raio_helper_put_u32(u32 value, u32 __user *to);

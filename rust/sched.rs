@@ -134,11 +134,10 @@ pub(crate) fn is_gone(task: &Task) -> bool {
 
 /// When the current task has slept or has had a page fault, this is another than before.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp(usize);
+pub(crate) struct Stamp(pub(super) usize);
 
 impl Stamp {
     /// The current task's. Process context.
-    #[inline]
     pub(crate) fn now() -> Self {
         // SAFETY: Reads counts of the current task, which it has for as long as it runs. In an
         // interrupt they are those of whom it interrupted, which harms nobody.

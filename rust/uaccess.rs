@@ -10,6 +10,7 @@
 use super::{
     array::Array,
     bindings,
+    sched::Stamp,
     uapi::iocb, //
 };
 use core::mem::MaybeUninit;
@@ -71,11 +72,14 @@ pub(crate) fn read_iocb(address: u64, into: &mut iocb) -> Result {
     }
 }
 
-/// As [`read_iocb`], if that needs no page fault to be served: else false. Process context.
+/// As [`read_iocb`], if that needs no page fault to be served: else `None`. Tells when it was.
+/// Process context.
 #[inline]
-pub(crate) fn read_iocb_now(address: u64, into: &mut iocb) -> bool {
-    // SAFETY: As above.
-    unsafe { bindings::raio_helper_get_iocb_now(into, address as *const iocb) }
+pub(crate) fn read_iocb_now(address: u64, into: &mut iocb) -> Option<Stamp> {
+    let mut stamp = 0;
+    // SAFETY: As above, and so is `stamp`. The counts that are written there are the current task's.
+    unsafe { bindings::raio_helper_get_iocb_now(into, address as *const iocb, &raw mut stamp) }
+        .then_some(Stamp(stamp))
 }
 
 /// As [`write_u32`].

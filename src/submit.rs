@@ -25,6 +25,7 @@ use crate::{
             PutOff,
             Sink, //
         },
+        sched::Stamp,
         task::FullTask,
         trace::{
             self,
@@ -257,16 +258,19 @@ fn submit_all(
 
 /// Reads the iocb at `address`, for which somebody may have to be waited for.
 #[cold]
-fn read_iocb_later(batch: &mut Batch<'_, '_>, address: u64) -> Result {
+fn read_iocb_later(batch: &mut Batch<'_, '_>, address: u64) -> Result<Stamp> {
     batch.let_go();
-    uaccess::read_iocb(address, &mut batch.iocb)
+    uaccess::read_iocb(address, &mut batch.iocb)?;
+    Ok(Stamp::now())
 }
 
 /// Submits the iocb at `address`. Its checks are native aio's, in native aio's order.
 fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
-    if !uaccess::read_iocb_now(address, &mut batch.iocb) {
-        read_iocb_later(batch, address)?;
-    }
+    let now = match uaccess::read_iocb_now(address, &mut batch.iocb) {
+        Some(now) => now,
+        None => read_iocb_later(batch, address)?,
+    };
+    batch.known.begin(now);
     if !register::is_sound(&batch.iocb) || batch.iocb.aio_nbytes > i64::MAX as u64 {
         return Err(EINVAL);
     }

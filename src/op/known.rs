@@ -68,7 +68,7 @@ fn names_buffer(iocb: &iocb) -> bool {
 
 /// The file of the request before.
 struct Recent {
-    /// Of the moment before it was looked up.
+    /// When the iocb was read for which it was looked up.
     stamp: Stamp,
     name: Name,
     open: OpenFile<Rules>,
@@ -84,6 +84,8 @@ pub(crate) struct Known<'a> {
     context: &'a Context,
     task: FullTask<'a>,
     state: ThreadState,
+    /// When the iocb that is submitted was read.
+    now: Stamp,
     recent: Option<Recent>,
     registered: Option<(Stamp, Registered)>,
     ioprio: Option<u16>,
@@ -99,11 +101,18 @@ impl<'a> Known<'a> {
             context,
             task,
             state: ThreadState::current(),
+            now: Stamp::now(),
             recent: None,
             registered: None,
             ioprio: None,
             cred: (!own).then(cred::current),
         }
+    }
+
+    /// The next iocb was read at `now`: it means what its names mean then.
+    #[inline(always)]
+    pub(crate) fn begin(&mut self, now: Stamp) {
+        self.now = now;
     }
 
     /// Who submits.
@@ -149,7 +158,7 @@ impl<'a> Known<'a> {
     }
 
     fn registered(&mut self) -> &Registered {
-        let (context, now) = (self.context, Stamp::now());
+        let (context, now) = (self.context, self.now);
         let known = self.registered.take().filter(|(stamp, _)| *stamp == now);
         let (_, registered) = self.registered.insert(match known {
             Some(known) => known,
@@ -166,14 +175,13 @@ impl<'a> Known<'a> {
 
     #[inline]
     fn find(&mut self, name: Name) -> Result {
-        let now = Stamp::now();
         match &self.recent {
-            Some(recent) if recent.name == name && recent.stamp == now => Ok(()),
-            _ => self.look_up(name, now),
+            Some(recent) if recent.name == name && recent.stamp == self.now => Ok(()),
+            _ => self.look_up(name),
         }
     }
 
-    fn look_up(&mut self, name: Name, stamp: Stamp) -> Result {
+    fn look_up(&mut self, name: Name) -> Result {
         let file = if name.fixed {
             let files = self.registered().files().ok_or(EBADF)?;
             files.get(name.number).ok_or(EBADF)?.clone()
@@ -185,7 +193,7 @@ impl<'a> Known<'a> {
         }
         let facts = fs::facts(&file);
         self.recent = Some(Recent {
-            stamp,
+            stamp: self.now,
             name,
             reads: rw::reads_at_once(&file, facts),
             facts,
