@@ -188,6 +188,30 @@ unsigned long be_max_nr(void)
 	return sysctl_value("max-nr");
 }
 
+/* All slots of its pages but one; native aio counts what was asked for. */
+unsigned long be_share(unsigned int nr_events)
+{
+	const size_t per_page = 4096 / sizeof(struct io_event);
+	/* with the header, the slot that stays empty, and another */
+	size_t slots = nr_events + 3UL;
+
+	if (is_native() || !nr_events)
+		return nr_events;
+	return (slots + per_page - 1) / per_page * per_page - 2;
+}
+
+unsigned int be_fitting(unsigned long share)
+{
+	const size_t per_page = 4096 / sizeof(struct io_event);
+	unsigned long largest = (share + 2) / per_page * per_page;
+
+	if (is_native())
+		largest = share;
+	else if (largest)
+		largest -= 3;
+	return largest < 32768 ? largest : 32768;
+}
+
 bool be_present(void)
 {
 	if (is_native())

@@ -109,6 +109,10 @@ int be_pgetevents(aio_context_t ctx, long min_nr, long nr, struct io_event *even
 /* fs.raio-nr and fs.raio-max-nr, or native aio's. */
 unsigned long be_nr(void);
 unsigned long be_max_nr(void);
+/* What a context for that many requests counts as. */
+unsigned long be_share(unsigned int nr_events);
+/* The largest context that counts as at most that, but for at most 32768; 0 if there is none. */
+unsigned int be_fitting(unsigned long share);
 bool be_present(void);
 
 /* The door: opened at the first call. */

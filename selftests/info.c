@@ -91,8 +91,8 @@ TEST_RAIO(limits, WHY)
 
 	ctx = new_context(50);
 	ASSERT_EQ(0, raio_ioctl(RAIO_IOC_INFO, &info));
-	EXPECT_EQ(before + 50, info.nr);
-	EXPECT_EQ(user_before + 50, info.user_nr);
+	EXPECT_EQ(before + be_share(50), info.nr);
+	EXPECT_EQ(user_before + be_share(50), info.user_nr);
 	EXPECT_EQ(0, be_destroy(ctx));
 
 	ctx = 0;

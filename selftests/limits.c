@@ -17,13 +17,31 @@ TEST(nr_counts)
 	aio_context_t first, second;
 
 	first = new_context(100);
-	EXPECT_EQ(before + 100, be_nr());
-	second = new_context(7);
-	EXPECT_EQ(before + 107, be_nr());
+	EXPECT_EQ(before + be_share(100), be_nr());
+	second = new_context(200);
+	EXPECT_EQ(before + be_share(100) + be_share(200), be_nr());
 	EXPECT_EQ(0, be_destroy(first));
-	EXPECT_EQ(before + 7, be_nr());
+	EXPECT_EQ(before + be_share(200), be_nr());
 	EXPECT_EQ(0, be_destroy(second));
 	EXPECT_EQ(before, be_nr());
+}
+
+/* Not what was asked for, but what it takes. */
+TEST_RAIO(nr_counts_what_it_takes, "it counts what was asked for")
+{
+	static const unsigned int sizes[] = { 1, 125, 126, 4096 };
+	unsigned long before = be_nr();
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		aio_context_t ctx = new_context(sizes[i]);
+		unsigned int takes = ring_of(ctx)->nr - 1;
+
+		EXPECT_LE(sizes[i], takes);
+		EXPECT_EQ(takes, be_nr() - before);
+		EXPECT_EQ(takes, be_share(sizes[i]));
+		EXPECT_EQ(0, be_destroy(ctx));
+	}
 }
 
 TEST(failed_setup_counts_nothing)
@@ -38,25 +56,25 @@ TEST(failed_setup_counts_nothing)
 
 TEST(max_nr)
 {
-	unsigned long before = be_nr(), left = be_max_nr() - before;
-	unsigned int count = 0, part;
-	aio_context_t ctx[33] = { 0 };
+	unsigned long before = be_nr(), max = be_max_nr();
+	unsigned int count = 0, part, last = 0;
+	aio_context_t ctx[64] = { 0 };
 
-	if (left > 1 << 20)
-		SKIP("the limit is too high to be reached: %lu", be_max_nr());
+	if (max > 1 << 20)
+		SKIP("the limit is too high to be reached: %lu", max);
 	if (geteuid() && !is_native())
 		SKIP("needs root: the share of one user is less");
-	while (left) {
-		part = left < 32768 ? left : 32768;
+	while ((part = be_fitting(max - be_nr()))) {
+		ASSERT_LT(count, ARRAY_SIZE(ctx) - 1);
 		ctx[count++] = new_context(part);
-		left -= part;
+		last = part;
 	}
-	EXPECT_EQ(be_max_nr(), be_nr());
+	/* not even the smallest */
+	EXPECT_LT(max - be_nr(), be_share(1));
 	EXPECT_EQ(-EAGAIN, be_setup(1, &ctx[count]));
-	EXPECT_EQ(be_max_nr(), be_nr());
 	EXPECT_EQ(0, be_destroy(ctx[--count]));
 	ctx[count] = 0;
-	EXPECT_EQ(0, be_setup(1, &ctx[count]));
+	EXPECT_EQ(0, be_setup(last, &ctx[count]));
 	for (part = 0; part <= count; part++)
 		EXPECT_EQ(0, be_destroy(ctx[part]));
 	EXPECT_EQ(before, be_nr());
@@ -91,7 +109,7 @@ TEST_RAIO(memlock, "its ring is not charged to RLIMIT_MEMLOCK")
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
 	ASSERT_EQ(0, setresuid(NOBODY, NOBODY, NOBODY));
 
-	EXPECT_EQ(-ENOMEM, be_setup(32768, &big));
+	EXPECT_EQ(-ENOMEM, be_setup(16384, &big));
 	EXPECT_EQ(before, pinned());
 	EXPECT_EQ(0, be_setup(2048, &small));
 	EXPECT_EQ(-ENOMEM, be_setup(2048, &other));

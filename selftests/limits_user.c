@@ -65,17 +65,16 @@ static int setup_and_destroy(unsigned int nr_events)
 	return ret;
 }
 
-/* Sets contexts up until there are left that may come. */
-static void use_all_but(unsigned long left)
+/* Sets contexts up until one of that size is the last that may come; 0: until none may. */
+static void leave_room_for(unsigned int nr_events)
 {
-	unsigned long max = info().max_user_nr, part;
+	unsigned long max = info().max_user_nr;
+	unsigned int part;
 
 	if (max > 1 << 20)
 		SKIP("the limit is too high to be reached: %lu", max);
-	for (max -= left; max; max -= part) {
-		part = max < 32768 ? max : 32768;
+	while ((part = be_fitting(max - be_share(nr_events) - info().user_nr)))
 		new_context(part);
-	}
 }
 
 static void expect_nothing(void)
@@ -88,7 +87,7 @@ TEST_RAIO(user_nr, WHY)
 	unsigned long before = info().user_nr;
 	aio_context_t ctx = new_context(100);
 
-	EXPECT_EQ(before + 100, info().user_nr);
+	EXPECT_EQ(before + be_share(100), info().user_nr);
 	need_root();
 	as_user(ANN, expect_nothing);
 	EXPECT_EQ(0, be_destroy(ctx));
@@ -99,14 +98,15 @@ static void reach_limit(void)
 {
 	pid_t pid;
 
-	use_all_but(8);
-	EXPECT_EQ(-EAGAIN, setup_and_destroy(9));
+	leave_room_for(8);
+	EXPECT_EQ(-EAGAIN, setup_and_destroy(200));
 	EXPECT_EQ(0, setup_and_destroy(8));
-	EXPECT_EQ(info().max_user_nr - 8, info().user_nr);
+	EXPECT_LE(be_share(8), info().max_user_nr - info().user_nr);
+	EXPECT_LT(info().max_user_nr - info().user_nr, be_share(200));
 	/* another process is still the same user */
 	pid = test_fork();
 	if (pid == 0) {
-		EXPECT_EQ(-EAGAIN, setup_and_destroy(9));
+		EXPECT_EQ(-EAGAIN, setup_and_destroy(200));
 		EXPECT_EQ(0, setup_and_destroy(8));
 		_exit(0);
 	}
@@ -126,7 +126,7 @@ static void expect_room(void)
 
 static void use_all(void)
 {
-	use_all_but(0);
+	leave_room_for(0);
 	EXPECT_EQ(-EAGAIN, setup_and_destroy(1));
 }
 
@@ -161,11 +161,12 @@ TEST_RAIO(other_user, WHY)
 TEST_RAIO(privileged, WHY)
 {
 	need_root();
-	if (info().max_user_nr + 100 > info().max_nr - be_nr())
+	if (info().max_user_nr + be_share(100) > info().max_nr - be_nr())
 		SKIP("fs.raio-max-nr is less than that");
-	use_all_but(0);
+	leave_room_for(0);
+	new_context(100);
+	EXPECT_LT(info().max_user_nr, info().user_nr);
 	EXPECT_EQ(0, setup_and_destroy(100));
-	EXPECT_LE(info().max_user_nr, info().user_nr);
 }
 
 /* Who was charged gets it back, whoever destroys. */
@@ -193,7 +194,7 @@ TEST_RAIO(charged_at_setup, WHY)
 		_exit(0);
 	}
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
-	EXPECT_EQ(before + 100, info().user_nr);
+	EXPECT_EQ(before + be_share(100), info().user_nr);
 	ASSERT_EQ(1, write(go[1], &byte, 1));
 	EXPECT_EQ(0, test_wait(pid));
 	EXPECT_EQ(before, info().user_nr);
@@ -208,10 +209,11 @@ static void set_max_user_nr(unsigned long value)
 	ASSERT_EQ(0, fclose(file));
 }
 
-static void expect_room_for_50(void)
+/* The smallest context counts as 126, the next as 254. */
+static void expect_room_for_253(void)
 {
-	EXPECT_EQ(0, setup_and_destroy(50));
-	EXPECT_EQ(-EAGAIN, setup_and_destroy(51));
+	EXPECT_EQ(0, setup_and_destroy(125));
+	EXPECT_EQ(-EAGAIN, setup_and_destroy(126));
 	EXPECT_EQ(-1, open("/proc/sys/fs/raio-max-user-nr", O_WRONLY));
 }
 
@@ -221,9 +223,9 @@ TEST_RAIO(sysctl, WHY)
 
 	need_root();
 	old = info().max_user_nr;
-	set_max_user_nr(50);
-	EXPECT_EQ(50, info().max_user_nr);
-	as_user(ANN, expect_room_for_50);
+	set_max_user_nr(253);
+	EXPECT_EQ(253, info().max_user_nr);
+	as_user(ANN, expect_room_for_253);
 	set_max_user_nr(old);
 }
 

@@ -253,7 +253,7 @@ impl Context {
         flags: u32,
     ) -> Result<(Arc<Context>, usize)> {
         let shape = Shape::new(nr_events)?;
-        let share = Some(Share::take(door.users(), nr_events)?);
+        let share = Some(Share::take(door.users(), shape.capacity())?);
         let pinned = PinnedCharge::new(shape.pages)?;
         let credits = Credits::new(shape.capacity());
         let pool = Pool::new(shape.slots())?;

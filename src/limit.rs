@@ -2,9 +2,10 @@
 
 //! The limits on requests, of the system and of each user.
 //!
-//! The sum of the `nr_events` that contexts were set up for is `fs.raio-nr`, and at most
-//! `fs.raio-max-nr`. What contexts of one real user have of it is at most `fs.raio-max-user-nr`,
-//! if that user was not privileged at setup. Both are given back to whom they were taken from.
+//! The sum of the requests that contexts can have in flight, which is somewhat more than the
+//! `nr_events` that they were asked for, is `fs.raio-nr`, and at most `fs.raio-max-nr`. What contexts
+//! of one real user have of it is at most `fs.raio-max-user-nr`, if that user was not privileged at
+//! setup. Both are given back to whom they were taken from.
 
 use crate::sys::{
     capability,
@@ -29,7 +30,7 @@ use kernel::{
     }, //
 };
 
-/// Sum of the `nr_events` that contexts were set up for.
+/// Sum of the capacities of contexts.
 static NR: Atomic<usize> = Atomic::new(0);
 /// Its limit.
 static MAX_NR: Atomic<usize> = Atomic::new(0x10000);

@@ -53,7 +53,7 @@ struct raio_info {
 	__aligned_u64	setup_flags;	/* out: flags that RAIO_IOC_SETUP takes */
 	__u32	max_events;	/* out: largest nr_events of a context */
 	__u32	reserved;
-	__aligned_u64	nr;		/* out: fs.raio-nr */
+	__aligned_u64	nr;		/* out: fs.raio-nr: requests that contexts take */
 	__aligned_u64	max_nr;		/* out: fs.raio-max-nr */
 	__aligned_u64	user_nr;	/* out: what the caller's user has of raio-nr */
 	__aligned_u64	max_user_nr;	/* out: fs.raio-max-user-nr */

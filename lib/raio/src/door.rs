@@ -76,7 +76,7 @@ impl Door {
             Some(libc::EAGAIN) => self
                 .info()
                 .ok()
-                .and_then(|info| count_limit(nr_events, &info)),
+                .and_then(|info| count_limit(crate::ring::capacity(nr_events, page_size()), &info)),
             Some(libc::ENOMEM) => {
                 memlock_limit(crate::ring::mapping_len(nr_events, page_size()) as u64)
             }
@@ -89,6 +89,7 @@ impl Door {
     }
 }
 
+/// `wanted` is what the context counts as.
 fn count_limit(wanted: u32, info: &Info) -> Option<Limit> {
     if info.nr.saturating_add(wanted.into()) > info.max_nr {
         Some(Limit::System {

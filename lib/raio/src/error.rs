@@ -65,18 +65,18 @@ pub enum Limit {
         /// How many it can have.
         max: u32,
     },
-    /// `fs.raio-max-nr`: the events of all contexts.
+    /// `fs.raio-max-nr`: the requests that all contexts take.
     System {
-        /// How many were wanted.
+        /// How many the context would take: as many as wanted, rounded up to whole pages.
         wanted: u32,
         /// How many there are.
         used: u64,
         /// How many there can be.
         max: u64,
     },
-    /// `fs.raio-max-user-nr`: the events of all contexts of the user.
+    /// `fs.raio-max-user-nr`: the requests that all contexts of the user take.
     User {
-        /// How many were wanted.
+        /// How many the context would take: as many as wanted, rounded up to whole pages.
         wanted: u32,
         /// How many the user has.
         used: u64,
@@ -212,11 +212,11 @@ impl fmt::Display for Limit {
             }
             Self::System { wanted, used, max } => write!(
                 f,
-                "{wanted} events: fs.raio-max-nr is {max}, of which {used} are in use"
+                "{wanted} requests: fs.raio-max-nr is {max}, of which {used} are in use"
             ),
             Self::User { wanted, used, max } => write!(
                 f,
-                "{wanted} events: fs.raio-max-user-nr is {max}, of which {used} are in use"
+                "{wanted} requests: fs.raio-max-user-nr is {max}, of which {used} are in use"
             ),
             Self::Memlock { wanted, used, max } => write!(
                 f,
@@ -259,7 +259,7 @@ mod tests {
         let error = Error::errno("RAIO_IOC_SETUP", ErrorKind::Limit(limit), libc::EAGAIN);
         assert_eq!(
             error.to_string(),
-            "RAIO_IOC_SETUP: 70000 events: fs.raio-max-user-nr is 32768, of which 128 are in use"
+            "RAIO_IOC_SETUP: 70000 requests: fs.raio-max-user-nr is 32768, of which 128 are in use"
         );
         assert_eq!(error.limit(), Some(limit));
         assert_eq!(error.raw_os_error(), Some(libc::EAGAIN));

@@ -27,7 +27,7 @@ pub struct Info {
     /// The largest number of events of a context.
     pub max_events: u32,
     reserved: u32,
-    /// `fs.raio-nr`: the events of all contexts.
+    /// `fs.raio-nr`: the requests that all contexts take.
     pub nr: u64,
     /// `fs.raio-max-nr`: how many these can be.
     pub max_nr: u64,

@@ -30,6 +30,12 @@ pub(crate) fn mapping_len(nr_events: u32, page: usize) -> usize {
     (HEADER + (nr_events as usize + 2) * EVENT).next_multiple_of(page)
 }
 
+/// How many requests a context takes: as many as its ring has slots, but for one.
+pub(crate) fn capacity(nr_events: u32, page: usize) -> u32 {
+    let slots = (mapping_len(nr_events, page) - HEADER) / EVENT;
+    u32::try_from(slots - 1).unwrap_or(u32::MAX)
+}
+
 impl Ring {
     /// The ring at that address, if it is one that this crate knows.
     ///
@@ -195,5 +201,12 @@ mod tests {
         assert_eq!(mapping_len(1, 4096), 4096);
         assert_eq!(mapping_len(125, 4096), 4096);
         assert_eq!(mapping_len(126, 4096), 8192);
+    }
+
+    #[test]
+    fn a_context_takes_what_its_pages_hold() {
+        assert_eq!(capacity(1, 4096), 126);
+        assert_eq!(capacity(125, 4096), 126);
+        assert_eq!(capacity(126, 4096), 254);
     }
 }

@@ -89,13 +89,14 @@ fn the_limits_of_a_user_are_told_with_their_numbers() {
     mode(0o666);
     let max = sysctl("raio-max-user-nr");
     as_nobody(|| {
-        let wanted = max as u32 + 1;
+        let events = max as u32 + 1;
+        // Of 32 bytes each, in whole pages, but for the header and an empty one.
         let limit = Limit::User {
-            wanted,
+            wanted: (events + 3).next_multiple_of(128) - 2,
             used: 0,
             max,
         };
-        Context::new(wanted).unwrap_err().limit() == Some(limit)
+        Context::new(events).unwrap_err().limit() == Some(limit)
     });
     as_nobody(|| {
         let limit = libc::rlimit {
