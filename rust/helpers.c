@@ -616,6 +616,11 @@ void raio_helper_uncharge_pinned(struct mm_struct *mm, unsigned long pages)
 	atomic64_sub(pages, &mm->pinned_vm);
 }
 
+unsigned long raio_helper_totalram_pages(void)
+{
+	return totalram_pages();
+}
+
 void *raio_helper_page_address(struct page *page)
 {
 	return page_address(page);

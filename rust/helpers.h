@@ -127,6 +127,7 @@ u16 raio_helper_get_current_ioprio(void);
 /* linux/mm.h, linux/sched/signal.h */
 bool raio_helper_charge_pinned(struct mm_struct *mm, unsigned long pages);
 void raio_helper_uncharge_pinned(struct mm_struct *mm, unsigned long pages);
+unsigned long raio_helper_totalram_pages(void);
 void *raio_helper_page_address(struct page *page);
 void raio_helper_get_page(struct page *page);
 unsigned int raio_helper_folio_shift(const struct page *page);

@@ -208,6 +208,13 @@ impl PinnedCharge {
     }
 }
 
+/// The memory of the machine that the kernel gives out, in bytes.
+pub(crate) fn total_ram() -> usize {
+    // SAFETY: Reads a count.
+    let pages = unsafe { bindings::raio_helper_totalram_pages() };
+    pages.saturating_mul(PAGE_SIZE)
+}
+
 /// Whether `mm` is the current task's address space.
 #[inline]
 pub(crate) fn is_current(mm: &Mm) -> bool {

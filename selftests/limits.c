@@ -4,6 +4,7 @@
  * what a context was charged for is given back when it goes.
  */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -24,6 +25,37 @@ TEST(nr_counts)
 	EXPECT_EQ(before + be_share(200), be_nr());
 	EXPECT_EQ(0, be_destroy(second));
 	EXPECT_EQ(before, be_nr());
+}
+
+static unsigned long long sysctl(const char *path)
+{
+	unsigned long long value = 0;
+	FILE *file = fopen(path, "re");
+
+	ASSERT_TRUE(file);
+	ASSERT_EQ(1, fscanf(file, "%llu", &value));
+	fclose(file);
+	return value;
+}
+
+/* A request for each 16 KiB, from 1 GiB on, and half of it for a user. */
+TEST_RAIO(defaults, "its limit does not know the machine")
+{
+	unsigned long long kib = 0, expected, max = sysctl("/proc/sys/fs/raio-max-nr");
+	FILE *file = fopen("/proc/meminfo", "re");
+
+	ASSERT_TRUE(file);
+	ASSERT_EQ(1, fscanf(file, "MemTotal: %llu", &kib));
+	fclose(file);
+	expected = kib / 16;
+	if (expected < 65536)
+		expected = 65536;
+	if (expected > 16777216)
+		expected = 16777216;
+	/* some memory may have come or gone since */
+	EXPECT_LE(expected - expected / 64, max);
+	EXPECT_LE(max, expected + expected / 64);
+	EXPECT_EQ(max / 2, sysctl("/proc/sys/fs/raio-max-user-nr"));
 }
 
 /* Not what was asked for, but what it takes. */

@@ -9,6 +9,7 @@
 
 use crate::sys::{
     capability,
+    mm,
     printk,
     sysctl::{
         Entry,
@@ -33,12 +34,29 @@ use kernel::{
 /// Sum of the capacities of contexts.
 static NR: Atomic<usize> = Atomic::new(0);
 /// Its limit.
-static MAX_NR: Atomic<usize> = Atomic::new(0x10000);
-/// The limit of a user's part of it. A half: one user alone can't shut out all others.
-static MAX_USER_NR: Atomic<usize> = Atomic::new(0x8000);
+static MAX_NR: Atomic<usize> = Atomic::new(LEAST_MAX_NR);
+/// The limit of a user's part of it.
+static MAX_USER_NR: Atomic<usize> = Atomic::new(LEAST_MAX_NR / 2);
 
-/// Registers the sysctls.
+/// Memory of the machine for each request that is allowed. A request takes up to 512 bytes and its
+/// slot of the ring 32, so that all of them take 3.3% of the memory at most.
+const MEMORY_PER_REQUEST: usize = 16 << 10;
+/// As native aio's `fs.aio-max-nr` on every machine.
+const LEAST_MAX_NR: usize = 1 << 16;
+/// That of a machine with 256 GiB: what needs more is known to who runs it.
+const MOST_MAX_NR: usize = 1 << 24;
+
+/// The default of `fs.raio-max-nr` on a machine with `memory` bytes.
+fn default_max_nr(memory: usize) -> usize {
+    (memory / MEMORY_PER_REQUEST).clamp(LEAST_MAX_NR, MOST_MAX_NR)
+}
+
+/// Sets the defaults, and registers the sysctls.
 pub(crate) fn sysctls() -> Result<Sysctls> {
+    let max = default_max_nr(mm::total_ram());
+    MAX_NR.store(max, Relaxed);
+    // One user alone can't shut out all others.
+    MAX_USER_NR.store(max / 2, Relaxed);
     Sysctls::register(
         c"fs",
         &[
@@ -225,6 +243,16 @@ impl Drop for Share {
 #[kernel::macros::kunit_tests(raio_limit)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_default_grows_with_memory() {
+        assert_eq!(default_max_nr(0), 65_536);
+        assert_eq!(default_max_nr(1 << 30), 65_536);
+        assert_eq!(default_max_nr(2 << 30), 131_072);
+        assert_eq!(default_max_nr(64 << 30), 4_194_304);
+        assert_eq!(default_max_nr(256 << 30), 16_777_216);
+        assert_eq!(default_max_nr(usize::MAX), 16_777_216);
+    }
 
     #[test]
     fn the_limit_itself_is_allowed() {
