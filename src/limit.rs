@@ -4,17 +4,22 @@
 //!
 //! The sum of the requests that contexts can have in flight, which is somewhat more than the
 //! `nr_events` that they were asked for, is `fs.raio-nr`, and at most `fs.raio-max-nr`. What contexts
-//! of one real user have of it is at most `fs.raio-max-user-nr`, if that user was not privileged at
-//! setup. Both are given back to whom they were taken from.
+//! of one user have of it is at most `fs.raio-max-user-nr`, if they were not set up by somebody who is
+//! privileged. Both are given back to whom they were taken from.
+//!
+//! A context is its real user's, and also that of whoever owns the user namespace that it was set up
+//! in, and those above: else a user would have as many shares as he has subordinate ids.
 
 use crate::sys::{
     capability,
+    cred,
     mm,
     printk,
     sysctl::{
         Entry,
         Sysctls, //
-    }, //
+    },
+    user_namespace, //
 };
 use kernel::{
     current,
@@ -85,7 +90,7 @@ pub(crate) struct Now {
     pub(crate) nr: usize,
     /// `fs.raio-max-nr`.
     pub(crate) max_nr: usize,
-    /// What the current user has of `fs.raio-nr`.
+    /// What the current user has of `fs.raio-nr`, or, if that is more, who owns his namespaces.
     pub(crate) user_nr: usize,
     /// `fs.raio-max-user-nr`.
     pub(crate) max_user_nr: usize,
@@ -94,16 +99,6 @@ pub(crate) struct Now {
 /// What `nr` and another `n` make, if that is within `max`.
 fn sum_within(nr: usize, n: usize, max: usize) -> Option<usize> {
     nr.checked_add(n).filter(|&sum| sum <= max)
-}
-
-/// The same if `exempt` says that there is no limit.
-fn sum_within_unless(
-    nr: usize,
-    n: usize,
-    max: usize,
-    exempt: impl FnOnce() -> bool,
-) -> Option<usize> {
-    sum_within(nr, n, max).or_else(|| nr.checked_add(n).filter(|_| exempt()))
 }
 
 /// What each user has, by the kernel's number of the user; those who have nothing are not there.
@@ -124,6 +119,32 @@ impl Accounts {
             self.0.try_create_and_insert(user, nr, GFP_KERNEL)?;
         }
         Ok(())
+    }
+
+    /// Whether each of `users` may have `n` more, if `max` is all that one may have.
+    fn allow(&self, users: &[u32], n: usize, max: usize) -> bool {
+        let within = |&user| sum_within(self.nr(user), n, max).is_some();
+        users.iter().all(within)
+    }
+
+    /// Adds `n` to the account of each of `users`, or to none. ENOMEM.
+    fn add(&mut self, users: &[u32], n: usize) -> Result {
+        for (i, &user) in users.iter().enumerate() {
+            let sum = self.nr(user).checked_add(n).ok_or(ENOMEM);
+            if let Err(e) = sum.and_then(|sum| self.set(user, sum)) {
+                self.subtract(users.get(..i).unwrap_or_default(), n);
+                return Err(e);
+            }
+        }
+        Ok(())
+    }
+
+    fn subtract(&mut self, users: &[u32], n: usize) {
+        for &user in users {
+            let nr = self.nr(user).saturating_sub(n);
+            // The account is there: no memory is needed.
+            let _ = self.set(user, nr);
+        }
     }
 }
 
@@ -147,39 +168,58 @@ impl Users {
 
     /// Process context.
     pub(crate) fn now(&self) -> Now {
+        let cred = cred::current();
+        let owners = user_namespace::owners(&cred);
+        let accounts = self.accounts.lock();
+        let most = owners.map(|user| accounts.nr(user)).max().unwrap_or(0);
         Now {
             nr: NR.load(Relaxed),
             max_nr: MAX_NR.load(Relaxed),
-            user_nr: self.accounts.lock().nr(current_user()),
+            user_nr: most.max(accounts.nr(current_user())),
             max_user_nr: MAX_USER_NR.load(Relaxed),
         }
     }
 
-    /// Adds `n` to the account of `user`. EAGAIN beyond the limit, ENOMEM.
-    fn take(&self, user: u32, n: usize) -> Result {
+    /// Adds `n` to the account of each of `users`. EAGAIN beyond the limit of one, ENOMEM.
+    fn take(&self, users: &[u32], n: usize) -> Result {
         let max = MAX_USER_NR.load(Relaxed);
         let mut accounts = self.accounts.lock();
-        match sum_within_unless(accounts.nr(user), n, max, capability::has_sys_resource) {
-            Some(sum) => accounts.set(user, sum),
-            None => {
-                drop(accounts);
-                printk::notice_max_user_nr(max);
-                Err(EAGAIN)
-            }
+        // Asked only if it makes a difference.
+        if accounts.allow(users, n, max) || capability::has_sys_resource() {
+            return accounts.add(users, n);
         }
+        drop(accounts);
+        printk::notice_max_user_nr(max);
+        Err(EAGAIN)
     }
 
-    fn give_back(&self, user: u32, n: usize) {
-        let mut accounts = self.accounts.lock();
-        let nr = accounts.nr(user).saturating_sub(n);
-        // The account is there: no memory is needed.
-        let _ = accounts.set(user, nr);
+    fn give_back(&self, users: &[u32], n: usize) {
+        self.accounts.lock().subtract(users, n);
     }
 }
 
 /// The real user of the current task.
 fn current_user() -> u32 {
     current!().uid().into_raw().val
+}
+
+/// Each of `users` once, `first` first. ENOMEM.
+fn once_each(first: u32, users: impl Iterator<Item = u32>) -> Result<KVec<u32>> {
+    let mut list = KVec::with_capacity(1, GFP_KERNEL_ACCOUNT)?;
+    list.push(first, GFP_KERNEL_ACCOUNT)?;
+    for user in users {
+        // There are few: namespaces are nested 33 times at most.
+        if !list.contains(&user) {
+            list.push(user, GFP_KERNEL_ACCOUNT)?;
+        }
+    }
+    Ok(list)
+}
+
+/// Who is charged for what the current task sets up. ENOMEM.
+fn charged_users() -> Result<KVec<u32>> {
+    let cred = cred::current();
+    once_each(current_user(), user_namespace::owners(&cred))
 }
 
 /// A part of `fs.raio-nr`, given back when this is dropped.
@@ -213,7 +253,7 @@ impl Drop for SystemShare {
 pub(crate) struct Share {
     system: SystemShare,
     users: Arc<Users>,
-    user: u32,
+    charged: KVec<u32>,
 }
 
 impl Share {
@@ -221,13 +261,13 @@ impl Share {
     ///
     /// EAGAIN beyond a limit, and the kernel log says which; ENOMEM. Process context.
     pub(crate) fn take(users: &Arc<Users>, n: u32) -> Result<Self> {
-        let user = current_user();
+        let charged = charged_users()?;
         let system = SystemShare::take(n as usize)?;
-        users.take(user, system.0)?;
+        users.take(&charged, system.0)?;
         Ok(Share {
             system,
             users: users.clone(),
-            user,
+            charged,
         })
     }
 }
@@ -235,7 +275,7 @@ impl Share {
 impl Drop for Share {
     /// Process context.
     fn drop(&mut self) {
-        self.users.give_back(self.user, self.system.0);
+        self.users.give_back(&self.charged, self.system.0);
     }
 }
 
@@ -272,18 +312,6 @@ mod tests {
     }
 
     #[test]
-    fn an_exempt_user_is_not_bound() {
-        assert_eq!(sum_within_unless(8, 1, 8, || true), Some(9));
-        assert_eq!(sum_within_unless(8, 1, 8, || false), None);
-        assert_eq!(sum_within_unless(usize::MAX, 1, 8, || true), None);
-    }
-
-    #[test]
-    fn nobody_is_asked_within_the_limit() {
-        assert_eq!(sum_within_unless(7, 1, 8, || unreachable!()), Some(8));
-    }
-
-    #[test]
     fn accounts_of_users_are_their_own() {
         let mut accounts = Accounts(RBTree::new());
         assert_eq!(accounts.set(1, 5), Ok(()));
@@ -299,6 +327,43 @@ mod tests {
         let mut accounts = Accounts(RBTree::new());
         assert_eq!(accounts.set(1, 5), Ok(()));
         assert_eq!(accounts.set(1, 0), Ok(()));
+        assert!(accounts.0.is_empty());
+    }
+    #[test]
+    fn each_user_is_charged_once() {
+        let users = |first, others: &[u32]| once_each(first, others.iter().copied());
+        assert!(users(1, &[]).is_ok_and(|list| *list == [1]));
+        assert!(users(7, &[5, 1]).is_ok_and(|list| *list == [7, 5, 1]));
+        assert!(users(1, &[1, 5, 1, 5]).is_ok_and(|list| *list == [1, 5]));
+    }
+
+    #[test]
+    fn all_must_be_within_the_limit() {
+        let mut accounts = Accounts(RBTree::new());
+        assert_eq!(accounts.add(&[1, 5], 6), Ok(()));
+        assert!(accounts.allow(&[2, 5], 2, 8));
+        assert!(!accounts.allow(&[2, 5], 3, 8));
+        assert!(!accounts.allow(&[5, 2], 3, 8));
+        assert!(accounts.allow(&[2], 3, 8));
+        assert!(!accounts.allow(&[1], usize::MAX, usize::MAX));
+    }
+
+    #[test]
+    fn what_cannot_be_added_to_one_is_added_to_none() {
+        let mut accounts = Accounts(RBTree::new());
+        assert_eq!(accounts.set(2, usize::MAX), Ok(()));
+        assert_eq!(accounts.add(&[1, 2, 3], 1), Err(ENOMEM));
+        assert_eq!((accounts.nr(1), accounts.nr(3)), (0, 0));
+    }
+
+    #[test]
+    fn all_of_them_get_it_back() {
+        let mut accounts = Accounts(RBTree::new());
+        assert_eq!(accounts.add(&[1, 5], 6), Ok(()));
+        assert_eq!(accounts.add(&[2, 5], 1), Ok(()));
+        accounts.subtract(&[1, 5], 6);
+        assert_eq!((accounts.nr(1), accounts.nr(2), accounts.nr(5)), (0, 1, 1));
+        accounts.subtract(&[2, 5], 1);
         assert!(accounts.0.is_empty());
     }
 }

@@ -55,7 +55,7 @@ struct raio_info {
 	__u32	reserved;
 	__aligned_u64	nr;		/* out: fs.raio-nr: requests that contexts take */
 	__aligned_u64	max_nr;		/* out: fs.raio-max-nr */
-	__aligned_u64	user_nr;	/* out: what the caller's user has of raio-nr */
+	__aligned_u64	user_nr;	/* out: the user's part of raio-nr, see raio(4) */
 	__aligned_u64	max_user_nr;	/* out: fs.raio-max-user-nr */
 };
 
