@@ -14,6 +14,12 @@ pub(crate) fn has_sys_resource() -> bool {
     unsafe { bindings::capable(bindings::CAP_SYS_RESOURCE as c_int) }
 }
 
+/// Whether the current task has CAP_IPC_LOCK, and so no RLIMIT_MEMLOCK. Process context.
+pub(crate) fn has_ipc_lock() -> bool {
+    // SAFETY: As above. Most have not: no audit, as it is refused nothing yet.
+    unsafe { bindings::capable_noaudit(bindings::CAP_IPC_LOCK as c_int) }
+}
+
 /// Whether the current task may set a real-time I/O priority: CAP_SYS_ADMIN or CAP_SYS_NICE.
 /// Process context.
 pub(crate) fn may_set_rt_ioprio() -> bool {

@@ -22,6 +22,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/user.h>
 #include <linux/shmem_fs.h>
 #include <linux/task_work.h>
 #include <linux/uaccess.h>
@@ -601,11 +602,11 @@ u16 raio_helper_get_current_ioprio(void)
 	return get_current_ioprio();
 }
 
-bool raio_helper_charge_pinned(struct mm_struct *mm, unsigned long pages)
+bool raio_helper_charge_pinned(struct mm_struct *mm, unsigned long pages, bool limited)
 {
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 
-	if (atomic64_add_return(pages, &mm->pinned_vm) <= limit || capable(CAP_IPC_LOCK))
+	if (atomic64_add_return(pages, &mm->pinned_vm) <= limit || !limited)
 		return true;
 	atomic64_sub(pages, &mm->pinned_vm);
 	return false;
@@ -614,6 +615,30 @@ bool raio_helper_charge_pinned(struct mm_struct *mm, unsigned long pages)
 void raio_helper_uncharge_pinned(struct mm_struct *mm, unsigned long pages)
 {
 	atomic64_sub(pages, &mm->pinned_vm);
+}
+
+struct user_struct *raio_helper_get_current_user(void)
+{
+	return get_uid(current_user());
+}
+
+/* As __io_account_mem(). */
+bool raio_helper_charge_locked(struct user_struct *user, unsigned long pages)
+{
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	long sum, now = atomic_long_read(&user->locked_vm);
+
+	do {
+		sum = now + pages;
+		if (sum > limit)
+			return false;
+	} while (!atomic_long_try_cmpxchg(&user->locked_vm, &now, sum));
+	return true;
+}
+
+void raio_helper_uncharge_locked(struct user_struct *user, unsigned long pages)
+{
+	atomic_long_sub(pages, &user->locked_vm);
 }
 
 unsigned long raio_helper_totalram_pages(void)

@@ -125,7 +125,7 @@ bool raio_helper_wake_page_match(struct wait_page_queue *queue, struct wait_page
 u16 raio_helper_get_current_ioprio(void);
 
 /* linux/mm.h, linux/sched/signal.h */
-bool raio_helper_charge_pinned(struct mm_struct *mm, unsigned long pages);
+bool raio_helper_charge_pinned(struct mm_struct *mm, unsigned long pages, bool limited);
 void raio_helper_uncharge_pinned(struct mm_struct *mm, unsigned long pages);
 unsigned long raio_helper_totalram_pages(void);
 void *raio_helper_page_address(struct page *page);
@@ -133,6 +133,11 @@ void raio_helper_get_page(struct page *page);
 unsigned int raio_helper_folio_shift(const struct page *page);
 unsigned long raio_helper_folio_page_index(const struct page *page);
 bool raio_helper_is_same_folio(const struct page *page, const struct page *other);
+
+/* linux/sched/user.h */
+struct user_struct *raio_helper_get_current_user(void);
+bool raio_helper_charge_locked(struct user_struct *user, unsigned long pages);
+void raio_helper_uncharge_locked(struct user_struct *user, unsigned long pages);
 
 /* linux/nospec.h */
 size_t raio_helper_index_nospec(size_t index, size_t size);

@@ -56,6 +56,7 @@ pub(crate) mod task_work;
 pub(crate) mod trace;
 pub(crate) mod uaccess;
 pub(crate) mod uapi;
+pub(crate) mod user;
 pub(crate) mod user_namespace;
 pub(crate) mod vhost_task;
 pub(crate) mod wait;

@@ -6,7 +6,9 @@
 
 use super::{
     bindings,
-    printk, //
+    capability,
+    printk,
+    user::LockedCharge, //
 };
 use crate::sys::uapi::{
     io_event,
@@ -177,34 +179,74 @@ pub(crate) struct Header<'a> {
     pub(crate) header_length: &'a Atomic<u32>,
 }
 
-/// Pages charged to an address space as pinned, until this is dropped.
+/// Pages charged as pinned to an address space, and as locked to its user, until this is dropped.
 ///
 /// They show as VmPin in `/proc/PID/status`.
+///
+/// # Invariants
+///
+/// `pages` are charged to `mm`, and to `user` as well.
 pub(crate) struct PinnedCharge {
     mm: ARef<Mm>,
     pages: usize,
+    /// Not of who has CAP_IPC_LOCK: what he pins is nothing that others of the user must do without.
+    user: Option<LockedCharge>,
 }
 
 impl PinnedCharge {
-    /// Charges `pages` to the current task's address space. ENOMEM beyond RLIMIT_MEMLOCK, but for
-    /// CAP_IPC_LOCK: then the kernel log says so. Process context.
+    /// Charges `pages` to the current task's address space and its user. ENOMEM if either has more
+    /// than RLIMIT_MEMLOCK then, but for CAP_IPC_LOCK, and the kernel log says so. Process context.
     pub(crate) fn new(pages: usize) -> Result<Self> {
         let mm: ARef<Mm> = {
             let current = current!();
             let mm: &Mm = current.mm().ok_or(EINVAL)?;
             mm.into()
         };
+        // INVARIANT: Nothing is charged.
+        let mut charge = PinnedCharge {
+            mm,
+            pages: 0,
+            user: (!capability::has_ipc_lock()).then(LockedCharge::new),
+        };
+        charge.add(pages)?;
+        Ok(charge)
+    }
+
+    /// Charges `pages` more, as [`Self::new`] does, in the same address space.
+    pub(crate) fn add(&mut self, pages: usize) -> Result {
+        let limited = self.user.is_some();
         // SAFETY: `mm` is valid, and it is the current task, whose limit counts, that charges.
-        if !unsafe { bindings::raio_helper_charge_pinned(mm.as_raw(), pages) } {
+        if !unsafe { bindings::raio_helper_charge_pinned(self.mm.as_raw(), pages, limited) } {
             printk::notice_memlock();
             return Err(ENOMEM);
         }
-        Ok(PinnedCharge { mm, pages })
+        // INVARIANT: They were charged, and are uncharged below if the user may not have them.
+        self.pages += pages;
+        if let Err(e) = self.user.as_mut().map_or(Ok(()), |user| user.add(pages)) {
+            self.uncharge(pages);
+            printk::notice_memlock();
+            return Err(e);
+        }
+        Ok(())
+    }
+
+    /// Uncharges `pages`, of those that are charged, from the address space.
+    fn uncharge(&mut self, pages: usize) {
+        self.pages -= pages;
+        // SAFETY: The reference keeps the `mm_struct` itself, and as much was charged.
+        unsafe { bindings::raio_helper_uncharge_pinned(self.mm.as_raw(), pages) };
     }
 
     /// The address space.
     pub(crate) fn mm(&self) -> &Mm {
         &self.mm
+    }
+}
+
+impl Drop for PinnedCharge {
+    /// Any context; the address space may have lost its last user.
+    fn drop(&mut self) {
+        self.uncharge(self.pages);
     }
 }
 
@@ -219,12 +261,4 @@ pub(crate) fn total_ram() -> usize {
 #[inline]
 pub(crate) fn is_current(mm: &Mm) -> bool {
     current!().mm().is_some_and(|own| core::ptr::eq(&**own, mm))
-}
-
-impl Drop for PinnedCharge {
-    /// Any task; the address space may have lost its last user.
-    fn drop(&mut self) {
-        // SAFETY: The reference keeps the `mm_struct` itself, and `new` charged as much.
-        unsafe { bindings::raio_helper_uncharge_pinned(self.mm.as_raw(), self.pages) };
-    }
 }

@@ -88,7 +88,7 @@ pub enum Limit {
     Memlock {
         /// How many were wanted.
         wanted: u64,
-        /// How many the process has pinned.
+        /// How many the process has pinned; others of the user count as well.
         used: u64,
         /// How many it may pin.
         max: u64,
