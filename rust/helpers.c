@@ -685,6 +685,11 @@ unsigned long raio_helper_folio_page_index(const struct page *page)
 	return folio_page_idx(page_folio(page), page);
 }
 
+unsigned long raio_helper_folio_id(const struct page *page)
+{
+	return (unsigned long)page_folio(page);
+}
+
 bool raio_helper_is_same_folio(const struct page *page, const struct page *other)
 {
 	return page_folio(page) == page_folio(other);

@@ -132,6 +132,7 @@ void *raio_helper_page_address(struct page *page);
 void raio_helper_get_page(struct page *page);
 unsigned int raio_helper_folio_shift(const struct page *page);
 unsigned long raio_helper_folio_page_index(const struct page *page);
+unsigned long raio_helper_folio_id(const struct page *page);
 bool raio_helper_is_same_folio(const struct page *page, const struct page *other);
 
 /* linux/sched/user.h */

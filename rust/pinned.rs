@@ -11,7 +11,13 @@ use super::{
     mm::PinnedCharge,
     workqueue, //
 };
-use crate::span::Span;
+use crate::{
+    folios::{
+        Folios,
+        Met, //
+    },
+    span::Span, //
+};
 use kernel::{
     alloc::flags::__GFP_NOWARN,
     impl_has_work,
@@ -33,6 +39,85 @@ const MAX_LEN: usize = 1 << 30;
 /// The most bytes that a call transfers, MAX_RW_COUNT.
 const MAX_TRANSFER: usize = i32::MAX as usize & !(PAGE_SIZE - 1);
 
+/// The most pages that are pinned before they are charged.
+const MAX_UNCHARGED: usize = 1 << 9;
+
+/// The account of the buffers of a table: each large folio is charged once, and whole, as all of it
+/// stays for a page that is pinned. Small pages are charged as often as they are pinned.
+pub(crate) struct Account {
+    folios: Folios,
+    /// By the number of the buffer.
+    charges: KVVec<Arc<PinnedCharge>>,
+}
+
+impl Account {
+    /// Of no buffer.
+    pub(crate) fn new() -> Self {
+        Account {
+            folios: Folios::new(),
+            charges: KVVec::new(),
+        }
+    }
+}
+
+/// What a buffer pays, and keeps of what others of its table pay.
+struct Bill<'a> {
+    account: &'a mut Account,
+    own: PinnedCharge,
+    kept: KVVec<Arc<PinnedCharge>>,
+    /// The folio of the last page.
+    last: usize,
+}
+
+impl<'a> Bill<'a> {
+    /// Of the next buffer in the table. Process context.
+    fn new(account: &'a mut Account) -> Result<Self> {
+        account.folios.next_buffer()?;
+        Ok(Bill {
+            account,
+            own: PinnedCharge::new(0)?,
+            kept: KVVec::new(),
+            last: 0,
+        })
+    }
+
+    /// Charges what `pages`, which are pinned, keep in memory. ENOMEM beyond RLIMIT_MEMLOCK.
+    fn charge(&mut self, pages: &[*mut bindings::page]) -> Result {
+        let mut nr = 0;
+        for &page in pages {
+            // SAFETY: The page is pinned, so its folio stays as it is.
+            let (shift, folio) = unsafe {
+                (
+                    bindings::raio_helper_folio_shift(page) as usize,
+                    bindings::raio_helper_folio_id(page),
+                )
+            };
+            if shift == PAGE_SHIFT {
+                nr += 1;
+            } else if folio != self.last {
+                match self.account.folios.meet(folio)? {
+                    Met::New => nr += 1 << (shift - PAGE_SHIFT),
+                    Met::Known => (),
+                    Met::PaidBy(payer) => {
+                        let charge = self.account.charges.get(payer).ok_or(EINVAL)?;
+                        self.kept.push(charge.clone(), GFP_KERNEL_ACCOUNT)?;
+                    }
+                }
+            }
+            self.last = folio;
+        }
+        self.own.add(nr)
+    }
+
+    /// The charges that the buffer is to keep.
+    fn settle(mut self) -> Result<KVVec<Arc<PinnedCharge>>> {
+        let own = Arc::new(self.own, GFP_KERNEL_ACCOUNT)?;
+        self.kept.push(own.clone(), GFP_KERNEL_ACCOUNT)?;
+        self.account.charges.push(own, GFP_KERNEL_ACCOUNT)?;
+        Ok(self.kept)
+    }
+}
+
 /// Pinned pages.
 ///
 /// # Invariants
@@ -41,15 +126,16 @@ const MAX_TRANSFER: usize = i32::MAX as usize & !(PAGE_SIZE - 1);
 struct Pages(KVVec<*mut bindings::page>);
 
 impl Pages {
-    /// Pins the `nr` pages from that of `address` on, of the current address space, for writing.
+    /// Pins the `nr` pages from that of `address` on, of the current address space, for writing, and
+    /// adds them to `bill`.
     ///
     /// EFAULT, ENOMEM, EINTR. Process context, sleeps.
-    fn pin(address: usize, nr: usize) -> Result<Self> {
+    fn pin(address: usize, nr: usize, bill: &mut Bill<'_>) -> Result<Self> {
         let first = address & !(PAGE_SIZE - 1);
         let mut pages = Pages(KVVec::with_capacity(nr, GFP_KERNEL_ACCOUNT)?);
         while pages.0.len() < nr {
             let have = pages.0.len();
-            let wanted = c_int::try_from(nr - have)?;
+            let wanted = c_int::try_from((nr - have).min(MAX_UNCHARGED))?;
             let flags = bindings::FOLL_WRITE | bindings::FOLL_LONGTERM;
             // SAFETY: There is room for `nr` pointers, of which `have` are there. The call checks
             // the addresses.
@@ -69,6 +155,7 @@ impl Pages {
             // INVARIANT: The call pinned as many more.
             // SAFETY: They are initialised, and not more than there is room for.
             unsafe { pages.0.inc_len(got) };
+            bill.charge(pages.0.get(have..).unwrap_or_default())?;
         }
         Ok(pages)
     }
@@ -131,7 +218,7 @@ pub(crate) struct PinnedBuffer {
     #[pin]
     last: Work<PinnedBuffer>,
     // After the pages that are charged.
-    charge: PinnedCharge,
+    charges: KVVec<Arc<PinnedCharge>>,
 }
 
 impl_has_work! {
@@ -152,19 +239,19 @@ unsafe impl Send for PinnedBuffer {}
 unsafe impl Sync for PinnedBuffer {}
 
 impl PinnedBuffer {
-    /// Pins the `len` bytes at `address` of the current address space, and charges them to it as
-    /// locked memory.
+    /// Pins the `len` bytes at `address` of the current address space, and charges them to it and
+    /// its user as locked memory. `account` is that of the table that the buffer is for.
     ///
     /// EFAULT if there is no such memory, it can't be written, or belongs to a file that must not
     /// be pinned for long, or it is larger than 1 GiB; ENOMEM beyond RLIMIT_MEMLOCK. Process
     /// context, sleeps.
-    pub(crate) fn pin(address: usize, len: usize) -> Result<Arc<Self>> {
+    pub(crate) fn pin(address: usize, len: usize, account: &mut Account) -> Result<Arc<Self>> {
         if len == 0 || len > MAX_LEN || address.checked_add(len).is_none() {
             return Err(EFAULT);
         }
         let nr = (address % PAGE_SIZE + len).div_ceil(PAGE_SIZE);
-        let charge = PinnedCharge::new(nr)?;
-        let pages = Pages::pin(address, nr)?;
+        let mut bill = Bill::new(account)?;
+        let pages = Pages::pin(address, nr, &mut bill)?;
         let (shift, first) = pages.shape();
         let span = Span::new(address, len, shift, first).ok_or(EFAULT)?;
         let mut parts = KVVec::with_capacity(span.parts(), GFP_KERNEL_ACCOUNT)?;
@@ -181,6 +268,7 @@ impl PinnedBuffer {
                 GFP_KERNEL_ACCOUNT,
             )?;
         }
+        let charges = bill.settle()?;
         // INVARIANT: As made above.
         Arc::pin_init(
             pin_init!(PinnedBuffer {
@@ -188,7 +276,7 @@ impl PinnedBuffer {
                 parts,
                 pages,
                 last <- new_work!("PinnedBuffer::last"),
-                charge,
+                charges,
             }),
             GFP_KERNEL_ACCOUNT,
         )

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Description: registered memory of large folios in parts and out of order, and after a
- * fork; what is pinned is unpinned, and what is unregistered while a submission waits
- * for memory is not used by its next request.
+ * fork; what is pinned is charged, and unpinned; and what is unregistered while a
+ * submission waits for memory is not used by its next request.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 
 #define WHY "it registers nothing"
 #define HUGE_SIZE (2UL << 20)
+#define NOBODY 65534
 
 static void *map(size_t size, int prot)
 {
@@ -117,6 +119,102 @@ TEST_RAIO(folios_of_two_sizes, WHY)
 	to[-4096] = 1;
 	to[HUGE_SIZE] = 1;
 	expect_reads(to - 4096, HUGE_SIZE + 2 * 4096);
+}
+
+static long pinned_since(long before)
+{
+	return status_kib("VmPin") - before;
+}
+
+/* All of a huge page stays for a part of it: it is charged whole, and once in a table. */
+TEST_RAIO(folio_is_charged_whole, WHY)
+{
+	uint8_t *huge = huge_pages(2);
+	struct iovec iovecs[] = {
+		{ huge + 5 * 4096, 1 },
+		{ huge, 2 * 4096 },
+		/* the end of one, and the start of the other */
+		{ huge + HUGE_SIZE - 4096, 2 * 4096 },
+		{ huge + 2 * HUGE_SIZE - 4096, 4096 },
+	};
+	aio_context_t ctx = new_context(2);
+	long before = status_kib("VmPin");
+	unsigned int i;
+
+	for (i = 1; i <= ARRAY_SIZE(iovecs); i++) {
+		ASSERT_EQ(0, register_buffers(ctx, iovecs, i));
+		EXPECT_EQ(i < 3 ? 2048 : 4096, pinned_since(before));
+		EXPECT_EQ(0, unregister_buffers(ctx));
+		EXPECT_EQ(0, pinned_since(before));
+	}
+	/* the part of another table, and what fails in the end */
+	ASSERT_EQ(0, register_buffers(ctx, iovecs, 4));
+	iovecs[3].iov_base = NULL;
+	EXPECT_EQ(-EFAULT, register_buffers(new_context(1), iovecs, 4));
+	EXPECT_EQ(4096 + 4, pinned_since(before));
+	register_buffer(new_context(1), huge, 4096);
+	EXPECT_EQ(2 * 2048 + 4 + 2048 + 4, pinned_since(before));
+	EXPECT_EQ(0, be_destroy(ctx));
+	EXPECT_EQ(2048 + 4, pinned_since(before));
+}
+
+/* The one that pays for it goes before the one that uses it. */
+TEST_RAIO(folio_is_charged_in_use, WHY)
+{
+	long start = status_kib("VmPin"), before;
+	uint8_t *huge = huge_pages(2);
+	struct iovec iovecs[] = { { huge, HUGE_SIZE + 4096 }, { huge, 4096 }, { huge, 4096 } };
+	aio_context_t ctx = new_context(2);
+	struct io_event event;
+	struct iocb iocb;
+	int fds[2];
+
+	before = status_kib("VmPin");
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(0, register_buffers(ctx, iovecs, 3));
+	prep(&iocb, IOCB_CMD_PREAD, fds[0], huge, 1, 0);
+	fix_buffer(&iocb, 2);
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	wait_armed(ctx);
+	EXPECT_EQ(0, unregister_buffers(ctx));
+	EXPECT_LE(2048, pinned_since(before));
+	EXPECT_EQ(1, write(fds[1], "a", 1));
+	ASSERT_EQ(1, events_wait(ctx, &event, 1));
+	EXPECT_EQ(0, be_destroy(ctx));
+	/* what is left to others comes a moment later */
+	while (pinned_since(start))
+		usleep(1000);
+}
+
+/* A page of each of many huge ones: what stays is beyond the limit. */
+TEST_RAIO(folios_are_limited, WHY)
+{
+	struct rlimit limit = { 8 << 20, 8 << 20 };
+	uint8_t *huge = huge_pages(8);
+	struct iovec iovecs[400];
+	aio_context_t ctx;
+	unsigned int i;
+
+	if (geteuid())
+		SKIP("needs root, who gives it up");
+	ASSERT_LE(0, raio_fd());
+	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
+	ASSERT_EQ(0, setresuid(NOBODY, NOBODY, NOBODY));
+	ctx = new_context(1);
+	for (i = 0; i < 8; i++)
+		iovecs[i] = (struct iovec){ huge + i * HUGE_SIZE, 4096 };
+	/* with the ring */
+	EXPECT_EQ(-ENOMEM, register_buffers(ctx, iovecs, 8));
+	EXPECT_EQ(-ENOMEM, register_buffers(ctx, iovecs, 4));
+	EXPECT_EQ(4, status_kib("VmPin"));
+	ASSERT_EQ(0, register_buffers(ctx, iovecs, 3));
+	EXPECT_EQ(0, unregister_buffers(ctx));
+	for (i = 0; i < ARRAY_SIZE(iovecs); i++)
+		iovecs[i] = (struct iovec){ huge + i * 4096, 4096 };
+	ASSERT_EQ(0, register_buffers(ctx, iovecs, ARRAY_SIZE(iovecs)));
+	EXPECT_EQ(4 + 2048, status_kib("VmPin"));
+	EXPECT_EQ(0, be_destroy(ctx));
+	EXPECT_EQ(0, status_kib("VmPin"));
 }
 
 /* The file's start, there. */

@@ -17,6 +17,7 @@ mod counters;
 mod credit;
 mod device;
 mod door;
+mod folios;
 mod getevents;
 mod key;
 mod limit;

@@ -12,7 +12,10 @@ use crate::{
         fs,
         miscdevice,
         nospec,
-        pinned::PinnedBuffer,
+        pinned::{
+            Account,
+            PinnedBuffer, //
+        },
         sched,
         task::FullTask,
         uapi::{
@@ -189,6 +192,7 @@ fn read_buffers(what: &raio_register, compat: bool) -> Result<Arc<Buffers>> {
         return Err(EINVAL);
     }
     let mut buffers = KVVec::with_capacity(what.nr as usize, GFP_KERNEL_ACCOUNT)?;
+    let mut account = Account::new();
     let mut iovecs = reader(what, if compat { 8 } else { 16 })?;
     for _ in 0..what.nr {
         let (address, len) = if compat {
@@ -201,7 +205,7 @@ fn read_buffers(what: &raio_register, compat: bool) -> Result<Arc<Buffers>> {
         };
         let buffer = match (address, len) {
             (0, 0) => None,
-            _ => Some(PinnedBuffer::pin(address, len)?),
+            _ => Some(PinnedBuffer::pin(address, len, &mut account)?),
         };
         buffers.push(buffer, GFP_KERNEL_ACCOUNT)?;
     }
