@@ -102,6 +102,14 @@ TEST_RAIO(invalid, "libraio's")
 	expect_said(NONE "native aio is used (RAIO_FALLBACK is neither native nor fail)\n");
 }
 
+TEST_RAIO(quiet, "libraio's")
+{
+	setenv("RAIO_QUIET", "1", 1);
+	start(NULL);
+	expect_native();
+	expect_said("");
+}
+
 TEST_RAIO(refused, "libraio's")
 {
 	aio_context_t ctx = 0;

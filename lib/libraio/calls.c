@@ -38,8 +38,10 @@ static long raio_setup(struct state *state, unsigned int nr_events, uint64_t *ct
 	if (*ctxp)
 		return -EINVAL;
 	ret = raio_ioctl(state, RAIO_IOC_SETUP, &setup);
-	if (ret)
+	if (ret) {
+		__raio_setup_refused(state, nr_events, ret);
 		return ret;
+	}
 	if (!can_write(ctxp)) {
 		destroy.ctx_id = setup.ctx_id;
 		raio_ioctl(state, RAIO_IOC_DESTROY, &destroy);
@@ -321,6 +323,7 @@ long __raio_register(uint64_t ctx, unsigned int opcode, const void *array, unsig
 	switch (mode) {
 	case MODE_RAIO:
 		ret = raio_ioctl(state, RAIO_IOC_REGISTER, &arg);
+		__raio_register_refused(state, opcode, ret);
 		/* A module that is older than the call. */
 		return ret == -ENOTTY ? -ENOSYS : ret;
 	case MODE_NATIVE:

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The line that says why calls do not go to raio. */
+/* The lines on stderr: why calls do not go to raio, and which limit has refused one. */
+#define _GNU_SOURCE
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
@@ -14,6 +16,26 @@ static size_t append(char *line, size_t size, size_t at, const char *text)
 		length = size - at;
 	memcpy(line + at, text, length);
 	return at + length;
+}
+
+static size_t append_number(char *line, size_t size, size_t at, uint64_t value)
+{
+	char digits[24];
+	char *digit = digits + sizeof(digits);
+
+	*--digit = 0;
+	do {
+		*--digit = '0' + value % 10;
+		value /= 10;
+	} while (value);
+	return append(line, size, at, digit);
+}
+
+static bool is_quiet(void)
+{
+	const char *quiet = secure_getenv("RAIO_QUIET");
+
+	return quiet && !strcmp(quiet, "1");
 }
 
 /* One write; the reader may have gone, which must not kill the program. */
@@ -36,6 +58,8 @@ void __raio_complain(const char *reason, const char *choice)
 	char line[200];
 	size_t at = 0, size = sizeof(line) - 1;
 
+	if (is_quiet())
+		return;
 	if (choice && !strcmp(choice, "fail"))
 		outcome = "no aio";
 	at = append(line, size, at, "libraio: /dev/raio: ");
@@ -44,6 +68,31 @@ void __raio_complain(const char *reason, const char *choice)
 	at = append(line, size, at, outcome);
 	if (choice && *choice && strcmp(choice, "fail") && strcmp(choice, "native"))
 		at = append(line, size, at, " (RAIO_FALLBACK is neither native nor fail)");
+	line[at++] = '\n';
+	write_line(line, at);
+}
+
+void __raio_complain_limit(struct state *state, enum limit limit, const char *call,
+			   uint64_t value)
+{
+	const char *name = limit == LIMIT_NR ? "fs.raio-max-nr" :
+			   limit == LIMIT_USER_NR ? "fs.raio-max-user-nr" : "RLIMIT_MEMLOCK";
+	char line[200];
+	size_t at = 0, size = sizeof(line) - 1;
+
+	if (is_quiet() ||
+	    __atomic_fetch_or(&state->complained, limit, __ATOMIC_RELAXED) & limit)
+		return;
+	at = append(line, size, at, "libraio: ");
+	at = append(line, size, at, call);
+	at = append(line, size, at, ": ");
+	at = append(line, size, at, name);
+	at = append(line, size, at, " (");
+	at = append_number(line, size, at, value);
+	at = append(line, size, at, ") is reached");
+	/* the two can't be told apart */
+	if (limit == LIMIT_MEMLOCK)
+		at = append(line, size, at, ", or there is no memory");
 	line[at++] = '\n';
 	write_line(line, at);
 }

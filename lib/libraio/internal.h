@@ -54,6 +54,7 @@ struct state {
 	uint32_t mode;
 	uint32_t fd;		/* number + 1 of an open /dev/raio, or 0 */
 	uint64_t rdev;		/* what device that is */
+	uint32_t complained;	/* the limits that a line was written for */
 	struct slot slots[SLOTS];
 };
 
@@ -100,8 +101,22 @@ static inline long raio_ioctl(struct state *state, unsigned int cmd, void *arg)
 	return __raio_ioctl_again(state, cmd, arg, fd, ret);
 }
 
-/* The one line on stderr; choice is what RAIO_FALLBACK says, or NULL. */
+/* The line about the device; choice is what RAIO_FALLBACK says, or NULL. */
 void __raio_complain(const char *reason, const char *choice);
+
+enum limit {
+	LIMIT_NR	= 1 << 0,
+	LIMIT_USER_NR	= 1 << 1,
+	LIMIT_MEMLOCK	= 1 << 2,
+};
+
+/* The line about a limit, unless there was one. */
+void __raio_complain_limit(struct state *state, enum limit limit, const char *call,
+			   uint64_t value);
+
+/* limits.c: after a call of raio has failed. */
+void __raio_setup_refused(struct state *state, unsigned int nr_events, long error);
+void __raio_register_refused(struct state *state, unsigned int opcode, long error);
 
 /* contexts.c */
 void __raio_context_add(struct state *state, uint64_t ctx, bool native);

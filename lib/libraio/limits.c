@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Which limit has refused a call: a line on stderr for each of them, once in a process. */
+#include <sys/resource.h>
+
+#include "internal.h"
+
+#define PAGE	4096
+
+/* What a context counts as: the slots of its ring, which has whole pages, but one. */
+static uint64_t capacity(unsigned int nr_events)
+{
+	uint64_t size = sizeof(struct raio_ring) + sizeof(struct io_event) * (nr_events + 2ULL);
+
+	size = (size + PAGE - 1) / PAGE * PAGE;
+	return (size - sizeof(struct raio_ring)) / sizeof(struct io_event) - 1;
+}
+
+/* The limit may have been another, or not be reached any more: then nothing is said. */
+static void say_count(struct state *state, unsigned int nr_events)
+{
+	uint64_t wanted = capacity(nr_events);
+	struct raio_info info = { 0 };
+
+	if (raio_ioctl(state, RAIO_IOC_INFO, &info))
+		return;
+	if (info.nr + wanted > info.max_nr)
+		__raio_complain_limit(state, LIMIT_NR, "io_setup", info.max_nr);
+	else if (info.user_nr + wanted > info.max_user_nr)
+		__raio_complain_limit(state, LIMIT_USER_NR, "io_setup", info.max_user_nr);
+}
+
+/* What other processes of the user have locked can't be known. */
+static void say_memlock(struct state *state, const char *call)
+{
+	struct rlimit limit = { 0 };
+
+	if (!sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, NULL, &limit) &&
+	    limit.rlim_cur != RLIM_INFINITY)
+		__raio_complain_limit(state, LIMIT_MEMLOCK, call, limit.rlim_cur);
+}
+
+void __raio_setup_refused(struct state *state, unsigned int nr_events, long error)
+{
+	if (error == -EAGAIN)
+		say_count(state, nr_events);
+	else if (error == -ENOMEM)
+		say_memlock(state, "io_setup");
+}
+
+void __raio_register_refused(struct state *state, unsigned int opcode, long error)
+{
+	if (opcode == RAIO_REGISTER_BUFFERS && error == -ENOMEM)
+		say_memlock(state, "raio_register");
+}
