@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Description: requests whose memory does not come cost nothing while they wait for it:
+ * no time of a CPU that is no process's, and little of the one that waits.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "absent.h"
+#include "harness.h"
+#include "pairs.h"
+
+#define WHY	"native: blocks"
+
+#define CONTEXTS	200
+#define SECONDS		3
+
+/* A fiftieth is the aim; a slow guest has needs of its own. */
+#define PERCENT		20
+
+static struct absent absent;
+static aio_context_t ctxs[CONTEXTS];
+static struct iocb iocbs[CONTEXTS];
+static int fds[CONTEXTS][2];
+
+/* Of all CPUs, in ms: user, nice, system, interrupts. */
+static unsigned long busy_ms(void)
+{
+	unsigned long long user, nice, system, irq, softirq;
+	FILE *file = fopen("/proc/stat", "re");
+
+	ASSERT_TRUE(file);
+	ASSERT_EQ(5, fscanf(file, "cpu %llu %llu %llu %*u %*u %llu %llu", &user, &nice,
+			    &system, &irq, &softirq));
+	fclose(file);
+	return (user + nice + system + irq + softirq) * 1000 / sysconf(_SC_CLK_TCK);
+}
+
+static void arm(enum pair pair)
+{
+	struct rlimit memlock = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit files = { 4 * CONTEXTS, 4 * CONTEXTS };
+	int i;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &memlock) || setrlimit(RLIMIT_NOFILE, &files))
+		SKIP("needs root, for so many contexts");
+	absent_open(&absent);
+	absent_map(&absent, getpagesize());
+	/* it is there when they are submitted, and then no more */
+	absent_serve(&absent);
+	for (i = 0; i < CONTEXTS; i++) {
+		pair_open(pair, fds[i]);
+		ctxs[i] = new_context(1);
+		prep(&iocbs[i], IOCB_CMD_PREAD, fds[i][0], absent.pages, 64, 0);
+		ASSERT_EQ(1, submit_one(ctxs[i], &iocbs[i]));
+	}
+	ASSERT_EQ(0, madvise(absent.pages, absent.size, MADV_DONTNEED));
+}
+
+/* Percent of a CPU, while this process sleeps. */
+static unsigned long cost(const char *when)
+{
+	unsigned long before = busy_ms(), percent;
+
+	sleep(SECONDS);
+	percent = (busy_ms() - before) / (SECONDS * 10);
+	test_note("%s: %lu %% of a CPU", when, percent);
+	return percent;
+}
+
+/* Another process writes: what is to be done about that is nobody's own work. */
+static void make_ready(void)
+{
+	pid_t pid = test_fork();
+	int i;
+
+	if (!pid) {
+		for (i = 0; i < CONTEXTS; i++)
+			ASSERT_EQ(1, write(fds[i][1], "x", 1));
+		_exit(0);
+	}
+	EXPECT_EQ(0, test_wait(pid));
+}
+
+static void run(enum pair pair)
+{
+	struct __kernel_timespec limit = { .tv_sec = 10 };
+	unsigned long idle, waiting;
+	struct io_event event;
+	int i;
+
+	arm(pair);
+	idle = cost("armed");
+	EXPECT_LE(idle, PERCENT);
+	make_ready();
+	/* what is done at once is not what is measured */
+	sleep(1);
+	waiting = cost("waiting for memory");
+	EXPECT_LE(waiting, PERCENT);
+	absent_serve(&absent);
+	for (i = 0; i < CONTEXTS; i++) {
+		ASSERT_EQ(1, be_getevents(ctxs[i], 1, 1, &event, &limit));
+		EXPECT_EQ(1, (long long)event.res);
+	}
+}
+
+TEST_RAIO(pipes, WHY)
+{
+	run(PAIR_PIPE);
+}
+
+TEST_RAIO(unix_sockets, WHY)
+{
+	run(PAIR_UNIX_STREAM);
+}
