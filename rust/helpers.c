@@ -196,14 +196,6 @@ static struct tty_struct *tty_of(const struct file *file)
 	return priv ? priv->tty : NULL;
 }
 
-/* A read of the tty, one of a file that is_tty(), waits for a time at most. */
-bool raio_helper_tty_read_ends(const struct file *file)
-{
-	const struct tty_struct *tty = tty_of(file);
-
-	return tty && !(tty->termios.c_lflag & ICANON) && !tty->termios.c_cc[VMIN];
-}
-
 /* It stops the current process, which is in the background. */
 bool raio_helper_tty_stops(const struct file *file, bool write)
 {

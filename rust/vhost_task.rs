@@ -190,6 +190,9 @@ impl<W: Worker> Thread<W> {
         if task.is_null() {
             return false;
         }
+        // SAFETY: The thread has not ended, so its task is there; the state may change, and is read
+        // once, before it is woken.
+        let interruptible = !unsafe { bindings::raio_helper_is_uninterruptible(task) };
         if !shell.noticed.xchg(true, Full) {
             // SAFETY: The callback is not queued, see `noticed`, and lies in the shell, which the
             // thread does not free while it is. The thread has not ended, so its task is there.
@@ -204,8 +207,7 @@ impl<W: Worker> Thread<W> {
                 }
             }
         }
-        // SAFETY: As above; the state may change, and is read once.
-        !unsafe { bindings::raio_helper_is_uninterruptible(task) }
+        interruptible
     }
 
     /// The task that it is, once it has run. Any context; under the lock as for [`Self::wake`].

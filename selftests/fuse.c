@@ -67,7 +67,8 @@ static void serve_init(const struct fuse_in_header *in)
 {
 	struct fuse_init_out out = {
 		.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION,
-		.max_readahead = MAX_WRITE, .flags = FUSE_ASYNC_READ,
+		.max_readahead = MAX_WRITE,
+		.flags = server_flags & FUSE_SYNC_READ ? 0 : FUSE_ASYNC_READ,
 		.max_background = 1024, .congestion_threshold = 1024,
 		.max_write = MAX_WRITE, .time_gran = 1,
 	};

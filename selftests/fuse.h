@@ -33,6 +33,7 @@
 enum {
 	FUSE_DIRECT_IO = 1,	/* no page cache: each read and write asks the server */
 	FUSE_DEAF = 2,		/* what is held is not even given up when its caller is killed */
+	FUSE_SYNC_READ = 4,	/* the kernel asks for one piece of a read after the other */
 };
 
 /* What test and server share. */

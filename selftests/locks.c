@@ -275,6 +275,7 @@ static void run_lock(const struct request *request, enum end how)
 
 #define LATE	"native: the last to let the file go is the driver's interrupt"
 #define BLOCKS	"native: blocks"
+#define NO_FILES "it has no such files"
 
 TEST(lock_poll_killed) { run_lock(&poll_fifo, KILLED); }
 TEST(lock_poll_exits) { run_lock(&poll_fifo, EXITS); }
@@ -284,10 +285,10 @@ TEST_RAIO(lock_read_killed, BLOCKS) { run_lock(&read_fifo, KILLED); }
 TEST_RAIO(lock_read_exits, BLOCKS) { run_lock(&read_fifo, EXITS); }
 TEST_RAIO(lock_read_execs, BLOCKS) { run_lock(&read_fifo, EXECS); }
 TEST_RAIO(lock_read_destroys, BLOCKS) { run_lock(&read_fifo, DESTROYS); }
-TEST_RAIO(lock_registered_killed, "it has no such files") { run_lock(&registered_fifo, KILLED); }
-TEST_RAIO(lock_registered_exits, "it has no such files") { run_lock(&registered_fifo, EXITS); }
-TEST_RAIO(lock_registered_execs, "it has no such files") { run_lock(&registered_fifo, EXECS); }
-TEST_RAIO(lock_registered_destroys, "it has no such files") { run_lock(&registered_fifo, DESTROYS); }
+TEST_RAIO(lock_registered_killed, NO_FILES) { run_lock(&registered_fifo, KILLED); }
+TEST_RAIO(lock_registered_exits, NO_FILES) { run_lock(&registered_fifo, EXITS); }
+TEST_RAIO(lock_registered_execs, NO_FILES) { run_lock(&registered_fifo, EXECS); }
+TEST_RAIO(lock_registered_destroys, NO_FILES) { run_lock(&registered_fifo, DESTROYS); }
 TEST(lock_buffered_killed) { run_lock(&buffered, KILLED); }
 TEST(lock_buffered_exits) { run_lock(&buffered, EXITS); }
 TEST(lock_buffered_execs) { run_lock(&buffered, EXECS); }
@@ -371,7 +372,7 @@ TEST_RAIO(mount_read_killed, BLOCKS) { run_mount(&read_fifo, KILLED); }
 TEST_RAIO(mount_read_exits, BLOCKS) { run_mount(&read_fifo, EXITS); }
 TEST_RAIO(mount_read_execs, BLOCKS) { run_mount(&read_fifo, EXECS); }
 TEST_RAIO(mount_read_destroys, BLOCKS) { run_mount(&read_fifo, DESTROYS); }
-TEST_RAIO(mount_registered_killed, "it has no such files") { run_mount(&registered_fifo, KILLED); }
+TEST_RAIO(mount_registered_killed, NO_FILES) { run_mount(&registered_fifo, KILLED); }
 TEST(mount_buffered_killed) { run_mount(&buffered, KILLED); }
 TEST(mount_buffered_execs) { run_mount(&buffered, EXECS); }
 TEST_RAIO(mount_direct_killed, LATE) { run_mount(&direct, KILLED); }
@@ -441,10 +442,7 @@ TEST(peer_pipe_poll) { run_peer_ends(PAIR_PIPE, 0, poll_in); }
 TEST(peer_pipe_poll_error) { run_peer_ends(PAIR_PIPE, 1, poll_error); }
 TEST_RAIO(peer_unix_read, BLOCKS) { run_peer_ends(PAIR_UNIX_STREAM, 0, read_armed); }
 TEST_RAIO(peer_unix_write, BLOCKS) { run_peer_ends(PAIR_UNIX_STREAM, 1, write_armed); }
-TEST_RAIO(peer_unix_registered, "it has no such files")
-{
-	run_peer_ends(PAIR_UNIX_STREAM, 0, read_registered);
-}
+TEST_RAIO(peer_unix_registered, NO_FILES) { run_peer_ends(PAIR_UNIX_STREAM, 0, read_registered); }
 TEST_RAIO(peer_tcp_read, BLOCKS) { run_peer_ends(PAIR_TCP, 0, read_armed); }
 TEST_RAIO(peer_tty_read, BLOCKS) { run_peer_ends(PAIR_TTY, 0, read_armed); }
 TEST_RAIO(peer_pty_read, BLOCKS) { run_peer_ends(PAIR_PTY, 0, read_armed); }

@@ -96,7 +96,6 @@ static pthread_t start_drain(void)
 	return thread;
 }
 
-
 TEST(write_waits)
 {
 	aio_context_t ctx = new_context(1);

@@ -95,7 +95,7 @@ static bool streams(int family, int fds[2])
 	return fds[0] >= 0;
 }
 
-static bool fifo(int fds[2])
+static bool named_pipe(int fds[2])
 {
 	char path[] = "/tmp/raio-fifo-XXXXXX";
 
@@ -127,7 +127,7 @@ bool pair_try(enum pair pair, int fds[2])
 	case PAIR_PIPE:
 		return pipe2(fds, O_CLOEXEC) == 0;
 	case PAIR_FIFO:
-		return fifo(fds);
+		return named_pipe(fds);
 	case PAIR_TCP:
 		return streams(AF_INET, fds);
 	case PAIR_TCP6:

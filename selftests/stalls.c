@@ -312,8 +312,8 @@ static void settle(void)
 }
 
 /*
- * nr_before is set.  The attack is set up, by root where it must; it runs as the attacker; then it is
- * killed, and so is what it forked, but not who keeps its descriptors.
+ * nr_before is set.  The attack is prepared by root where it must be, and runs as the
+ * attacker until he is killed; not so who keeps his descriptors.
  */
 static void run_with(void (*prepare)(void), void (*attack)(void), void (*done)(void))
 {
@@ -372,6 +372,13 @@ static void open_absent(void)
 	absent_open(&absent);
 }
 
+static bool somebody_faults(int ms)
+{
+	struct pollfd pollfd = { .fd = absent.uffd, .events = POLLIN };
+
+	return poll(&pollfd, 1, ms) == 1;
+}
+
 /* Large reads of a TCP socket, into memory that is not there but for its beginning. */
 
 #define TCP_LENGTH	(512 * 1024)
@@ -402,7 +409,7 @@ static void tcp_reads(void)
 		ASSERT_EQ(EAGAIN, errno);
 		part = 0;
 		/* they have begun to read it */
-		if (poll(&(struct pollfd){ .fd = absent.uffd, .events = POLLIN }, 1, 1) == 1)
+		if (somebody_faults(1))
 			break;
 	}
 	in_place();
@@ -551,11 +558,6 @@ static void *hold_socket(void *arg)
 	return arg;
 }
 
-static bool somebody_faults(void)
-{
-	return poll(&(struct pollfd){ .fd = absent.uffd, .events = POLLIN }, 1, 10) == 1;
-}
-
 static void hold_lock(void)
 {
 	unsigned int count = many_contexts(ctxs, MANY / 4), i;
@@ -568,7 +570,7 @@ static void hold_lock(void)
 	for (i = 0; i < HOLDERS; i++)
 		ASSERT_EQ(0, pthread_create(&thread, NULL, hold_socket, NULL));
 	/* sooner or later one of the threads is faster than the requests */
-	for (i = 0; i < count && !somebody_faults(); i++)
+	for (i = 0; i < count && !somebody_faults(10); i++)
 		ASSERT_EQ(1, write(shared[1], "x", 1));
 	if (i == count)
 		test_note("no thread was faster than a request");
@@ -791,7 +793,7 @@ TEST_RAIO(traced, WHY)
 
 static struct cgroup cgroup;
 
-static void freeze(bool on)
+static void set_frozen(bool on)
 {
 	char path[100];
 	int fd;
@@ -814,7 +816,7 @@ static void frozen_group(void)
 /* Those that destroy are frozen as well, so it is the idle threads that are waited for. */
 static void freeze_and_look(void)
 {
-	freeze(true);
+	set_frozen(true);
 	settle();
 	expect_victim("while the attacker is frozen");
 	expect_no_held_kworker();

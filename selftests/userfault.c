@@ -8,6 +8,7 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -234,11 +235,22 @@ static void raise_limit(int resource)
 		SKIP("needs root, for so many contexts");
 }
 
+static void set_max_nr(unsigned long value)
+{
+	FILE *file = fopen("/proc/sys/fs/raio-max-nr", "we");
+
+	if (!file)
+		SKIP("needs root, for so many contexts");
+	fprintf(file, "%lu\n", value);
+	ASSERT_EQ(0, fclose(file));
+}
+
 /* Each with a retry that faults. */
 TEST_RAIO(many, "native: blocks")
 {
 	static struct iocb iocbs[MANY];
 	static aio_context_t ctx[MANY];
+	unsigned long max = be_max_nr(), wanted = 2 * MANY * be_share(1);
 	char *buf = missing_page();
 	struct io_event event;
 	uint64_t one = 1;
@@ -247,6 +259,8 @@ TEST_RAIO(many, "native: blocks")
 
 	raise_limit(RLIMIT_MEMLOCK);
 	raise_limit(RLIMIT_NOFILE);
+	if (max < wanted)
+		set_max_nr(wanted);
 	for (i = 0; i < MANY; i++) {
 		ctx[i] = new_context(1);
 		fd = eventfd(0, EFD_CLOEXEC);
@@ -261,6 +275,7 @@ TEST_RAIO(many, "native: blocks")
 		_exit(0);
 	}
 	EXPECT_EQ(0, test_wait(pid));
+	set_max_nr(max);
 	serve(buf);
 	for (i = 0; i < MANY; i++) {
 		ASSERT_EQ(1, events_wait(ctx[i], &event, 1));

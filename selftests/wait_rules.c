@@ -77,11 +77,11 @@ static int look(aio_context_t ctx, struct io_event *event)
 {
 	uint64_t end = now_ns() + LIMIT_S * 1000000000ULL;
 
-	while (!events_in_ring(ctx))
+	while (!events_in_ring(ctx)) {
 		if (now_ns() > end)
 			return 0;
-		else
-			usleep(1000);
+		usleep(1000);
+	}
 	return events_now(ctx, event, 1);
 }
 
@@ -154,6 +154,8 @@ static void run(struct rule of)
 		run_as("a request whose ring is looked at", request_looking);
 }
 
+#define RUN(...)	run((struct rule){ __VA_ARGS__ })
+
 static void write_some(const int fds[2])
 {
 	ASSERT_EQ(4, write(fds[1], "abcd", 4));
@@ -180,10 +182,8 @@ static void set_rcvtimeo(const int fds[2])
 
 static void run_rcvtimeo(enum pair pair)
 {
-	run((struct rule){ .pair = pair, .set = set_rcvtimeo, .timeout = true,
-			   .expected = -EAGAIN });
-	run((struct rule){ .pair = pair, .set = set_rcvtimeo, .first = write_some,
-			   .expected = 4 });
+	RUN(.pair = pair, .set = set_rcvtimeo, .timeout = true, .expected = -EAGAIN);
+	RUN(.pair = pair, .set = set_rcvtimeo, .first = write_some, .expected = 4);
 }
 
 TEST(rcvtimeo_tcp)
@@ -260,17 +260,17 @@ static void drain_to_end(const int fds[2])
 
 static void run_sndtimeo(enum pair pair)
 {
-	run((struct rule){ .pair = pair, .opcode = IOCB_CMD_PWRITE, .set = set_sndtimeo_full,
-			   .timeout = true, .expected = -EAGAIN });
-	run((struct rule){ .pair = pair, .opcode = IOCB_CMD_PWRITE, .set = set_sndtimeo_long,
-			   .first = drain, .then = drain_to_end, .expected = SIZE });
+	RUN(.pair = pair, .opcode = IOCB_CMD_PWRITE, .set = set_sndtimeo_full, .timeout = true,
+	    .expected = -EAGAIN);
+	RUN(.pair = pair, .opcode = IOCB_CMD_PWRITE, .set = set_sndtimeo_long, .first = drain,
+	    .then = drain_to_end, .expected = SIZE);
 }
 
 /* What went before the timeout is the result. */
 static void run_sndtimeo_part(enum pair pair)
 {
-	run((struct rule){ .pair = pair, .opcode = IOCB_CMD_PWRITE, .size = BIG,
-			   .set = set_sndtimeo_small, .timeout = true, .expected = PART });
+	RUN(.pair = pair, .opcode = IOCB_CMD_PWRITE, .size = BIG, .set = set_sndtimeo_small,
+	    .timeout = true, .expected = PART);
 }
 
 TEST(sndtimeo_tcp)
@@ -330,20 +330,17 @@ static void end_of_stream(const int fds[2])
 /* Less than the mark is there before, or comes first. */
 static void run_rcvlowat(enum pair pair)
 {
-	run((struct rule){ .pair = pair, .set = set_rcvlowat_some, .first = write_more,
-			   .expected = 14 });
-	run((struct rule){ .pair = pair, .set = set_rcvlowat, .first = write_some,
-			   .then = write_more, .expected = 14 });
+	RUN(.pair = pair, .set = set_rcvlowat_some, .first = write_more, .expected = 14);
+	RUN(.pair = pair, .set = set_rcvlowat, .first = write_some, .then = write_more,
+	    .expected = 14);
 }
 
 /* What ends the wait before. */
 static void run_rcvlowat_ends(enum pair pair)
 {
-	run((struct rule){ .pair = pair, .set = set_rcvlowat_some, .size = 4, .expected = 4 });
-	run((struct rule){ .pair = pair, .set = set_rcvlowat_some, .first = end_of_stream,
-			   .expected = 4 });
-	run((struct rule){ .pair = pair, .set = set_rcvlowat_timeout, .timeout = true,
-			   .expected = 4 });
+	RUN(.pair = pair, .set = set_rcvlowat_some, .size = 4, .expected = 4);
+	RUN(.pair = pair, .set = set_rcvlowat_some, .first = end_of_stream, .expected = 4);
+	RUN(.pair = pair, .set = set_rcvlowat_timeout, .timeout = true, .expected = 4);
 }
 
 TEST(rcvlowat_tcp)
@@ -370,8 +367,8 @@ TEST(rcvlowat_unix_ends)
 {
 	run_rcvlowat_ends(PAIR_UNIX_STREAM);
 	/* TCP wakes nobody for less than the mark, whatever he wants */
-	run((struct rule){ .pair = PAIR_UNIX_STREAM, .set = set_rcvlowat, .size = 4,
-			   .first = write_some, .expected = 4 });
+	RUN(.pair = PAIR_UNIX_STREAM, .set = set_rcvlowat, .size = 4, .first = write_some,
+	    .expected = 4);
 }
 
 /* terminals: see termios(3) */
@@ -393,7 +390,7 @@ static void set_min0(const int fds[2])
 
 TEST(tty_min0_time0)
 {
-	run((struct rule){ .pair = PAIR_TTY, .set = set_min0, .expected = 0 });
+	RUN(.pair = PAIR_TTY, .set = set_min0, .expected = 0);
 }
 
 /* In tenths of a second. */
@@ -409,10 +406,8 @@ static void set_min0_long(const int fds[2])
 
 TEST(tty_min0_time)
 {
-	run((struct rule){ .pair = PAIR_TTY, .set = set_min0_time, .timeout = true,
-			   .expected = 0 });
-	run((struct rule){ .pair = PAIR_TTY, .set = set_min0_long, .first = write_some,
-			   .expected = 4 });
+	RUN(.pair = PAIR_TTY, .set = set_min0_time, .timeout = true, .expected = 0);
+	RUN(.pair = PAIR_TTY, .set = set_min0_long, .first = write_some, .expected = 4);
 }
 
 static void set_min(const int fds[2])
@@ -428,13 +423,11 @@ static void set_min_some(const int fds[2])
 
 TEST(tty_min)
 {
-	run((struct rule){ .pair = PAIR_TTY, .set = set_min_some, .first = write_more,
-			   .expected = 14 });
-	run((struct rule){ .pair = PAIR_TTY, .set = set_min, .first = write_some,
-			   .then = write_more, .expected = 14 });
+	RUN(.pair = PAIR_TTY, .set = set_min_some, .first = write_more, .expected = 14);
+	RUN(.pair = PAIR_TTY, .set = set_min, .first = write_some, .then = write_more,
+	    .expected = 14);
 	/* as many as there is room for are enough */
-	run((struct rule){ .pair = PAIR_TTY, .set = set_min, .size = 4, .first = write_some,
-			   .expected = 4 });
+	RUN(.pair = PAIR_TTY, .set = set_min, .size = 4, .first = write_some, .expected = 4);
 }
 
 /* The time is that after the last byte. */
@@ -451,12 +444,10 @@ static void set_min_time_none(const int fds[2])
 
 TEST(tty_min_time)
 {
-	run((struct rule){ .pair = PAIR_TTY, .set = set_min_time_some, .timeout = true,
-			   .expected = 4 });
-	run((struct rule){ .pair = PAIR_TTY, .set = set_min_time_none, .first = write_some,
-			   .timeout = true, .expected = 4 });
-	run((struct rule){ .pair = PAIR_TTY, .set = set_min_time_some, .first = write_more,
-			   .expected = 14 });
+	RUN(.pair = PAIR_TTY, .set = set_min_time_some, .timeout = true, .expected = 4);
+	RUN(.pair = PAIR_TTY, .set = set_min_time_none, .first = write_some, .timeout = true,
+	    .expected = 4);
+	RUN(.pair = PAIR_TTY, .set = set_min_time_some, .first = write_more, .expected = 14);
 }
 
 /* job control */

@@ -427,10 +427,12 @@ impl Context {
 
     /// Waits until no thread is left; but not for those that somebody has stopped. Sleeps.
     fn wait_for_threads(&self) {
-        let mut tasks = [const { None }; crate::threads::MAX_THREADS];
-        while !self.threads_have_left(&mut tasks) {
-            wait::pause_briefly();
-        }
+        let tasks = loop {
+            match self.take_left_threads() {
+                Some(tasks) => break tasks,
+                None => wait::pause_briefly(),
+            }
+        };
         for task in tasks.into_iter().flatten() {
             while !sched::is_gone(&task) && !sched::is_stopped(&task) {
                 wait::pause_briefly();

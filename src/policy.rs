@@ -8,7 +8,7 @@
 //! | TCP, UDP, AF_UNIX socket | NOWAIT | its wait queues | yes | copies; the namespace is the socket's; the sender's pid is that of the process; a read has no control messages, so no descriptor is made |
 //! | such a socket with SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_BUSY_POLL | | | yes, and it waits there | what the socket's own wait knows and poll does not tell |
 //! | eventfd, timerfd | NOWAIT | its wait queues | yes | a counter |
-//! | tty, pty | | its wait queues; VMIN 0: | yes, and polls there | job control looks at the process; of one in the background it is submit's, where signals have their effect |
+//! | tty, pty | with O_NONBLOCK, as it is | | yes, and it waits there | what it waits for is its own (VMIN, VTIME, the end of a line); job control looks at the process, and of one in the background it is submit's, where signals have their effect |
 //! | ext4, xfs, btrfs, f2fs, vfat, exfat, erofs, squashfs, isofs, overlayfs, ramfs, tmpfs with swap; block device | NOWAIT | the page, or | yes | credentials, limits, cgroups and memory are those of the process |
 //! | tmpfs, nothing swapped | as it is | | yes | as above |
 //! | FUSE | | | yes | it waits for its server; the lock owner is nobody |
@@ -196,7 +196,7 @@ impl Policy {
                 locks: true,
                 ..stream(first_of(Try::Nowait, true))
             },
-            Class::Inet | Class::Unix | Class::Tty if own_rules && !at_once => Policy {
+            Class::Inet | Class::Unix if own_rules && !at_once => Policy {
                 whole: write,
                 ..by_own_rules
             },
@@ -206,16 +206,13 @@ impl Policy {
                 ..stream(first_of(Try::Nowait, facts.nowait))
             },
             Class::Counter if facts.nowait => stream(first_of(Try::Nowait, true)),
-            Class::Tty => Policy {
-                // It blocks as it likes once it is issued; O_NONBLOCK it may know.
-                first: if at_once {
-                    First::Try(Try::Inline)
-                } else {
-                    First::Poll
-                },
-                retry: List::Block,
-                ..stream(First::Punt)
+            // It blocks as it likes once it is issued; O_NONBLOCK it may know.
+            Class::Tty if at_once => Policy {
+                again_is_final: true,
+                first: First::Try(Try::Inline),
+                ..by_own_rules
             },
+            Class::Tty => by_own_rules,
             Class::Memory => Policy {
                 first: first_of(Try::Inline, true),
                 order: if write { Order::Inode } else { Order::Free },
@@ -363,12 +360,12 @@ mod tests {
             assert_eq!(read(class, false, false).first, First::Punt);
         }
         assert_eq!(read(Class::Fuse, true, false).first, First::Punt);
-        assert_eq!(read(Class::Tty, false, true).first, First::Poll);
+        assert_eq!(read(Class::Tty, false, true).first, First::Punt);
     }
 
     #[test]
     fn own_rules_are_the_files() {
-        for class in [Class::Inet, Class::Unix, Class::Tty] {
+        for class in [Class::Inet, Class::Unix] {
             let traits = Traits {
                 own_rules: true,
                 ..READ

@@ -182,6 +182,8 @@ pub(crate) struct Private {
     pub(crate) joined: bool,
     /// Whether it has a claim to a thread of the process.
     pub(crate) claim: Option<Claim>,
+    /// A thread has taken it, and does not end before it has: it was accepted.
+    pub(crate) counted: bool,
     /// Its last try was one that does not wait.
     pub(crate) tried_nowait: bool,
     /// Who has submitted it.
@@ -200,7 +202,14 @@ impl Private {
         self.key = key;
         self.joined = false;
         self.claim = None;
+        self.counted = false;
         self.tried_nowait = false;
+    }
+
+    /// Whether it has anything of its context.
+    #[inline(always)]
+    fn has_to_leave(&self) -> bool {
+        self.joined || self.claim.is_some() || self.counted
     }
 
     /// Who has submitted it.
@@ -302,7 +311,7 @@ impl Request {
     /// Gives back what the request holds for its operation, but its eventfd.
     #[inline(always)]
     fn end_private(&mut self) -> Option<EventFd> {
-        if self.private().joined || self.private().claim.is_some() {
+        if self.private().has_to_leave() {
             retry::leave(self);
         }
         // What is left of it is of no meaning to the next.

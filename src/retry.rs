@@ -360,9 +360,9 @@ pub(crate) fn cancelled(request: Request) {
 /// Gives back what a request has of its context: its place in its group, whose next may run now,
 /// and its claim to a thread. Any context.
 pub(crate) fn leave(request: &mut Request) {
-    let (joined, claim) = (request.private().joined, request.private().claim);
-    request.private().joined = false;
-    request.private().claim = None;
+    let private = request.private();
+    let (joined, claim, counted) = (private.joined, private.claim, private.counted);
+    (private.joined, private.claim, private.counted) = (false, None, false);
     let (context, index) = (request.client(), request.index());
     let mut queues = context.queues().lock();
     if let Some(claim) = claim {
@@ -371,6 +371,9 @@ pub(crate) fn leave(request: &mut Request) {
             // One may be free for what is there now.
             queues.threads.wake();
         }
+    }
+    if counted && queues.threads.finish_write() {
+        context.wake_drain();
     }
     if !joined {
         return;
@@ -417,7 +420,7 @@ pub(crate) fn kick(kick: Kick<'_, Context>) {
 /// A driver is done with a request that was in flight. Any context.
 #[inline]
 pub(crate) fn driver_done(mut request: Request, result: isize) {
-    if op::is_refused(&mut request, result) {
+    if op::is_refused(&mut request, result) || op::is_cut_off(&mut request, result) {
         // The pool of the request has a reference until it is home, which it may be at once, by
         // who ends the context: he has one then, until this has come home as well.
         let context = request.client_arc();

@@ -46,6 +46,7 @@ pub(crate) use claims::{
     Claims, //
 };
 use kernel::{
+    current,
     prelude::*,
     sync::{
         aref::ARef,
@@ -99,6 +100,10 @@ pub(crate) struct Threads {
     places: [Seat; MAX_THREADS],
     /// Threads that start reads of pages.
     pages: u32,
+    /// Accepted requests that threads have taken, and that are not over.
+    writes: u32,
+    /// Those that have left a dead context, for who waits until they are gone.
+    left: [Option<ARef<Task>>; MAX_THREADS],
 }
 
 impl Threads {
@@ -108,6 +113,8 @@ impl Threads {
             of: Identity::NONE,
             places: [const { Seat::Free }; MAX_THREADS],
             pages: 0,
+            writes: 0,
+            left: [const { None }; MAX_THREADS],
         }
     }
 
@@ -174,6 +181,12 @@ impl Threads {
         ) {
             self.wake();
         }
+    }
+
+    /// One of the accepted requests is over; whether it was the last. Any context.
+    pub(crate) fn finish_write(&mut self) -> bool {
+        self.writes = self.writes.saturating_sub(1);
+        self.writes == 0
     }
 
     fn set(&mut self, place: usize, to: State) {
@@ -255,6 +268,11 @@ impl Worker {
     fn leave(&self, queues: &mut Queues) {
         queues.threads.leave(self.place);
         self.ended.set(1);
+        if queues.closing {
+            if let Some(left) = queues.threads.left.get_mut(self.place) {
+                *left = Some((&**current!()).into());
+            }
+        }
     }
 
     /// What a thread does that has found nothing.
@@ -304,6 +322,10 @@ impl Worker {
                 if run.private().from == Some(List::Page) {
                     queues.threads.pages = queues.threads.pages.saturating_add(1);
                 }
+                if run.shared().is_accepted() && !run.private().counted {
+                    run.private().counted = true;
+                    queues.threads.writes = queues.threads.writes.saturating_add(1);
+                }
                 let index = run.index();
                 queues.threads.set(self.place, State::Busy(index));
                 Ok(run)
@@ -343,7 +365,7 @@ impl vhost_task::Worker for Worker {
         if self.ended.get() != 0 {
             return;
         }
-        retry::finish_accepted(&self.context, task);
+        self.context.finish_accepted(task);
         let last = {
             let mut queues = self.context.queues().lock();
             self.leave(&mut queues);
@@ -352,7 +374,7 @@ impl vhost_task::Worker for Worker {
         if last {
             // What was queued meanwhile, and what only threads could run: another process may
             // share the memory, and go on with the context, but is not who has submitted.
-            retry::finish_accepted(&self.context, task);
+            self.context.finish_accepted(task);
             retry::cancel_for_threads(&self.context);
         }
         self.context.wake_drain();
@@ -473,6 +495,22 @@ impl Context {
         cred::with_own(|| Thread::create(worker, c"raio-worker"))
     }
 
+    /// Finishes what was accepted, of what is queued and what threads have issued: a part of that may
+    /// come back, since they were killed. A thread that is killed; sleeps.
+    fn finish_accepted(self: &Arc<Self>, task: WorkerTask<'_>) {
+        loop {
+            retry::finish_accepted(self, task);
+            let is_over = || {
+                let queues = self.queues().lock();
+                queues.threads.writes == 0 || queues.lists.len(List::Block) > 0
+            };
+            self.wait_for_drain(is_over);
+            if self.queues().lock().lists.len(List::Block) == 0 {
+                return;
+            }
+        }
+    }
+
     /// Ends what threads of a dead context wait for, but for what is accepted, and wakes those that
     /// are idle. Any context.
     pub(crate) fn interrupt_threads(&self) {
@@ -485,18 +523,18 @@ impl Context {
         queues.threads.wake_all();
     }
 
-    /// Whether no thread is left, or none that would end before somebody lets it go on. Notes those
-    /// that are there in `tasks`.
-    pub(crate) fn threads_have_left(&self, tasks: &mut [Option<ARef<Task>>; MAX_THREADS]) -> bool {
-        let queues = self.queues().lock();
-        for (seat, task) in queues.threads.places.iter().zip(tasks) {
-            if let Seat::Retired(thread) | Seat::Used(thread, _) = seat {
-                if task.is_none() {
-                    *task = thread.task();
-                }
-            }
+    /// Those that were threads of a dead context, when none is left, or none that would end before
+    /// somebody lets it go on.
+    pub(crate) fn take_left_threads(&self) -> Option<[Option<ARef<Task>>; MAX_THREADS]> {
+        let mut queues = self.queues().lock();
+        let threads = &mut queues.threads;
+        if !threads.is_empty() && !threads.are_stopped() {
+            return None;
         }
-        queues.threads.is_empty() || queues.threads.are_stopped()
+        Some(core::mem::replace(
+            &mut threads.left,
+            [const { None }; MAX_THREADS],
+        ))
     }
 }
 

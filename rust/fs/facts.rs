@@ -157,8 +157,6 @@ pub(crate) fn has_own_rules(file: &File, class: Class, direction: Direction) -> 
         Class::Inet | Class::Unix => unsafe {
             bindings::raio_helper_has_socket_rules(file.as_ptr(), write)
         },
-        // SAFETY: The file is valid, and a tty's, which refers to the tty until it is released.
-        Class::Tty => !write && unsafe { bindings::raio_helper_tty_read_ends(file.as_ptr()) },
         _ => false,
     }
 }

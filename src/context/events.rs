@@ -43,6 +43,11 @@ impl Context {
         self.events.wake(0);
     }
 
+    /// Waits as who waits for the end. Sleeps.
+    pub(crate) fn wait_for_drain(&self, ready: impl Fn() -> bool) {
+        self.events.wait_uninterruptible(ready);
+    }
+
     pub(super) fn header(&self) -> Option<Header<'_>> {
         self.pages.header()
     }

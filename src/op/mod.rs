@@ -215,6 +215,12 @@ pub(crate) fn is_refused(request: &mut Request, result: isize) -> bool {
     rw::is_refused(request, result)
 }
 
+/// Whether what was accepted has to go on, see [`rw::is_cut_off`]. Any context.
+#[inline]
+pub(crate) fn is_cut_off(request: &mut Request, result: isize) -> bool {
+    rw::is_cut_off(request, result)
+}
+
 /// A driver that had the request is done with it. Any context.
 #[inline]
 pub(crate) fn finish_driver(request: Request, result: isize) {

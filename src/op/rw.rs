@@ -203,6 +203,23 @@ pub(super) fn is_refused(request: &mut Request, result: isize) -> bool {
         && !request.private().policy.again_is_final
 }
 
+/// Whether a driver has done a part of what was accepted, since the thread that issued it was killed
+/// meanwhile; then that part is noted.
+#[inline]
+pub(super) fn is_cut_off(request: &mut Request, result: isize) -> bool {
+    if !request.private().counted || request.transfer().is_indivisible() {
+        return false;
+    }
+    let left = request.transfer().left();
+    match usize::try_from(result) {
+        Ok(moved) if moved > 0 && moved < left => {
+            request.advance(moved);
+            true
+        }
+        _ => result == EINTR.to_errno() as isize,
+    }
+}
+
 /// A driver that had the request is done with it.
 #[inline]
 pub(super) fn finish_driver(mut request: Request, result: isize) {

@@ -120,8 +120,6 @@ pub(super) fn end_with(run: Running, error: Error) -> Result {
 enum Begin<'a> {
     /// A try.
     Try(Mode<'a>),
-    /// Waiting for the file, which may block once it is called.
-    Ask,
     /// Nothing that can be done here.
     Punt(List),
 }
@@ -133,9 +131,7 @@ fn begin<'a>(run: &mut Running, place: Place<'a>) -> Begin<'a> {
         (None, First::Try(how)) => Begin::Try(how.mode()),
         (None, First::Block) => Begin::Try(Mode::Block(may_block)),
         (None, First::Punt) if policy.page_wait => Begin::Punt(List::Page),
-        // Even to ask may wait, as it does for a tty's buffers.
         (None, First::Punt | First::Poll) => Begin::Punt(List::Block),
-        (Some(List::Block), First::Poll) => Begin::Ask,
         (Some(List::Block), _) => Begin::Try(Mode::Block(may_block)),
         (Some(List::Page), _) => Begin::Try(Mode::PageWait(may_block)),
         (Some(_), _) if policy.page_wait => Begin::Try(Mode::Cached),
@@ -212,13 +208,6 @@ pub(in crate::op) fn go(context: &Arc<Context>, mut run: Running, place: Place<'
     let mode = match begin(&mut run, place) {
         Begin::Try(mode) => mode,
         Begin::Punt(list) => return punt(context, run, list, place),
-        Begin::Ask => match arm(context, run, place)? {
-            None => return Ok(()),
-            Some(next) => {
-                run = next;
-                Mode::Block(place.caller().may_block())
-            }
-        },
     };
     let policy = run.private().policy;
     match attempt(context, run, mode, place) {
