@@ -41,6 +41,7 @@ pub(crate) use facts::{
     facts,
     fsync,
     has_fsync,
+    has_own_rules,
     has_permission_events,
     identity,
     is_beyond_limit,
@@ -48,10 +49,9 @@ pub(crate) use facts::{
     is_fuse,
     is_pipe_idle,
     is_stream_locked,
-    has_own_rules,
-    tty_stops,
     notes_access,
     size,
+    tty_stops,
     Class,
     Facts, //
 };
@@ -60,8 +60,8 @@ use kernel::{
         File,
         LocalFile, //
     },
-    prelude::*,
     mm::Mm,
+    prelude::*,
     sync::{
         aref::ARef,
         atomic::ordering::Relaxed, //
@@ -231,7 +231,11 @@ impl<C: Client> Run<C> {
     /// that may look at them.
     #[inline(never)]
     pub(crate) fn call(self, caller: Caller<'_>, mode: Mode<'_>, faults: Faults<'_>) -> Tried<C> {
-        if caller.is_worker() && !self.file().is_some_and(|file| facts(file).class.is_for_workers()) {
+        if caller.is_worker()
+            && !self
+                .file()
+                .is_some_and(|file| facts(file).class.is_for_workers())
+        {
             kernel::warn_on!(true);
             return Tried::Returned(self, EINVAL.to_errno() as isize);
         }

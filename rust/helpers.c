@@ -8,7 +8,6 @@
 #include <linux/eventfd.h>
 #include <linux/fault-inject-usercopy.h>
 #include <linux/freezer.h>
-#include <linux/futex.h>
 #include <linux/magic.h>
 #include <linux/major.h>
 #include <linux/memcontrol.h>
@@ -28,7 +27,6 @@
 #include <linux/uaccess.h>
 #include <linux/tty.h>
 #include <linux/uio.h>
-#include <asm/futex.h>
 #ifdef CONFIG_X86
 #include <asm/pkru.h>
 #endif
@@ -563,25 +561,6 @@ bool raio_helper_put_u32(u32 value, u32 __user *to)
 fault:
 	user_write_access_end();
 	return false;
-}
-
-/*
- * Whether a page is there, and may be written to or just read, without a look at
- * the page tables.  Nothing is changed.
- */
-bool raio_helper_is_there(unsigned long address, bool write)
-{
-	u32 __user *at = (u32 __user *)ALIGN_DOWN(address, sizeof(u32));
-	u32 value;
-	int old, failed;
-
-	pagefault_disable();
-	if (write)
-		failed = arch_futex_atomic_op_inuser(FUTEX_OP_OR, 0, &old, at);
-	else
-		failed = get_user(value, at);
-	pagefault_enable();
-	return !failed;
 }
 
 bool raio_helper_put_u64(u64 value, u64 __user *to)

@@ -338,7 +338,15 @@ unsafe extern "C" fn wake<C: Client>(
     };
     // SAFETY: Nobody runs or frees the request for good without `disarm`, which waits for the
     // lock that is held.
-    let kick = unsafe { Kick::of_file(slot, Woken { ready, entry: entry.cast() }) };
+    let kick = unsafe {
+        Kick::of_file(
+            slot,
+            Woken {
+                ready,
+                entry: entry.cast(),
+            },
+        )
+    };
     if kick.is_due() {
         C::kick(kick);
     }

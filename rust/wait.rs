@@ -243,15 +243,9 @@ pub(super) fn sleep(deadline: Deadline) -> bool {
     }
 }
 
-/// Sleeps for a tick or so, whatever comes. Process context.
-pub(crate) fn pause() {
-    // SAFETY: May be called in any task that may sleep.
-    unsafe { bindings::msleep(1) };
-}
-
-/// As [`pause`], for less than a tenth of a millisecond.
+/// Sleeps for less than a tenth of a millisecond, whatever comes. Process context.
 pub(crate) fn pause_briefly() {
-    // SAFETY: As above.
+    // SAFETY: A pause of any task that may sleep, which takes no lock.
     unsafe { bindings::usleep_range_state(50, 100, bindings::TASK_UNINTERRUPTIBLE) };
 }
 

@@ -156,11 +156,7 @@ fn setup(door: ArcBorrow<'_, Door>, task: FullTask<'_>, arg: Argument) -> Result
     Ok(0)
 }
 
-fn destroy(
-    door: ArcBorrow<'_, Door>,
-    task: FullTask<'_>,
-    destroy: raio_destroy,
-) -> Result<isize> {
+fn destroy(door: ArcBorrow<'_, Door>, task: FullTask<'_>, destroy: raio_destroy) -> Result<isize> {
     refuse_unless(destroy.flags == 0)?;
     Context::lookup(door, destroy.ctx_id)?.destroy(task)?;
     Ok(0)

@@ -409,7 +409,10 @@ mod tests {
             Policy::of_transfer(facts(class, true), traits)
         };
         assert!(!with(Class::Block, Direction::Read, true).page_wait);
-        assert_eq!(with(Class::Block, Direction::Write, true).order, Order::Free);
+        assert_eq!(
+            with(Class::Block, Direction::Write, true).order,
+            Order::Free
+        );
         let write = with(Class::Regular, Direction::Write, false);
         assert!(!write.page_wait && write.accepted);
         assert_eq!(write.order, Order::Inode);

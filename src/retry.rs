@@ -180,6 +180,10 @@ impl Queues {
             context.wake_drain();
         } else if matches!(list, List::Page | List::Block) {
             self.bring_thread(context, arc);
+            if self.threads.has_writes() {
+                // For those that are killed, and wait for what they have issued.
+                context.wake_drain();
+            }
         } else if self.waiters > 0 {
             context.wake_waiters();
         } else if let Some(shared) = context.pool().shared(index) {
@@ -241,7 +245,9 @@ impl Queues {
     fn runnable(&self) -> u32 {
         [List::Run, List::Task]
             .iter()
-            .fold(self.held_due, |sum, &list| sum.saturating_add(self.lists.len(list)))
+            .fold(self.held_due, |sum, &list| {
+                sum.saturating_add(self.lists.len(list))
+            })
     }
 
     /// Says so if there is nothing to run.
@@ -698,9 +704,7 @@ pub(crate) fn finish_accepted(context: &Arc<Context>, task: WorkerTask<'_>) {
             continue;
         }
         let submitter = run.private().submitter();
-    as_submitter(context, &submitter, || {
-            op::finish_accepted(run, task)
-        });
+        as_submitter(context, &submitter, || op::finish_accepted(run, task));
     }
 }
 
@@ -720,4 +724,3 @@ pub(crate) fn cancel_queued(context: &Context) -> bool {
     }
     any
 }
-

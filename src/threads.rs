@@ -176,11 +176,18 @@ impl Threads {
 
     /// Wakes all: the context is dead.
     pub(crate) fn wake_all(&mut self) {
-        while self.places.iter().any(
-            |place| matches!(place, Seat::Used(_, State::Idle(_))),
-        ) {
+        while self
+            .places
+            .iter()
+            .any(|place| matches!(place, Seat::Used(_, State::Idle(_))))
+        {
             self.wake();
         }
+    }
+
+    /// Whether accepted requests that threads have taken are not over. Any context.
+    pub(crate) fn has_writes(&self) -> bool {
+        self.writes > 0
     }
 
     /// One of the accepted requests is over; whether it was the last. Any context.
@@ -395,7 +402,9 @@ impl Context {
             let mut queues = self.queues().lock();
             if queues.threads.of != who {
                 if queues.threads.is_there() {
-                    let idle = queues.threads.count(|state| matches!(state, State::Idle(_)));
+                    let idle = queues
+                        .threads
+                        .count(|state| matches!(state, State::Idle(_)));
                     if queues.claims.threads() > 0 || idle < queues.threads.alive() {
                         return Err(EBUSY);
                     }

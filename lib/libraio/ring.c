@@ -151,6 +151,10 @@ long reap(struct slot *slot, struct raio_ring *ring, long min_nr, long nr,
 	if (unlikely(n < min_nr || !n)) {
 		if (min_nr && !is_zero(timeout))
 			return -1;
+		/* The call runs what is there, and may find an event after it. */
+		if (!n && unlikely(__atomic_load_n(&ring->compat_features, __ATOMIC_RELAXED) &
+				   RAIO_RING_RUNNABLE))
+			return -1;
 		if (!n)
 			return old.id_nr == __atomic_load_n(&header->id_nr, __ATOMIC_ACQUIRE) ?
 				0 : -2;

@@ -96,8 +96,7 @@ impl<'a, C: Client> Kick<'a, C> {
 
     /// Whether who made it is about to sleep, as far as can be seen: it has filled a pipe.
     pub(crate) fn is_by_sleeper(&self) -> bool {
-        self.file
-            .is_some_and(|(file, _)| fs::is_pipe_full(file))
+        self.file.is_some_and(|(file, _)| fs::is_pipe_full(file))
     }
 
     /// The object that the request belongs to.

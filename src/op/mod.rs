@@ -238,12 +238,7 @@ enum Punted {
 /// Claims a thread for a request that is being submitted, if it does not have that.
 ///
 /// ERESTARTNOINTR, or another error if there can be none.
-fn claim(
-    context: &Arc<Context>,
-    task: FullTask<'_>,
-    private: &mut Private,
-    list: List,
-) -> Result {
+fn claim(context: &Arc<Context>, task: FullTask<'_>, private: &mut Private, list: List) -> Result {
     if !private.policy.threads {
         return Err(EPERM);
     }
@@ -292,7 +287,11 @@ pub(crate) fn punt_behind(
     mut request: Request,
 ) -> Result {
     let policy = request.private().policy;
-    let list = if policy.arm { policy.retry } else { List::Block };
+    let list = if policy.arm {
+        policy.retry
+    } else {
+        List::Block
+    };
     if list != List::Task {
         if let Err(e) = claim(context, task, request.private(), list) {
             if let Some(e) = restart(e, 0) {

@@ -54,14 +54,14 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
-pub(super) use tries::{
-    finish_accepted,
-    go, //
-};
 use tries::{
     advance_owned,
     end_with,
     started, //
+};
+pub(super) use tries::{
+    finish_accepted,
+    go, //
 };
 
 /// Checks a transfer, with native aio's errors in its order.
@@ -207,7 +207,7 @@ pub(super) fn is_refused(request: &mut Request, result: isize) -> bool {
 /// meanwhile; then that part is noted.
 #[inline]
 pub(super) fn is_cut_off(request: &mut Request, result: isize) -> bool {
-    if !request.private().counted || request.transfer().is_indivisible() {
+    if !request.private().counted || request.transfer().is_atomic() {
         return false;
     }
     let left = request.transfer().left();

@@ -102,7 +102,8 @@ fn is_over(run: &mut Running, moved: usize) -> bool {
         Some(Direction::Read) => run
             .file()
             .is_none_or(|file| transfer.pos() >= fs::size(file)),
-        _ => transfer.is_indivisible(),
+        // One that was cut off by the end of its process is finished all the same.
+        _ => transfer.is_indivisible() && (transfer.is_atomic() || !vhost_task::is_killed()),
     }
 }
 
@@ -212,9 +213,7 @@ pub(in crate::op) fn go(context: &Arc<Context>, mut run: Running, place: Place<'
     let policy = run.private().policy;
     match attempt(context, run, mode, place) {
         // The first data ends a read of a stream.
-        Some((Tried::Returned(mut run, moved), _))
-            if moved > 0 && policy.arm && !policy.whole =>
-        {
+        Some((Tried::Returned(mut run, moved), _)) if moved > 0 && policy.arm && !policy.whole => {
             run.advance(moved as usize);
             let done = run.transfer().done() as isize;
             end(run, done)
@@ -373,8 +372,7 @@ fn completed(
 
 /// Leaves the request to the page's waker; or gives it back, if that has been here.
 fn wait_for_page(context: &Arc<Context>, page: PageRun<Context>) -> Option<Running> {
-    page.shared()
-        .note_page(List::Run, page.transfer().done());
+    page.shared().note_page(List::Run, page.transfer().done());
     context.counters().armed();
     trace::arm(|| page.shared().about(context, 0));
     match page.wait() {
@@ -462,12 +460,7 @@ fn punt(context: &Arc<Context>, run: Running, list: List, place: Place<'_>) -> R
 }
 
 /// Runs the transfer to its end, in the current task, as native aio does.
-fn block(
-    mut run: Running,
-    caller: Caller<'_>,
-    mode: Mode<'_>,
-    faults: Faults<'_>,
-) -> Result {
+fn block(mut run: Running, caller: Caller<'_>, mode: Mode<'_>, faults: Faults<'_>) -> Result {
     loop {
         let (next, result) = match run.call(caller, mode, faults) {
             Tried::Returned(run, result) => (run, result),
