@@ -98,6 +98,34 @@ fn a_wake_and_a_cancel() {
     explore(File::Polled, Request::issue, &[run, wake, cancel]);
 }
 
+fn fire(request: &Request) {
+    request.fire();
+}
+
+#[test]
+fn a_wake_that_is_the_result() {
+    explore(File::Polled, Request::issue, &[run, fire]);
+}
+
+#[test]
+fn a_result_and_a_cancel() {
+    explore(File::Polled, Request::issue, &[run, fire, cancel]);
+}
+
+#[test]
+fn two_results() {
+    explore(File::Polled, Request::issue, &[run, fire, fire]);
+}
+
+#[test]
+fn a_result_and_a_wake() {
+    explore(
+        File::Polled,
+        Request::issue,
+        &[run, fire, Request::wake_for_nothing],
+    );
+}
+
 #[test]
 fn two_cancels() {
     explore(

@@ -233,6 +233,23 @@ impl Request {
         self.wake_with(false);
     }
 
+    /// As [`Self::wake`], where the wake is the result: whoever wakes completes it, if it is armed.
+    pub(crate) fn fire(&self) {
+        let mut wait = self.wait.lock().unwrap();
+        wait.ready = true;
+        if wait.entry && self.word().phase() == Phase::Armed {
+            if let Some(then) = self.step(Step::Fire) {
+                if then == Then::Own {
+                    wait.entry = false;
+                    drop(wait);
+                    return self.complete();
+                }
+            }
+        }
+        drop(wait);
+        self.wake();
+    }
+
     fn wake_with(&self, data: bool) {
         let mut wait = self.wait.lock().unwrap();
         wait.ready |= data;

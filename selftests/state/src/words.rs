@@ -5,7 +5,7 @@
 use crate::state::{Phase, Step, Word};
 use std::collections::BTreeSet;
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step::Take,
     Step::Queue,
     Step::Issue,
@@ -13,6 +13,7 @@ const STEPS: [Step; 11] = [
     Step::Arm,
     Step::Wait,
     Step::Kick,
+    Step::Fire,
     Step::Leave,
     Step::Complete,
     Step::Cancel,
