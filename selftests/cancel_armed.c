@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "fuse.h"
@@ -120,22 +119,6 @@ TEST_RAIO(socket_read, NATIVE)
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
 	cancel_reads(fds[0], fds[1]);
-}
-
-TEST_RAIO(tty_read, NATIVE)
-{
-	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave;
-	struct termios mode;
-
-	if (master < 0 || grantpt(master) || unlockpt(master))
-		SKIP("no pty: %m");
-	slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
-		SKIP("no pty: %m");
-	ASSERT_EQ(0, tcgetattr(slave, &mode));
-	cfmakeraw(&mode);
-	ASSERT_EQ(0, tcsetattr(slave, TCSANOW, &mode));
-	cancel_reads(slave, master);
 }
 
 /* Fills it, and says how much that is. */

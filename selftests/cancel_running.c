@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: a request that a file system has taken up can't be cancelled: that
- * is EAGAIN, and its event comes, with what came of it.
+ * Description: a request that a FUSE server has taken up is interrupted by a cancel,
+ * which is EINPROGRESS, or EAGAIN where that is not possible; in any case its event
+ * comes, with what came of it.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -14,7 +15,8 @@
 static struct fuse fuse;
 static char buf[100];
 
-static void run(unsigned int opcode, unsigned int fuse_opcode, unsigned int size)
+/* Whether all of it was done. */
+static bool run(unsigned int opcode, unsigned int fuse_opcode, unsigned int size)
 {
 	aio_context_t ctx = new_context(4);
 	struct io_event result, event;
@@ -27,7 +29,6 @@ static void run(unsigned int opcode, unsigned int fuse_opcode, unsigned int size
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	fuse_wait_held(&fuse, 1);
 	memset(&result, 0xee, sizeof(result));
-	/* A server that does not mind an interrupt: it goes on, and so does the request. */
 	for (i = 0; i < 10; i++) {
 		int ret = be_cancel(ctx, &iocb, &result);
 
@@ -44,16 +45,19 @@ static void run(unsigned int opcode, unsigned int fuse_opcode, unsigned int size
 	fuse_release(&fuse);
 	ASSERT_EQ(1, events_wait(ctx, &event, 1));
 	EXPECT_EQ((uintptr_t)&iocb, event.obj);
-	EXPECT_EQ(size, (long long)event.res);
+	if (is_native() || (int64_t)event.res != -ECANCELED)
+		EXPECT_EQ(size, (long long)event.res);
+	copy.aio_data = event.res;
 	EXPECT_EQ(0, events_now(ctx, &event, 1));
 	EXPECT_EQ(-EINVAL, be_cancel(ctx, &iocb, &result));
 	expect_works(ctx);
+	return copy.aio_data == size;
 }
 
 TEST_RAIO(read, "native: blocks")
 {
-	run(IOCB_CMD_PREAD, FUSE_READ, sizeof(buf));
-	EXPECT_TRUE(is_pattern(buf, sizeof(buf), 0, 0));
+	if (run(IOCB_CMD_PREAD, FUSE_READ, sizeof(buf)))
+		EXPECT_TRUE(is_pattern(buf, sizeof(buf), 0, 0));
 }
 
 TEST_RAIO(write, "native: blocks")
