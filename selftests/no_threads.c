@@ -171,9 +171,9 @@ TEST_RAIO(unix_socket_read, WHY)
 	pid_t pid;
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
-	pid = write_when_asleep(fds[1]);
 	prep(&iocb, IOCB_CMD_PREAD, fds[0], &byte, 1, 0);
-	submit_and_end(ctx);
+	submit_unfinished(ctx, &iocb);
+	pid = write_when_asleep(fds[1]);
 	EXPECT_EQ(1, result_of(ctx, false));
 	EXPECT_EQ('x', byte);
 	EXPECT_EQ(0, test_wait(pid));

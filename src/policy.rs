@@ -5,6 +5,7 @@
 //! | file | in submit | then | a thread of the process | why |
 //! |---|---|---|---|---|
 //! | pipe, FIFO | NOWAIT | its wait queues | yes | copies between memory and the pipe's pages |
+//! | pipe with pages from splice(2) | | | yes, and it waits there | such a page may have to be waited for |
 //! | TCP, UDP, AF_UNIX socket | NOWAIT | its wait queues | yes | copies; the namespace is the socket's; the sender's pid is that of the process; a read has no control messages, so no descriptor is made |
 //! | such a socket with SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_BUSY_POLL | | | yes, and it waits there | what the socket's own wait knows and poll does not tell |
 //! | eventfd, timerfd | NOWAIT | its wait queues | yes | a counter |
@@ -213,6 +214,17 @@ impl Policy {
                 ..by_own_rules
             },
             Class::Tty => by_own_rules,
+            Class::Spliced if at_once => Policy {
+                again_is_final: true,
+                first: First::Try(Try::Inline),
+                locks: true,
+                ..by_own_rules
+            },
+            Class::Spliced => Policy {
+                whole: write,
+                locks: true,
+                ..by_own_rules
+            },
             Class::Memory => Policy {
                 first: first_of(Try::Inline, true),
                 order: if write { Order::Inode } else { Order::Free },

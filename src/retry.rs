@@ -535,6 +535,9 @@ fn run_queued(context: &Arc<Context>, task: FullTask<'_>) {
         }
     }
     context.threads_for_queued(task);
+    if !current!().signal_pending() {
+        run_without_threads(context, task);
+    }
     context.queues().lock().note_if_empty(context);
 }
 
@@ -599,19 +602,24 @@ impl TaskWorkItem<1> for Context {
             return look_now(&context);
         };
         run_own(&context, task);
-        // Where there can be no thread, it blocks here as native aio does in submit.
-        loop {
-            let run = {
-                let mut queues = context.queues().lock();
-                if queues.threads.is_there() || queues.closing {
-                    return;
-                }
-                take_from(&mut queues, &context, &[List::Page, List::Block])
-            };
-            match run {
-                Some(run) => rerun(&context, run, Place::Own(task)),
-                None => return,
+        run_without_threads(&context, task);
+    }
+}
+
+/// Runs what is for threads where there are none and can be none: it blocks here, as native aio does in
+/// submit.
+fn run_without_threads(context: &Arc<Context>, task: FullTask<'_>) {
+    loop {
+        let run = {
+            let mut queues = context.queues().lock();
+            if queues.threads.is_there() || queues.closing {
+                return;
             }
+            take_from(&mut queues, context, &[List::Page, List::Block])
+        };
+        match run {
+            Some(run) => rerun(context, run, Place::Own(task)),
+            None => return,
         }
     }
 }

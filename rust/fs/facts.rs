@@ -41,6 +41,8 @@ pub(crate) struct Facts {
 pub(crate) enum Class {
     /// A pipe or FIFO.
     Pipe,
+    /// A pipe that splice(2) has put pages to, which may wait for them.
+    Spliced,
     /// A TCP or UDP socket.
     Inet,
     /// An AF_UNIX socket.
@@ -69,6 +71,7 @@ impl Class {
     pub(crate) fn is_for_workers(self) -> bool {
         match self {
             Class::Pipe
+            | Class::Spliced
             | Class::Inet
             | Class::Unix
             | Class::Counter
@@ -108,8 +111,7 @@ pub(crate) fn facts(file: &File) -> Facts {
         helper(file.as_ptr())
     };
     let class = match file_type(file) {
-        // A pipe whose pages splice(2) has put there may wait for them.
-        bindings::S_IFIFO if !nowait && is_pipefs(file) => Class::Other,
+        bindings::S_IFIFO if !nowait && is_pipefs(file) => Class::Spliced,
         bindings::S_IFIFO => Class::Pipe,
         bindings::S_IFSOCK if is_inet() => Class::Inet,
         bindings::S_IFSOCK if is(bindings::raio_helper_is_unix) => Class::Unix,

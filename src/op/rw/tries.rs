@@ -322,6 +322,10 @@ fn next<'a>(
                 // The kernel has sent it to the thread, where nobody sees it.
                 signal::raise_file_size(Whom::Process);
             }
+            if result < 0 && place.is_thread() && run.is_cancelled() {
+                // What a file says of a wait that was ended is its own: FUSE says EIO.
+                return end_with(run, ECANCELED).map(|()| None);
+            }
             return end(run, result).map(|()| None);
         }
         Verdict::More => return Ok(Some((run, mode))),
