@@ -26,6 +26,7 @@ use crate::{
         Nodes, //
     },
     op,
+    policy::First,
     request::{
         result_of,
         Over,
@@ -430,7 +431,14 @@ pub(crate) fn driver_done(mut request: Request, result: isize) {
         // The pool of the request has a reference until it is home, which it may be at once, by
         // who ends the context: he has one then, until this has come home as well.
         let context = request.client_arc();
-        queue_in_order(&context, request, List::Block);
+        let list = if request.private().policy.threads {
+            List::Block
+        } else {
+            // A task of the process waits for it, as native aio does.
+            request.private().policy.first = First::Block;
+            List::Task
+        };
+        queue_in_order(&context, request, list);
     } else {
         op::finish_driver(request, result);
     }

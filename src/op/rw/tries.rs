@@ -137,6 +137,7 @@ fn begin<'a>(run: &mut Running, place: Place<'a>) -> Begin<'a> {
         (Some(List::Page), _) => Begin::Try(Mode::PageWait(may_block)),
         (Some(_), _) if policy.page_wait => Begin::Try(Mode::Cached),
         (Some(_), First::Try(_)) => Begin::Try(Mode::Nowait),
+        (Some(_), First::Block) => Begin::Try(Mode::Block(may_block)),
         // It knows no try that does not wait.
         (Some(_), _) => Begin::Punt(List::Block),
     }
