@@ -710,9 +710,17 @@ bool raio_helper_is_mm_of_current_group(const struct mm_struct *mm)
 #endif
 }
 
-bool raio_helper_is_alive(const struct task_struct *task)
+/*
+ * It has left its CPU for good: then nothing counts it any more for its process, be
+ * it that a tracer wants its status.  pid_alive() says so too early.
+ */
+bool raio_helper_is_dead(const struct task_struct *task)
 {
-	return pid_alive(task);
+#ifdef CONFIG_SMP
+	if (smp_load_acquire(&task->on_cpu))
+		return false;
+#endif
+	return READ_ONCE(task->__state) == TASK_DEAD;
 }
 
 /* It is stopped, traced or frozen, or will be when it is next awake. */

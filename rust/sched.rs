@@ -128,8 +128,8 @@ pub(crate) fn is_stopped(task: &Task) -> bool {
 
 /// Whether it is no part of its process any more. Any context.
 pub(crate) fn is_gone(task: &Task) -> bool {
-    // SAFETY: As above.
-    !unsafe { bindings::raio_helper_is_alive(task.as_ptr()) }
+    // SAFETY: The task is valid; words of it that may change are read.
+    unsafe { bindings::raio_helper_is_dead(task.as_ptr()) }
 }
 
 /// When the current task has slept or has had a page fault, this is another than before.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Description: what a process sees of the threads that raio makes in it: only
- * for files that need one, a bounded number of them, gone when they are idle, and
+ * for requests that have to wait, a bounded number of them, gone when they are idle, and
  * no obstacle to signals, fork and exec.
  */
 #define _GNU_SOURCE
@@ -50,15 +50,6 @@ static bool retry_makes_thread(int from, int to)
 	return seen;
 }
 
-/* None of the rounds needs a thread. */
-static void expect_no_thread(int from, int to)
-{
-	int i;
-
-	for (i = 0; i < 20; i++)
-		EXPECT_TRUE(!retry_makes_thread(from, to));
-}
-
 /* All do, and the thread stays for a moment: in a slow guest one may go unseen. */
 static void expect_thread(int from, int to)
 {
@@ -70,29 +61,49 @@ static void expect_thread(int from, int to)
 	FAIL("there was no thread");
 }
 
-TEST_RAIO(pipe_has_none, NATIVE_BLOCKS)
+TEST_RAIO(pipe_has_one, NATIVE_BLOCKS)
 {
 	int fds[2];
 
 	ASSERT_EQ(0, pipe(fds));
-	expect_no_thread(fds[0], fds[1]);
+	expect_thread(fds[0], fds[1]);
+	wait_worker_threads(getpid(), false);
 }
 
-TEST_RAIO(eventfd_has_none, NATIVE_BLOCKS)
+TEST_RAIO(eventfd_has_one, NATIVE_BLOCKS)
 {
 	int fd = eventfd(0, 0);
 
-	expect_no_thread(fd, fd);
+	expect_thread(fd, fd);
+	wait_worker_threads(getpid(), false);
 }
 
-TEST_RAIO(timerfd_has_none, NATIVE_BLOCKS)
+TEST_RAIO(timerfd_has_one, NATIVE_BLOCKS)
 {
 	struct itimerspec soon = { .it_value.tv_nsec = 200000000 };
-	int fd = timerfd_create(CLOCK_MONOTONIC, 0), i;
+	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
 
-	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, timerfd_settime(fd, 0, &soon, NULL));
-		EXPECT_TRUE(!retry_makes_thread(fd, -1));
+	ASSERT_EQ(0, timerfd_settime(fd, 0, &soon, NULL));
+	EXPECT_TRUE(retry_makes_thread(fd, -1));
+	wait_worker_threads(getpid(), false);
+}
+
+/* What need not wait needs none. */
+TEST_RAIO(ready_has_none, NATIVE_BLOCKS)
+{
+	aio_context_t ctx = new_context(1);
+	static char buf[4096];
+	struct iocb iocb;
+	int fds[2], i;
+
+	ASSERT_EQ(0, pipe(fds));
+	fds[0] = new_file(sizeof(buf));
+	for (i = 0; i < 20; i++) {
+		prep(&iocb, IOCB_CMD_PWRITE, fds[1], buf, 8, 0);
+		ASSERT_EQ(8, run_one(ctx, &iocb));
+		prep(&iocb, IOCB_CMD_PREAD, fds[0], buf, sizeof(buf), 0);
+		ASSERT_EQ(sizeof(buf), run_one(ctx, &iocb));
+		EXPECT_EQ(0, worker_threads(getpid(), NULL, 0));
 	}
 }
 
@@ -118,20 +129,22 @@ static void make_sockets(int type, int fds[2])
 	ASSERT_LE(0, fds[0]);
 }
 
-TEST_RAIO(tcp_has_none, NATIVE_BLOCKS)
+TEST_RAIO(tcp_has_one, NATIVE_BLOCKS)
 {
 	int fds[2];
 
 	make_sockets(SOCK_STREAM, fds);
-	expect_no_thread(fds[0], fds[1]);
+	expect_thread(fds[0], fds[1]);
+	wait_worker_threads(getpid(), false);
 }
 
-TEST_RAIO(udp_has_none, NATIVE_BLOCKS)
+TEST_RAIO(udp_has_one, NATIVE_BLOCKS)
 {
 	int fds[2];
 
 	make_sockets(SOCK_DGRAM, fds);
-	expect_no_thread(fds[0], fds[1]);
+	expect_thread(fds[0], fds[1]);
+	wait_worker_threads(getpid(), false);
 }
 
 /* A message of it can carry who has sent it: see who_passcred. */

@@ -78,6 +78,8 @@ const WOKEN_TRIES: usize = 16;
 const PATIENCE: Jiffies = 2;
 /// The longest time between looks at requests that are held, in ticks.
 const MAX_HELD: Jiffies = 64;
+/// How many of those that are held are tried in vain in each look.
+const HELD_TRIES: u32 = 64;
 
 /// The lists of what may be run.
 const ALL: [List; 4] = [List::Run, List::Task, List::Page, List::Block];
@@ -135,7 +137,7 @@ pub(crate) struct Queues {
     pub(crate) grow: bool,
     /// The work queue will look.
     looks: bool,
-    /// How many of those that are held may be run.
+    /// How many of those that are held may be tried in vain.
     held_due: u32,
     /// How long they are held, in ticks.
     held_for: Jiffies,
@@ -199,6 +201,16 @@ impl Queues {
         }
     }
 
+    /// Something was woken: what is held may wait for the same. Any context.
+    fn try_held(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
+        if self.lists.len(List::Held) > 0 && self.held_due == 0 {
+            self.held_due = HELD_TRIES;
+            self.held_for = 1;
+            context.note_queued(true);
+            self.bring(context, arc);
+        }
+    }
+
     /// Has the current task run what is ready, when it leaves the kernel. False if it can't.
     fn leave_to_waker(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) -> bool {
         task_work::goes_back_to(context.mm()) && task_work::enqueue::<_, 0>(arc())
@@ -244,11 +256,10 @@ impl Queues {
 
     /// Requests that any task of the process may run, now.
     fn runnable(&self) -> u32 {
-        [List::Run, List::Task]
-            .iter()
-            .fold(self.held_due, |sum, &list| {
-                sum.saturating_add(self.lists.len(list))
-            })
+        let held = self.held_due.min(self.lists.len(List::Held));
+        [List::Run, List::Task].iter().fold(held, |sum, &list| {
+            sum.saturating_add(self.lists.len(list))
+        })
     }
 
     /// Says so if there is nothing to run.
@@ -336,9 +347,11 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
         request.private().joined,
     );
     let arc = request.client_arc();
+    let in_vain = list == List::Held && request.private().from == Some(List::Held);
     request.note_waiting(list);
     request.private().joined = key != 0;
     let mut queues = context.queues().lock();
+    queues.held_due = queues.held_due.saturating_sub(u32::from(in_vain));
     if key != 0 && !joined {
         queues.groups.join(context.pool(), index, key);
     }
@@ -401,6 +414,8 @@ pub(crate) fn leave(request: &mut Request) {
 pub(crate) fn kick(kick: Kick<'_, Context>) {
     let (context, index, shared) = (kick.client(), kick.index(), kick.shared());
     if shared.is_fired() {
+        let arc = || kick.client_arc();
+        context.queues().lock().try_held(context, arc);
         if let Fired::Own(request, mask) = kick.fire() {
             context.counters().kicked();
             request.complete_in_wake(poll::to_user(mask) as isize);
@@ -422,6 +437,7 @@ pub(crate) fn kick(kick: Kick<'_, Context>) {
     context.counters().kicked();
     trace::kick(|| shared.about(context, 0));
     queues.push(context, || arc.clone(), index, list);
+    queues.try_held(context, || arc.clone());
 }
 
 /// A driver is done with a request that was in flight. Any context.
@@ -467,9 +483,6 @@ pub(crate) fn take_from(queues: &mut Queues, context: &Context, lists: &[List]) 
             let Some(index) = queues.lists.pop(context.pool(), list) else {
                 break;
             };
-            if list == List::Held {
-                queues.held_due -= 1;
-            }
             if let Some(mut run) = context.pool().run(index) {
                 run.private().from = Some(list);
                 return Some(run);
@@ -642,8 +655,8 @@ impl WorkItem<0> for Context {
         let arc = || context.clone();
         let held = queues.lists.len(List::Held);
         if held > 0 {
-            // All of them may be tried now, and again after twice the time.
-            queues.held_due = held;
+            // Some may be tried now, and again after twice the time.
+            queues.held_due = HELD_TRIES;
             queues.held_for = queues.held_for.saturating_mul(2).min(MAX_HELD);
             context.note_queued(true);
             let ticks = queues.held_for;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! io_uring, submit and wait in one call.
+//! io_uring at its best: one task that submits, which also does what completions need when it
+//! waits, in the same call.
 
 use super::{check, Buffers, Engine, Kind, Op, Setup};
 use crate::marks::Marks;
@@ -19,6 +20,7 @@ impl Uring {
         let depth = setup.depth.next_power_of_two() as u32;
         let ring = IoUring::builder()
             .setup_single_issuer()
+            .setup_defer_taskrun()
             .setup_cqsize((depth * 2).min(65536))
             .build(depth.min(8192))?;
         if fixed {

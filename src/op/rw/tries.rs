@@ -169,6 +169,10 @@ fn judge(run: &mut Running, mode: Mode<'_>, faults: Faults<'_>, result: isize) -
         return Verdict::Interrupted;
     }
     if !policy.again_is_final {
+        if is(EAGAIN) && policy.arm && !policy.whole && run.transfer().done() > 0 {
+            // What was left in the pipe is somebody else's.
+            return Verdict::Over(run.transfer().done() as isize);
+        }
         if is(EAGAIN) && !matches!(mode, Mode::Block(_) | Mode::Inline) {
             return Verdict::Wait;
         }
@@ -214,14 +218,27 @@ pub(in crate::op) fn go(context: &Arc<Context>, mut run: Running, place: Place<'
     let policy = run.private().policy;
     match attempt(context, run, mode, place) {
         // The first data ends a read of a stream.
-        Some((Tried::Returned(mut run, moved), _)) if moved > 0 && policy.arm && !policy.whole => {
+        Some((Tried::Returned(mut run, moved), last))
+            if moved > 0 && policy.arm && !policy.whole =>
+        {
             run.advance(moved as usize);
+            if was_cut_short(&mut run, last.faults) {
+                return leave_to_others(context, run);
+            }
             let done = run.transfer().done() as isize;
             end(run, done)
         }
         Some((tried, attempt)) => go_on(context, tried, attempt, place),
         None => Ok(()),
     }
+}
+
+/// Whether a read has left data in the pipe for want of the program's memory.
+fn was_cut_short(run: &mut Running, faults: Faults<'_>) -> bool {
+    matches!(faults, Faults::Fail)
+        && run.private().policy.pipe
+        && run.transfer().left() > 0
+        && run.file().is_some_and(|file| !fs::is_pipe_idle(file))
 }
 
 /// How a try was made.
