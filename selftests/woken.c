@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "workers.h"
 
 #define WHY	"io_submit blocks"
 #define ROUNDS	500
