@@ -206,10 +206,8 @@ impl Policy {
                 locks: true,
                 ..stream(first_of(Try::Nowait, facts.nowait))
             },
-            Class::Counter if facts.nowait => Policy {
-                by_waker: true,
-                ..stream(first_of(Try::Nowait, true))
-            },
+            // Not by who wakes it: where the program's memory is not there the count is lost.
+            Class::Counter if facts.nowait => stream(first_of(Try::Nowait, true)),
             // It blocks as it likes once it is issued; O_NONBLOCK it may know.
             Class::Tty if at_once => Policy {
                 again_is_final: true,
