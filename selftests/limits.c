@@ -48,8 +48,8 @@ TEST_RAIO(defaults, "its limit does not know the machine")
 	ASSERT_EQ(1, fscanf(file, "MemTotal: %llu", &kib));
 	fclose(file);
 	expected = kib / 16;
-	if (expected < 65536)
-		expected = 65536;
+	if (expected < 131072)
+		expected = 131072;
 	if (expected > 16777216)
 		expected = 16777216;
 	/* some memory may have come or gone since */

@@ -47,7 +47,7 @@ static MAX_USER_NR: Atomic<usize> = Atomic::new(LEAST_MAX_NR / 2);
 /// slot of the ring 32, so that all of them take 3.3% of the memory at most.
 const MEMORY_PER_REQUEST: usize = 16 << 10;
 /// As native aio's `fs.aio-max-nr` on every machine.
-const LEAST_MAX_NR: usize = 1 << 16;
+const LEAST_MAX_NR: usize = 1 << 17;
 /// That of a machine with 256 GiB: what needs more is known to who runs it.
 const MOST_MAX_NR: usize = 1 << 24;
 
