@@ -46,7 +46,7 @@ static MAX_USER_NR: Atomic<usize> = Atomic::new(LEAST_MAX_NR / 2);
 /// Memory of the machine for each request that is allowed. A request takes up to 512 bytes and its
 /// slot of the ring 32, so that all of them take 3.3% of the memory at most.
 const MEMORY_PER_REQUEST: usize = 16 << 10;
-/// As native aio's `fs.aio-max-nr` on every machine.
+/// Twice native aio's `fs.aio-max-nr`: a ring of as many requests has a few slots more.
 const LEAST_MAX_NR: usize = 1 << 17;
 /// That of a machine with 256 GiB: what needs more is known to who runs it.
 const MOST_MAX_NR: usize = 1 << 24;
