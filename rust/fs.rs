@@ -48,6 +48,7 @@ pub(crate) use facts::{
     is_first_direct,
     is_fuse,
     is_pipe_idle,
+    is_stream_idle,
     is_stream_locked,
     notes_access,
     size,

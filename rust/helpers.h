@@ -87,6 +87,7 @@ bool raio_helper_is_unix(const struct file *file);
 bool raio_helper_fput_unless_last(struct file *file);
 bool raio_helper_is_pipe_full(const struct file *file);
 bool raio_helper_is_pipe_idle(const struct file *file);
+bool raio_helper_is_stream_idle(const struct file *file);
 const char *raio_helper_dentry_name(const struct file *file);
 unsigned long raio_helper_super_magic(const struct file *file);
 s64 raio_helper_mapping_size(const struct file *file);

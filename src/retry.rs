@@ -542,14 +542,27 @@ pub(crate) fn run_own(context: &Arc<Context>, task: FullTask<'_>) {
 }
 
 fn run_queued(context: &Arc<Context>, task: FullTask<'_>) {
-    let kept = core::mem::take(&mut context.queues().lock().kept_files);
-    if kept {
-        context.release_files();
-    }
-    for _ in 0..OWN_TRIES {
-        match take(context, &[List::Run, List::Task, List::Held]) {
-            Some(run) => rerun(context, run, Place::Own(task)),
-            None => break,
+    for tries in 0.. {
+        let mut queues = context.queues().lock();
+        let kept = core::mem::take(&mut queues.kept_files);
+        let run = if tries < OWN_TRIES {
+            take_from(&mut queues, context, &[List::Run, List::Task, List::Held])
+        } else {
+            None
+        };
+        if run.is_none() && !kept {
+            if queues.grow || queues.for_threads() > 0 {
+                break;
+            }
+            queues.note_if_empty(context);
+            return;
+        }
+        drop(queues);
+        if kept {
+            context.release_files();
+        }
+        if let Some(run) = run {
+            rerun(context, run, Place::Own(task));
         }
         if current!().signal_pending() {
             break;

@@ -98,6 +98,9 @@ pub(crate) struct Threads {
     /// space, can't use them.
     of: Identity,
     places: [Seat; MAX_THREADS],
+    /// How many of them are used, and how many of those run a request.
+    alive: u32,
+    busy: u32,
     /// Threads that start reads of pages.
     pages: u32,
     /// Accepted requests that threads have taken, and that are not over.
@@ -112,6 +115,8 @@ impl Threads {
         Threads {
             of: Identity::NONE,
             places: [const { Seat::Free }; MAX_THREADS],
+            alive: 0,
+            busy: 0,
             pages: 0,
             writes: 0,
             left: [const { None }; MAX_THREADS],
@@ -123,13 +128,9 @@ impl Threads {
         self.places.iter().filter(used).count() as u32
     }
 
-    fn alive(&self) -> u32 {
-        self.count(|_| true)
-    }
-
     /// Whether there is a thread that will run what is queued.
     pub(crate) fn is_there(&self) -> bool {
-        self.alive() > 0
+        self.alive > 0
     }
 
     /// How many more there may be.
@@ -140,7 +141,7 @@ impl Threads {
 
     /// Those that run nothing.
     fn free(&self) -> u32 {
-        self.count(|state| !matches!(state, State::Busy(_)))
+        self.alive.saturating_sub(self.busy)
     }
 
     /// Those that are idle get no work any more, and end.
@@ -152,6 +153,7 @@ impl Threads {
             if let Seat::Used(thread, _) = core::mem::replace(place, Seat::Free) {
                 thread.wake();
                 *place = Seat::Retired(thread);
+                self.alive -= 1;
             }
         }
     }
@@ -198,12 +200,16 @@ impl Threads {
 
     fn set(&mut self, place: usize, to: State) {
         if let Some(Seat::Used(_, state)) = self.places.get_mut(place) {
+            self.busy -= u32::from(matches!(state, State::Busy(_)));
+            self.busy += u32::from(matches!(to, State::Busy(_)));
             *state = to;
         }
     }
 
     fn leave(&mut self, place: usize) {
+        self.set(place, State::Woken);
         if let Some(place) = self.places.get_mut(place) {
+            self.alive -= u32::from(matches!(place, Seat::Used(..)));
             *place = Seat::Free;
         }
     }
@@ -265,7 +271,7 @@ impl Queues {
 
     /// Whether an idle thread is to stay: it is claimed, or free for what does not block.
     fn may_be_missed(&self) -> bool {
-        self.threads.alive() <= self.claims.threads()
+        self.threads.alive <= self.claims.threads()
             || self.claims.has_own() && self.threads.free() <= 1
     }
 }
@@ -405,7 +411,7 @@ impl Context {
                     let idle = queues
                         .threads
                         .count(|state| matches!(state, State::Idle(_)));
-                    if queues.claims.threads() > 0 || idle < queues.threads.alive() {
+                    if queues.claims.threads() > 0 || idle < queues.threads.alive {
                         return Err(EBUSY);
                     }
                     // They have nothing to do, and make room.
@@ -474,11 +480,13 @@ impl Context {
         let thread = self.new_thread(place);
         let result = {
             let mut queues = self.queues().lock();
+            let queues = &mut *queues;
             let place = queues.threads.places.get_mut(place).ok_or(EINVAL)?;
             match thread {
                 Ok(thread) => {
                     thread.start();
                     *place = Seat::Used(thread, State::Woken);
+                    queues.threads.alive += 1;
                     return Ok(());
                 }
                 Err(e) => {
@@ -553,6 +561,6 @@ impl Queues {
     fn has_claimed(&self) -> bool {
         let needed = self.claims.threads();
         let one_is_free = self.threads.free() > 0 || self.threads.places() == 0;
-        self.threads.alive() >= needed && (needed < 2 || one_is_free)
+        self.threads.alive >= needed && (needed < 2 || one_is_free)
     }
 }

@@ -180,6 +180,13 @@ pub(crate) fn is_pipe_idle(file: &File) -> bool {
     unsafe { bindings::raio_helper_is_pipe_idle(file.as_ptr()) }
 }
 
+/// Whether `file` is a pipe, or a TCP, UDP or AF_UNIX socket, of which a read would have to wait until
+/// poll says that it need not. Any context.
+pub(crate) fn is_stream_idle(file: &File) -> bool {
+    // SAFETY: The file is valid, and the helper looks what it is. It reads words that may change.
+    unsafe { bindings::raio_helper_is_stream_idle(file.as_ptr()) }
+}
+
 /// Whether `file` is a pipe that has no room: who writes to it sleeps. Any context.
 pub(in crate::sys) fn is_pipe_full(file: &File) -> bool {
     // SAFETY: The file is valid, and the helper looks whether it is a pipe.

@@ -186,11 +186,12 @@ fn events_for(direction: Option<Direction>) -> Mask {
 #[inline]
 pub(super) fn has_to_wait(request: &mut Request) -> bool {
     let policy = request.private().policy;
-    policy.pipe
+    policy.locks
+        && policy.arm
         && !policy.again_is_final
         && request.transfer().direction() == Some(Direction::Read)
         && request.transfer().left() > 0
-        && request.file().is_some_and(fs::is_pipe_idle)
+        && request.file().is_some_and(fs::is_stream_idle)
 }
 
 /// Whether a driver or file system refused a try because it would have had to wait.
