@@ -188,6 +188,8 @@ pub(crate) struct Context {
     queues: SpinLockIrq<Queues>,
     /// Not 0 if there may be something on the lists. Written under `queues`.
     may_have_queued: Once<u32>,
+    /// 1 if some may be held.
+    held: Once<u32>,
     counters: Counters,
     /// Those of who set it up.
     cred: ARef<Credential>,
@@ -286,6 +288,7 @@ impl Context {
                 registered <- new_mutex!(Registered::default(), "Context::registered"),
                 queues <- new_spinlock_irq!(queues, "Context::queues"),
                 may_have_queued: Once::new(0),
+                held: Once::new(0),
                 counters: Counters::new(),
                 cred,
                 task: (&**current!()).into(),
@@ -494,6 +497,16 @@ impl Context {
             let features = RAIO_RING_COMPAT_FEATURES | any * RAIO_RING_RUNNABLE;
             header.compat_features.store(features, Relaxed);
         }
+    }
+
+    /// Whether there may be requests that are held. Any context.
+    pub(crate) fn has_held(&self) -> bool {
+        self.held.get() != 0
+    }
+
+    /// Under the lock of the lists.
+    pub(crate) fn note_held(&self, any: bool) {
+        self.held.set(u32::from(any));
     }
 
     /// See [`retry`](crate::retry).

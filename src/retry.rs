@@ -57,6 +57,7 @@ use crate::{
         workqueue, //
     },
     threads::{
+        Claim,
         Claims,
         Threads, //
     }, //
@@ -171,6 +172,7 @@ impl Queues {
         match list {
             List::Waiting => return,
             List::Held => {
+                context.note_held(true);
                 self.look(arc, self.held_for);
                 return;
             }
@@ -318,6 +320,10 @@ fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Reque
     }
     if waits {
         queues.groups.found(context.pool(), request.index(), key);
+        let claim = Claim::Own;
+        if queues.try_claim(claim) {
+            request.private().claim = Some(claim);
+        }
     }
     drop(queues);
     if waits {
@@ -414,8 +420,10 @@ pub(crate) fn leave(request: &mut Request) {
 pub(crate) fn kick(kick: Kick<'_, Context>) {
     let (context, index, shared) = (kick.client(), kick.index(), kick.shared());
     if shared.is_fired() {
-        let arc = || kick.client_arc();
-        context.queues().lock().try_held(context, arc);
+        if context.has_held() {
+            let arc = || kick.client_arc();
+            context.queues().lock().try_held(context, arc);
+        }
         if let Fired::Own(request, mask) = kick.fire() {
             context.counters().kicked();
             request.complete_in_wake(poll::to_user(mask) as isize);
@@ -550,19 +558,21 @@ fn run_queued(context: &Arc<Context>, task: FullTask<'_>) {
         } else {
             None
         };
-        if run.is_none() && !kept {
-            if queues.grow || queues.for_threads() > 0 {
-                break;
-            }
-            queues.note_if_empty(context);
-            return;
-        }
+        queues.note_if_empty(context);
+        let for_threads = queues.grow || queues.for_threads() > 0;
         drop(queues);
         if kept {
             context.release_files();
         }
-        if let Some(run) = run {
-            rerun(context, run, Place::Own(task));
+        match run {
+            Some(run) => rerun(context, run, Place::Own(task)),
+            None if kept => {}
+            None if for_threads => break,
+            None => return,
+        }
+        // Whatever was put there since then is noted again.
+        if context.may_have_queued().get() == 0 {
+            return;
         }
         if current!().signal_pending() {
             break;
@@ -676,6 +686,7 @@ impl WorkItem<0> for Context {
             queues.look(arc, ticks);
         } else {
             queues.held_for = 1;
+            context.note_held(false);
         }
         if context.has_woken_in_wake() {
             drop(queues);

@@ -242,6 +242,19 @@ impl Threads {
 }
 
 impl Queues {
+    /// Claims a thread for the current task's request, if there is what it needs already.
+    pub(crate) fn try_claim(&mut self, claim: Claim) -> bool {
+        if self.threads.of != Identity::current() {
+            return false;
+        }
+        self.claims.add(claim);
+        let good = self.has_claimed();
+        if !good {
+            self.claims.remove(claim);
+        }
+        good
+    }
+
     /// Threads that will look for work in a moment, and may take what blocks.
     fn coming(&self) -> u32 {
         let kept = u32::from(self.claims.threads() >= 2 && self.for_threads() > 0);
@@ -403,9 +416,12 @@ impl Context {
         if !self.may_have_threads() {
             return Err(EPERM);
         }
-        let who = Identity::current();
         {
             let mut queues = self.queues().lock();
+            if queues.try_claim(claim) {
+                return Ok(());
+            }
+            let who = Identity::current();
             if queues.threads.of != who {
                 if queues.threads.is_there() {
                     let idle = queues
@@ -560,7 +576,7 @@ impl Queues {
     /// what blocks.
     fn has_claimed(&self) -> bool {
         let needed = self.claims.threads();
-        let one_is_free = self.threads.free() > 0 || self.threads.places() == 0;
-        self.threads.alive >= needed && (needed < 2 || one_is_free)
+        let one_is_free = || self.threads.free() > 0 || self.threads.places() == 0;
+        self.threads.alive >= needed && (needed < 2 || one_is_free())
     }
 }
