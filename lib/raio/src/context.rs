@@ -383,9 +383,10 @@ impl Context {
     /// this is its completion.  Its result is `ECANCELED`, or the number of bytes if
     /// some were moved before.
     ///
-    /// Else the error says which: [`Running`](ErrorKind::Running) if its completion
-    /// will come, from [`getevents`](Self::getevents), and
-    /// [`Gone`](ErrorKind::Gone) if that was taken.
+    /// Else the error says which: its completion will come, from
+    /// [`getevents`](Self::getevents), if it is [`Running`](ErrorKind::Running), or
+    /// [`Cancelled`](ErrorKind::Cancelled), as one that a thread runs is; that was taken
+    /// if it is [`Gone`](ErrorKind::Gone).
     pub fn cancel(&mut self, id: RequestId) -> Result<Completion> {
         self.in_this_process(CANCEL)?;
         let gone = || Error::errno(CANCEL, ErrorKind::Gone, libc::EINVAL);

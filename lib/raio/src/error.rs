@@ -32,13 +32,13 @@ pub enum ErrorKind {
     /// There is no room for a request: completions must be taken first.  The kernel
     /// says the same if it has no memory.
     Full,
-    /// The request can't be cancelled: it runs, or has ended.  Its completion will
-    /// come.
+    /// The request can't be cancelled: it runs where nothing can end it, a driver has
+    /// it, or it has ended.  Its completion will come.
     Running,
     /// There is no such request: its completion was taken.
     Gone,
-    /// The request was cancelled, and its completion will come, as
-    /// [`Builder::cancel_event`](crate::Builder::cancel_event) wants it.
+    /// The request was cancelled, and its completion will come: a thread ran it, and was
+    /// interrupted, or [`Builder::cancel_event`](crate::Builder::cancel_event) wants it so.
     Cancelled,
     /// A signal came.
     Interrupted,

@@ -58,7 +58,7 @@
 //! if context.getevents(1, Some(Duration::from_secs(1)), &mut completions)? == 0 {
 //!     match context.cancel(id) {
 //!         Ok(completion) => assert!(completion.is_cancelled()),
-//!         Err(error) if error.kind() == ErrorKind::Running => {
+//!         Err(error) if matches!(error.kind(), ErrorKind::Running | ErrorKind::Cancelled) => {
 //!             context.getevents(1, None, &mut completions)?;
 //!         }
 //!         Err(error) => return Err(error.into()),
