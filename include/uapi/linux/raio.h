@@ -63,7 +63,7 @@ struct raio_info {
 #define RAIO_FEATURE_DIRECT		(1U << 0)
 /* What can't go on is armed and retried; RAIO_IOC_SUBMIT does not wait for it. */
 #define RAIO_FEATURE_RETRY		(1U << 1)
-/* What may block runs in threads of the process, raio_setup(RAIO_SETUP_NO_THREADS). */
+/* What may block runs in threads of the process, but see RAIO_SETUP_NO_THREADS. */
 #define RAIO_FEATURE_THREADS		(1U << 2)
 /* Buffered reads of files that offer it hold no thread while the device works. */
 #define RAIO_FEATURE_PAGE_WAIT		(1U << 3)
@@ -101,7 +101,8 @@ struct raio_submit {
 
 /*
  * RAIO_IOC_CANCEL; 0 if the request was cancelled: its event is in result, and
- * not in the ring.  EAGAIN if it runs: its event will come.
+ * not in the ring.  EINPROGRESS if a thread runs it, which was interrupted, and
+ * EAGAIN if it runs otherwise, or a driver has it: its event will come.
  */
 struct raio_cancel {
 	__aligned_u64	ctx_id;
