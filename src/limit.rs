@@ -43,8 +43,8 @@ static MAX_NR: Atomic<usize> = Atomic::new(LEAST_MAX_NR);
 /// The limit of a user's part of it.
 static MAX_USER_NR: Atomic<usize> = Atomic::new(LEAST_MAX_NR / 2);
 
-/// Memory of the machine for each request that is allowed. A request takes up to 512 bytes and its
-/// slot of the ring 32, so that all of them take 3.3% of the memory at most.
+/// Memory of the machine for each request that is allowed. A request takes up to 512 bytes, its slot of
+/// the ring 32, and its places in tables 12, so that all of them take 3.4% of the memory at most.
 const MEMORY_PER_REQUEST: usize = 16 << 10;
 /// Twice native aio's `fs.aio-max-nr`: a ring of as many requests has a few slots more.
 const LEAST_MAX_NR: usize = 1 << 17;

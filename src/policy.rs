@@ -8,9 +8,10 @@
 //! | pipe with pages from splice(2) | | | yes, and it waits there | such a page may have to be waited for |
 //! | TCP, UDP, AF_UNIX socket | NOWAIT | its wait queues | yes | copies; the namespace is the socket's; the sender's pid is that of the process; a read has no control messages, so no descriptor is made |
 //! | such a socket with SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_BUSY_POLL | | | yes, and it waits there | what the socket's own wait knows and poll does not tell |
-//! | eventfd, timerfd | NOWAIT | its wait queues | yes | a counter |
+//! | eventfd, timerfd | NOWAIT | its wait queues | yes, but not who wakes it | a counter |
 //! | tty, pty | with O_NONBLOCK, as it is | | yes, and it waits there | what it waits for is its own (VMIN, VTIME, the end of a line); job control looks at the process, and of one in the background it is submit's, where signals have their effect |
-//! | ext4, xfs, btrfs, f2fs, vfat, exfat, erofs, squashfs, isofs, overlayfs, ramfs, tmpfs with swap; block device | NOWAIT | the page, or | yes | credentials, limits, cgroups and memory are those of the process |
+//! | ext4, xfs, btrfs, f2fs; block device | NOWAIT | the page, or | yes | credentials, limits, cgroups and memory are those of the process |
+//! | vfat, exfat, erofs, squashfs, isofs, overlayfs, ramfs, tmpfs with swap | | | yes | as above; they do not know NOWAIT |
 //! | tmpfs, nothing swapped | as it is | | yes | as above |
 //! | FUSE | | | yes | it waits for its server; the lock owner is nobody |
 //! | `/dev/zero`, `null`, `full`, `urandom` | as it is | | no | never waits |
