@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: submit does not wait in files of procfs, sysfs and memory, whose
- * methods may sleep.
+ * Description: what is asked of files of procfs and sysfs is done in submit, as with
+ * native aio, and where nobody holds it up submit does not sleep.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

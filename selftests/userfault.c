@@ -222,7 +222,7 @@ TEST_RAIO(unix_socket_killed, "native: blocks")
 	run_killed(fds, true);
 }
 
-/* More than there are workers for: a work queue has 2048 at most. */
+/* More than a work queue has workers, 2048: none of them runs a request. */
 #define MANY 2200
 
 static void raise_limit(int resource)
