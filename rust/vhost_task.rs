@@ -4,8 +4,9 @@
 //! limits and cgroups, and die with it.
 //!
 //! `vhost_task_stop()` waits for the thread, which a stopped, traced or frozen one keeps from ending
-//! for as long as somebody likes. So nobody calls it: a thread ends by itself, when its
-//! [`Worker::run`] says so or when it is killed, and nobody waits for that who is not of its process.
+//! for as long as somebody likes. So nobody else calls it: a thread ends by itself, when its
+//! [`Worker::run`] says so or when it is killed, and nobody waits for that who is not of its process. One
+//! that is killed calls it in its last work, when it does not wait.
 //!
 //! C headers: [`include/linux/sched/vhost_task.h`](srctree/include/linux/sched/vhost_task.h),
 //! [`include/linux/task_work.h`](srctree/include/linux/task_work.h)

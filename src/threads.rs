@@ -5,8 +5,8 @@
 //! They are created by whoever submits or waits, when they are first needed, up to
 //! [`MAX_THREADS`] for each context. Each ends by itself: when it has been idle for a while and no
 //! request has a claim to it, since only the process itself can create another; when its context has
-//! ended; and when it is killed. What blocks, perhaps for ever, never has the last of them, or the
-//! last place for one.
+//! ended; and when it is killed. What blocks, perhaps for ever, never has the last of them if there is
+//! a claim for something else, nor the last place for one.
 //!
 //! Nobody waits for a thread but who destroys its context, and that not if somebody has stopped it.
 //! A thread that is killed takes nothing with it: it finishes what was accepted, and what else is
