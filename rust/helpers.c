@@ -433,8 +433,8 @@ void raio_helper_list_del_init(struct list_head *entry)
 }
 
 /*
- * As add_wait_queue(); but not if there are max of the same kind in a row already:
- * who wakes them does so with interrupts off.
+ * As add_wait_queue(); but not if there are max of the same kind already: who wakes
+ * them does so with interrupts off.  To look at all costs no more than a wake does.
  */
 bool raio_helper_add_wait_entry(struct wait_queue_head *head, struct wait_queue_entry *entry,
 				unsigned int max)
@@ -444,7 +444,7 @@ bool raio_helper_add_wait_entry(struct wait_queue_head *head, struct wait_queue_
 
 	guard(spinlock_irqsave)(&head->lock);
 	list_for_each_entry(other, &head->head, entry)
-		if (other->func != entry->func || !--max)
+		if (other->func == entry->func && !--max)
 			break;
 	if (max) {
 		__add_wait_queue(head, entry);

@@ -16,6 +16,7 @@ use kernel::{
         },
         Arc, //
     },
+    time::Jiffies,
     workqueue::{
         HasDelayedWork,
         Queue,
@@ -55,6 +56,27 @@ impl Drop for WorkQueue {
     }
 }
 
+/// Queues delayed work for `ticks` from now, also if it waits for later. Any context; the reference is
+/// not the last.
+pub(crate) fn enqueue_by<T, const ID: u64>(of: Arc<T>, ticks: Jiffies)
+where
+    T: HasDelayedWork<T, ID> + WorkItem<ID, Pointer = Arc<T>>,
+{
+    let of = Arc::into_raw(of);
+    // SAFETY: The object is alive, `raw_get_work` gives the work inside its delayed work, and both
+    // queues are there for as long as the module runs. It takes locks with interrupts off only.
+    let waits = unsafe {
+        let work = Work::raw_get(T::raw_get_work(of.cast_mut()));
+        let work = container_of!(work, bindings::delayed_work, work);
+        let cpu = bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int;
+        bindings::mod_delayed_work_on(cpu, raw(), work, ticks)
+    };
+    if waits {
+        // SAFETY: It has a reference from when it was queued first, so this one is ours.
+        drop(unsafe { Arc::from_raw(of) });
+    }
+}
+
 /// Takes delayed work off its timer, or off the queue; true if it was there, and will not run.
 pub(crate) fn cancel_delayed<T, const ID: u64>(of: &Arc<T>) -> bool
 where
@@ -73,15 +95,19 @@ where
 }
 
 /// The module's work queue, or the system's while there is none.
-pub(crate) fn queue() -> &'static Queue {
+fn raw() -> *mut bindings::workqueue_struct {
     let queue = QUEUE.load(Relaxed);
+    if queue.is_null() {
+        // SAFETY: It is set when the kernel starts, and never changes.
+        unsafe { bindings::system_dfl_wq }
+    } else {
+        queue
+    }
+}
+
+/// As a kernel's own.
+pub(crate) fn queue() -> &'static Queue {
     // SAFETY: The system's queue is never destroyed, and the module's is when nobody can call
     // this any more, see `WorkQueue::drop`.
-    unsafe {
-        Queue::from_raw(if queue.is_null() {
-            bindings::system_dfl_wq
-        } else {
-            queue
-        })
-    }
+    unsafe { Queue::from_raw(raw()) }
 }

@@ -286,9 +286,9 @@ mod tests {
 
     #[test]
     fn the_default_grows_with_memory() {
-        assert_eq!(default_max_nr(0), 65_536);
-        assert_eq!(default_max_nr(1 << 30), 65_536);
-        assert_eq!(default_max_nr(2 << 30), 131_072);
+        assert_eq!(default_max_nr(0), 131_072);
+        assert_eq!(default_max_nr(1 << 30), 131_072);
+        assert_eq!(default_max_nr(4 << 30), 262_144);
         assert_eq!(default_max_nr(64 << 30), 4_194_304);
         assert_eq!(default_max_nr(256 << 30), 16_777_216);
         assert_eq!(default_max_nr(usize::MAX), 16_777_216);

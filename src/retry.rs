@@ -140,8 +140,8 @@ pub(crate) struct Queues {
     pub(crate) claims: Claims,
     /// A waiter is to see whether more threads are needed.
     pub(crate) grow: bool,
-    /// The work queue will look.
-    looks: bool,
+    /// The work queue will look, so many ticks after it was told so.
+    looks: Option<Jiffies>,
     /// How many of those that are held may be tried in vain.
     held_due: u32,
     /// How long they are held, in ticks.
@@ -162,7 +162,7 @@ impl Queues {
             waiters: 0,
             claims: Claims::default(),
             grow: false,
-            looks: false,
+            looks: None,
             held_due: 0,
             held_for: 1,
             kept_files: false,
@@ -224,10 +224,10 @@ impl Queues {
 
     /// Has the work queue look after `ticks` whether somebody has to be woken.
     fn look(&mut self, arc: impl Fn() -> Arc<Context>, ticks: Jiffies) {
-        if !self.looks {
-            self.looks = true;
-            // If it is queued already it will come, and the reference is not the last.
-            let _ = workqueue::queue().enqueue_delayed::<_, 0>(arc(), ticks);
+        if self.looks.is_none_or(|others| ticks < others) {
+            self.looks = Some(ticks);
+            // The reference is not the last: the request has one, or the task.
+            workqueue::enqueue_by::<_, 0>(arc(), ticks);
         }
     }
 
@@ -263,9 +263,9 @@ impl Queues {
     /// Requests that any task of the process may run, now.
     fn runnable(&self) -> u32 {
         let held = self.held_due.min(self.lists.len(List::Held));
-        [List::Run, List::Task].iter().fold(held, |sum, &list| {
-            sum.saturating_add(self.lists.len(list))
-        })
+        [List::Run, List::Task]
+            .iter()
+            .fold(held, |sum, &list| sum.saturating_add(self.lists.len(list)))
     }
 
     /// Says so if there is nothing to run.
@@ -614,7 +614,7 @@ fn run_woken(context: &Arc<Context>, task: FullTask<'_>) {
 /// Has somebody else run what is there.
 fn look_now(context: &Arc<Context>) {
     if context.may_have_queued().get() != 0 {
-        let _ = workqueue::queue().enqueue_delayed::<_, 0>(context.clone(), 0);
+        workqueue::enqueue_by::<_, 0>(context.clone(), 0);
     }
 }
 
@@ -678,7 +678,7 @@ impl WorkItem<0> for Context {
     /// Looks whether somebody has come, and else wakes somebody. Runs no request, and never sleeps.
     fn run(context: Arc<Context>) {
         let mut queues = context.queues().lock();
-        queues.looks = false;
+        queues.looks = None;
         let arc = || context.clone();
         let held = queues.lists.len(List::Held);
         if held > 0 {
@@ -711,7 +711,7 @@ impl WorkItem<0> for Context {
 
 /// Has the work queue wake the pollers, which a wake function must not. Any context.
 pub(crate) fn wake_pollers_later(context: Arc<Context>) {
-    let _ = workqueue::queue().enqueue_delayed::<_, 0>(context, 0);
+    workqueue::enqueue_by::<_, 0>(context, 0);
 }
 
 /// A task is about to sleep in getevents: kicks go to it from here on.

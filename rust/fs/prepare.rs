@@ -7,10 +7,7 @@
 
 use super::{
     open::verify,
-    transfer::{
-        Memory,
-        FEW, //
-    },
+    transfer::Memory,
     Direction,
     Kind,
     OpenFile,
@@ -275,22 +272,21 @@ unsafe fn import_segments(
     address: u64,
     nr: usize,
 ) -> Result {
-    let mut segments = transfer.segments.few.as_mut_ptr();
-    // SAFETY: By the requirement. The import checks the addresses, and may shorten the length.
-    // What it allocates, `Segments` frees; what is in place stays there: a slot does
-    // not move, and its transfer is replaced only when the request is at home or prepared anew.
+    let (mut segments, room) = transfer.segments.room(nr)?;
+    // SAFETY: By the requirement. The import checks the addresses, and may shorten the length. It
+    // sleeps, in a full task, and allocates nothing, as there is room, or refuses so many. What is in
+    // place stays there: a slot does not move, and its transfer is replaced only when the request is
+    // at home or prepared anew.
     let result = unsafe {
         bindings::import_iovec(
             direction.rw(),
             address as *const bindings::iovec,
             c_uint::try_from(nr).map_err(|_| EINVAL)?,
-            FEW as c_uint,
+            room as c_uint,
             &raw mut segments,
             iter,
         )
     };
-    // NULL says that they are in place.
-    transfer.segments.allocated = segments;
     to_result(result.min(0) as c_int)
 }
 

@@ -79,6 +79,20 @@ impl Default for Segments {
 }
 
 impl Segments {
+    /// Where `nr` of them go that are to be imported, and how many fit there; more than a program may
+    /// have do not. ENOMEM. Process context.
+    ///
+    /// `import_iovec()` would not charge what it allocates to the cgroup.
+    pub(super) fn room(&mut self, nr: usize) -> Result<(*mut bindings::iovec, usize)> {
+        if nr <= FEW || nr > bindings::UIO_MAXIOV as usize {
+            return Ok((self.few.as_mut_ptr(), FEW));
+        }
+        let room = KVec::<bindings::iovec>::with_capacity(nr, GFP_KERNEL_ACCOUNT)?;
+        self.free();
+        (self.allocated, _, _) = room.into_raw_parts();
+        Ok((self.allocated, nr))
+    }
+
     /// Replaces what there is by parts of registered memory, and returns where they are now.
     pub(super) fn replace(&mut self, parts: KVec<bindings::bio_vec>) -> *const bindings::bio_vec {
         self.free();
@@ -92,7 +106,8 @@ impl Segments {
     fn free(&mut self) {
         let allocated = core::mem::replace(&mut self.allocated, ptr::null_mut());
         if !allocated.is_null() {
-            // SAFETY: `import_iovec()` or a `KVec` allocated it, and nobody uses it any more.
+            // SAFETY: A `KVec` allocated it, by kmalloc(), and nobody uses it any more. kfree() may be
+            // called in any context but an NMI.
             unsafe { bindings::kfree(allocated.cast()) };
         }
     }
