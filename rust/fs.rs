@@ -47,7 +47,7 @@ pub(crate) use facts::{
     is_beyond_limit,
     is_first_direct,
     is_fuse,
-    is_pipe_idle,
+    is_pipe_unread,
     is_stream_idle,
     is_stream_locked,
     notes_access,
@@ -286,6 +286,8 @@ impl<C: Client> Run<C> {
                 (*kiocb).ki_pos = transfer.pos();
                 transfer.iterate(iter);
             }
+            // What pins pages does not look whether page faults are off.
+            (*iter).nofault = matches!(faults, Faults::Fail);
         }
         // SAFETY: As above; `prep_rw` initialised the kiocb for the file that the request has.
         let thawed = direction == Direction::Read || unsafe { start_write(self.slot(), mode) };

@@ -127,8 +127,11 @@ unsigned int raio_helper_regular_kind(const struct file *file)
 	case EROFS_SUPER_MAGIC_V1:
 	case SQUASHFS_MAGIC:
 	case ISOFS_SUPER_MAGIC:
-	case OVERLAYFS_SUPER_MAGIC:
 		return RAIO_REGULAR_CACHED;
+	case OVERLAYFS_SUPER_MAGIC:
+		/* What is below may wait for a server. */
+		return d_real_inode(file->f_path.dentry)->i_sb->s_magic == FUSE_SUPER_MAGIC ?
+			RAIO_REGULAR_FUSE : RAIO_REGULAR_CACHED;
 	case FUSE_SUPER_MAGIC:
 		return RAIO_REGULAR_FUSE;
 	case TMPFS_MAGIC:
@@ -244,9 +247,13 @@ bool raio_helper_is_unix(const struct file *file)
 /* Gives back the reference unless it is the last, and somebody would have to release the file. */
 bool raio_helper_fput_unless_last(struct file *file)
 {
-	if (file_ref_read(&file->f_ref) <= 1)
-		return false;
-	fput(file);
+	/* Not file_ref_put(), of which it is known only afterwards. */
+	long refs = atomic_long_read(&file->f_ref.refcnt);
+
+	do {
+		if (refs <= (long)FILE_REF_ONEREF)
+			return false;
+	} while (!atomic_long_try_cmpxchg(&file->f_ref.refcnt, &refs, refs - 1));
 	return true;
 }
 
@@ -303,6 +310,20 @@ bool raio_helper_is_pipe_idle(const struct file *file)
 #endif
 	at.head_tail = READ_ONCE(pipe->head_tail);
 	return pipe_empty(at.head, at.tail);
+}
+
+/* A read has left data, and not since a packet ended.  No if somebody is at work with it. */
+bool raio_helper_is_pipe_unread(const struct file *file)
+{
+	struct pipe_inode_info *pipe = file->private_data;
+	bool unread;
+
+	if (!S_ISFIFO(file_inode(file)->i_mode) || !pipe || !mutex_trylock(&pipe->mutex))
+		return false;
+	unread = !pipe_empty(pipe->head, pipe->tail) &&
+		 !(pipe_buf(pipe, pipe->tail)->flags & PIPE_BUF_FLAG_PACKET);
+	mutex_unlock(&pipe->mutex);
+	return unread;
 }
 
 /* Without the pipe's mutex: as of just now. */

@@ -227,6 +227,7 @@ impl WorkItem<1> for Context {
     /// Goes on with the end of a context that nobody waits for. Never sleeps for long.
     fn run(context: Arc<Context>) {
         cancel::cancel_all(&context, drop);
+        register::unregister_all(&context, drop);
         context.interrupt_threads();
         if context.outstanding() == 0 || !context.queues.lock().threads.is_there() {
             retry::cancel_queued(&context);
@@ -380,7 +381,7 @@ impl Context {
         // and the task does not come to other work before it was waited for.
         cancel::cancel_all(self, fs::put_now);
         self.interrupt_threads();
-        register::unregister_all(self);
+        register::unregister_all(self, fs::put_now);
         loop {
             let any = match task {
                 Some(task) => retry::run_accepted(self, task),
@@ -665,7 +666,6 @@ impl Context {
         if !sched::is_of(this.mm(), &this.task) {
             // It may be dead already.
             let _ = this.kill();
-            register::unregister_all(&this);
             this.submit.lock().module = Some(ModuleRef::new());
             let _ = workqueue::queue().enqueue_delayed::<_, 1>(this, 0);
             return;

@@ -125,6 +125,12 @@ impl Lists {
         self.0.get(list as usize).map_or(0, |ends| ends.len)
     }
 
+    /// The first on that list.
+    pub(crate) fn first(&self, list: List) -> Option<u32> {
+        let first = self.0.get(list as usize)?.first;
+        (first != NONE).then_some(first)
+    }
+
     /// Puts `index`, which is on none, at the end of `list`.
     pub(crate) fn push(&mut self, nodes: &impl Nodes, index: u32, list: List) {
         let (Some(ends), Some(links)) = (self.0.get_mut(list as usize), nodes.links(index)) else {

@@ -147,13 +147,13 @@ pub(crate) fn register(
 }
 
 /// Unregisters all, when nothing can be registered any more. Process context, sleeps.
-pub(crate) fn unregister_all(context: &Context) {
+pub(crate) fn unregister_all(context: &Context, put: fn(ARef<File>)) {
     // Neither is dropped under the lock.
     let Registered { files, buffers } = core::mem::take(&mut *context.registered().lock());
     drop(buffers);
-    // At once, see `Context::drain`. If somebody submits just now he lets go of them.
+    // If somebody submits just now he lets go of them.
     if let Some(mut files) = files.and_then(Arc::into_unique_or_drop) {
-        files.0.drain_all().flatten().for_each(fs::put_now);
+        files.0.drain_all().flatten().for_each(put);
     }
 }
 

@@ -36,6 +36,7 @@ use crate::{
         Over,
         Request,
         Running,
+        Shared,
         Submitter, //
     },
     sys::{
@@ -200,7 +201,7 @@ impl Queues {
                 // It may sleep before that, for a long time.
                 self.look(arc, 1);
             } else if shared.is_watched() || context.has_pollers() {
-                self.bring(context, arc);
+                self.bring_soon(context, arc);
             } else {
                 self.look(arc, PATIENCE);
             }
@@ -213,7 +214,7 @@ impl Queues {
             self.held_due = HELD_TRIES;
             self.held_for = 1;
             context.note_queued(true);
-            self.bring(context, arc);
+            self.bring_soon(context, arc);
         }
     }
 
@@ -236,10 +237,27 @@ impl Queues {
         let tasks_only = self.lists.len(List::Task) > 0;
         if self.waiters > 0 {
             context.wake_waiters();
-        } else if tasks_only || !self.threads.wake() && !self.threads.is_there() {
-            // Else one of them looks before it sleeps.
+        } else if tasks_only || !self.threads.wake() {
+            // Those that are busy may be so for ever.
             task_work::summon::<_, 1>(arc(), context.task());
         }
+    }
+
+    /// As [`Self::bring`], but threads that are busy have time to come.
+    fn bring_soon(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
+        let busy = self.threads.is_there() && self.waiters == 0;
+        if busy && !self.threads.wake() {
+            self.look(arc, PATIENCE);
+        } else {
+            self.bring(context, arc);
+        }
+    }
+
+    /// Whether what only threads may run needs another, and no thread is about to see to it.
+    fn is_unserved(&self) -> bool {
+        self.for_threads() > 0
+            && !self.threads.are_coming()
+            && (self.may_grow() || !self.threads.is_there())
     }
 
     /// Wakes a thread, or somebody who can create one.
@@ -247,8 +265,13 @@ impl Queues {
         if self.threads.wake() {
             return;
         }
+        self.need_thread(context, arc);
+    }
+
+    /// Another thread is needed for what is there, if there may be one.
+    pub(crate) fn need_thread(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
         self.ask_for_thread(context);
-        if !self.threads.is_there() && !self.grow {
+        if !self.grow && self.is_unserved() {
             self.look(arc, 1);
         }
     }
@@ -356,7 +379,6 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
         request.private().key,
         request.private().joined,
     );
-    let arc = request.client_arc();
     let in_vain = list == List::Held && request.private().from == Some(List::Held);
     request.note_waiting(list);
     request.private().joined = key != 0;
@@ -373,12 +395,22 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
         cancelled(request);
         return;
     }
+    // Let go of under the lock, where it is not the last: nobody has run the request yet.
+    let arc = request.client_arc();
     match request.queue() {
         Ok(()) => queues.push(context, || arc.clone(), index, list),
         Err(request) => {
+            drop(arc);
             drop(queues);
             cancelled(request);
         }
+    }
+}
+
+/// Lets go of a reference that may be the last, in any context: it is dropped in a work item then.
+fn let_go(context: Arc<Context>) {
+    if let Some(last) = Arc::into_unique_or_drop(context) {
+        workqueue::enqueue_by::<_, 0>(Arc::from(last), 0);
     }
 }
 
@@ -456,8 +488,6 @@ pub(crate) fn kick(kick: Kick<'_, Context>) {
 #[inline]
 pub(crate) fn driver_done(mut request: Request, result: isize) {
     if op::is_refused(&mut request, result) || op::is_cut_off(&mut request, result) {
-        // The pool of the request has a reference until it is home, which it may be at once, by
-        // who ends the context: he has one then, until this has come home as well.
         let context = request.client_arc();
         let list = if request.private().policy.threads {
             List::Block
@@ -467,6 +497,8 @@ pub(crate) fn driver_done(mut request: Request, result: isize) {
             List::Task
         };
         queue_in_order(&context, request, list);
+        // Somebody may have run it since, and ended the context.
+        let_go(context);
     } else {
         op::finish_driver(request, result);
     }
@@ -583,9 +615,7 @@ fn run_queued(context: &Arc<Context>, task: FullTask<'_>) {
         }
     }
     context.threads_for_queued(task);
-    if !current!().signal_pending() {
-        run_without_threads(context, task);
-    }
+    run_without_threads(context, task);
     context.queues().lock().note_if_empty(context);
 }
 
@@ -598,13 +628,19 @@ fn run_woken(context: &Arc<Context>, task: FullTask<'_>) {
         }
         let run = {
             let mut queues = context.queues().lock();
+            // Others lose what they take from their files, if the program's memory is not there.
+            let first = queues.lists.first(List::Run);
+            let shared = first.and_then(|index| context.pool().shared(index));
+            if !shared.is_some_and(Shared::is_by_waker) {
+                break;
+            }
             let run = take_from(&mut queues, context, &[List::Run]);
             queues.note_if_empty(context);
             run
         };
         match run {
             Some(run) => rerun(context, run, Place::Waker(task)),
-            None => return,
+            None => break,
         }
     }
     // It has other things to do.
@@ -650,7 +686,6 @@ impl TaskWorkItem<1> for Context {
             return look_now(&context);
         };
         run_own(&context, task);
-        run_without_threads(&context, task);
     }
 }
 
@@ -661,6 +696,13 @@ fn run_without_threads(context: &Arc<Context>, task: FullTask<'_>) {
         let run = {
             let mut queues = context.queues().lock();
             if queues.threads.is_there() || queues.closing {
+                return;
+            }
+            if current!().signal_pending() {
+                // That first, or it would end each wait at once.
+                if queues.for_threads() > 0 {
+                    queues.look(|| context.clone(), 1);
+                }
                 return;
             }
             take_from(&mut queues, context, &[List::Page, List::Block])
@@ -700,10 +742,10 @@ impl WorkItem<0> for Context {
         if queues.closing {
             return;
         }
-        let unserved = queues.for_threads() > 0 && !queues.threads.is_there();
         if queues.runnable() > 0 {
             queues.bring(&context, arc);
-        } else if unserved || queues.kept_files {
+        }
+        if queues.is_unserved() || queues.kept_files {
             task_work::summon::<_, 1>(context.clone(), context.task());
         }
     }

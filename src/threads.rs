@@ -173,6 +173,11 @@ impl Threads {
             }
         }
         // One that comes looks for all there is before it sleeps.
+        self.are_coming()
+    }
+
+    /// Whether some were started or woken, and have not looked for work yet.
+    pub(crate) fn are_coming(&self) -> bool {
         self.count(|state| *state == State::Woken) > 0
     }
 
@@ -231,7 +236,9 @@ impl Threads {
     /// Whether all that are there can't end just now, since somebody has stopped them.
     fn are_stopped(&self) -> bool {
         self.places.iter().all(|place| match place {
-            Seat::Free | Seat::Taken => true,
+            Seat::Free => true,
+            // Whoever creates it will be done with that.
+            Seat::Taken => false,
             Seat::Retired(thread) | Seat::Used(thread, _) => thread.is_stopped(),
         })
     }
@@ -264,7 +271,7 @@ impl Queues {
 
     /// Whether there may be another thread for what is there. The last place is for what does not
     /// block.
-    fn may_grow(&self) -> bool {
+    pub(crate) fn may_grow(&self) -> bool {
         self.threads.places() > u32::from(!self.claims.has_own())
     }
 
@@ -315,7 +322,7 @@ impl Worker {
         queues.threads.set(self.place, State::Idle(since));
         // It may not take what is there: somebody who can create another.
         if queues.for_threads() > 0 {
-            queues.ask_for_thread(&self.context);
+            queues.need_thread(&self.context, || self.context.clone());
         }
         let pause = if over { ALONE_NS } else { IDLE_NS };
         Next::Sleep(Deadline::At(now.saturating_add(pause)))

@@ -174,10 +174,12 @@ pub(crate) fn tty_stops(file: &File, direction: Direction) -> bool {
     }
 }
 
-/// Whether `file` is a pipe with nothing to read, for which one would have to wait. Any context.
-pub(crate) fn is_pipe_idle(file: &File) -> bool {
-    // SAFETY: The file is valid, and the helper looks whether it is a pipe.
-    unsafe { bindings::raio_helper_is_pipe_idle(file.as_ptr()) }
+/// Whether `file` is a pipe of which a read has left data, though no packet of it has ended. Process
+/// context; false if somebody is at work with the pipe.
+pub(crate) fn is_pipe_unread(file: &File) -> bool {
+    // SAFETY: The file is valid, and the helper looks whether it is a pipe. It waits for no lock, and
+    // takes the mutex of the pipe in process context, for a moment.
+    unsafe { bindings::raio_helper_is_pipe_unread(file.as_ptr()) }
 }
 
 /// Whether `file` is a pipe, or a TCP, UDP or AF_UNIX socket, of which a read would have to wait until

@@ -18,7 +18,10 @@ use crate::{
         Request,
         Running, //
     },
-    retry::Place,
+    retry::{
+        self,
+        Place, //
+    },
     sys::{
         fs,
         poll::{
@@ -29,6 +32,7 @@ use crate::{
     }, //
 };
 use kernel::{
+    current,
     prelude::*,
     sync::Arc, //
 };
@@ -72,6 +76,17 @@ pub(super) fn go(
             Waiting::Left => return Ok(()),
             // Kicked, perhaps for what it does not wait for.
             Waiting::Ready(next, 0) => run = next,
+            // A wait of its own, for a server say, that was ended is no answer.
+            Waiting::Ready(run, _)
+                if place.is_thread() && (run.is_cancelled() || context.is_dead()) =>
+            {
+                run.finish().complete(ECANCELED.to_errno() as isize);
+                return Ok(());
+            }
+            Waiting::Ready(run, _) if place.is_thread() && current!().signal_pending() => {
+                retry::queue_in_order(context, run.finish(), List::Block);
+                return Ok(());
+            }
             Waiting::Ready(run, mask) => {
                 run.finish().complete(poll::to_user(mask) as isize);
                 return Ok(());

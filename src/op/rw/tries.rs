@@ -238,7 +238,7 @@ fn was_cut_short(run: &mut Running, faults: Faults<'_>) -> bool {
     matches!(faults, Faults::Fail)
         && run.private().policy.pipe
         && run.transfer().left() > 0
-        && run.file().is_some_and(|file| !fs::is_pipe_idle(file))
+        && run.file().is_some_and(fs::is_pipe_unread)
 }
 
 /// How a try was made.
