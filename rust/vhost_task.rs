@@ -15,7 +15,10 @@ use super::{
     bindings,
     module::ModuleRef,
     sched,
-    task::WorkerTask,
+    task::{
+        FullTask,
+        WorkerTask, //
+    },
     wait::{
         self,
         Deadline, //
@@ -35,6 +38,7 @@ use kernel::{
             ordering::{
                 Acquire,
                 Full,
+                Relaxed,
                 Release, //
             },
             Atomic,
@@ -47,26 +51,28 @@ use kernel::{
 };
 
 /// What a thread does next.
-pub(crate) enum Next {
+pub(crate) enum Next<W: Worker> {
     /// More.
     Again,
     /// It sleeps until it is woken, or the deadline is over.
     Sleep(Deadline),
-    /// It ends. Nobody refers to it any more.
-    End,
+    /// It ends. This is itself: nobody else refers to it any more.
+    End(Thread<W>),
 }
 
 /// What a thread does.
-pub(crate) trait Worker: Send + Sync + 'static {
+pub(crate) trait Worker: Send + Sync + Sized + 'static {
     /// Does one piece of work.
     ///
     /// In process context, in the state TASK_INTERRUPTIBLE: it must call [`set_running`] before it
     /// does something that may sleep. A wake from when it looked for work on ends a [`Next::Sleep`].
-    fn run(&self, task: WorkerTask<'_>) -> Next;
+    /// Not called any more when it has said [`Next::End`].
+    fn run(&self, task: WorkerTask<'_>) -> Next<Self>;
 
-    /// The thread is killed, and will not run any more; nobody refers to it when this has returned.
+    /// The thread is killed, and will not run any more. Returns itself, so that nobody else refers to
+    /// it; without that, what belongs to it is never freed. Not called after [`Next::End`].
     /// Process context, may sleep; a fault or wait here delays the end of the process.
-    fn killed(&self, task: WorkerTask<'_>);
+    fn killed(&self, task: WorkerTask<'_>) -> Option<Thread<Self>>;
 }
 
 /// What belongs to a thread, which frees it.
@@ -81,27 +87,31 @@ struct Shell<W> {
     /// It is queued.
     noticed: AtomicFlag,
     started: AtomicFlag,
+    /// There is no [`Thread`] of it any more. The thread's own.
+    ended: AtomicFlag,
     /// The end of a killed one.
     last: Opaque<bindings::callback_head>,
     module: Option<ModuleRef>,
 }
 
-/// A thread of the process that created it.
+/// A thread of the process that created it. There is one for each, which the thread must have to
+/// end.
 ///
 /// # Invariants
 ///
-/// `shell` is that of a thread that has been created; it is valid until the thread has returned
-/// [`Next::End`] from [`Worker::run`], or has returned from [`Worker::killed`].
+/// It points to the shell of a thread that has been created. Shell and `vhost_task` are freed by the
+/// thread alone, after it was given this one value back: they are valid as long as this is there.
 pub(crate) struct Thread<W: Worker>(NonNull<Shell<W>>);
 
-// SAFETY: What a thread may be told, any task may tell it, see the methods.
+// SAFETY: It is bound to no task: each method may be called by any, on what the invariants keep
+// valid. The shell is freed by its thread, which must have got this back for that.
 unsafe impl<W: Worker> Send for Thread<W> {}
-// SAFETY: As above, at the same time.
+// SAFETY: The methods use atomics of the shell, and C functions that may be called at the same time.
 unsafe impl<W: Worker> Sync for Thread<W> {}
 
 /// Whether this kernel has such threads.
 pub(crate) fn supported() -> bool {
-    // SAFETY: Reads the configuration, in any context.
+    // SAFETY: The helper returns a constant of the configuration: no demands, any context.
     unsafe { bindings::raio_helper_has_vhost_tasks() }
 }
 
@@ -109,9 +119,9 @@ impl<W: Worker> Thread<W> {
     /// Creates a thread of the current process, which waits for [`Self::start`].
     ///
     /// ERESTARTNOINTR if a signal is pending; EAGAIN beyond RLIMIT_NPROC and the like, EINVAL,
-    /// ENOMEM. Process context of an ordinary task.
+    /// ENOMEM.
     #[cfg(CONFIG_VHOST_TASK)]
-    pub(crate) fn create(worker: Arc<W>, name: &'static CStr) -> Result<Self> {
+    pub(crate) fn create(_task: FullTask<'_>, worker: Arc<W>, name: &'static CStr) -> Result<Self> {
         let shell = KBox::new(
             Shell {
                 worker,
@@ -120,14 +130,16 @@ impl<W: Worker> Thread<W> {
                 notice: Opaque::zeroed(),
                 noticed: AtomicFlag::new(false),
                 started: AtomicFlag::new(false),
+                ended: AtomicFlag::new(false),
                 last: Opaque::zeroed(),
                 module: Some(ModuleRef::new()),
             },
             GFP_KERNEL_ACCOUNT,
         )?;
         let shell = NonNull::from(KBox::leak(shell));
-        // SAFETY: The shell is freed by the thread alone. The name is static. The current task is
-        // an ordinary one, which is what is copied, in process context.
+        // SAFETY: The shell is freed by the thread alone, so it outlives its use as data. The name
+        // is static. `_task` says that the current task is an ordinary one of a program, which is
+        // what is copied, and may sleep.
         let task = from_err_ptr(unsafe {
             bindings::vhost_task_create(
                 Some(run::<W>),
@@ -138,13 +150,13 @@ impl<W: Worker> Thread<W> {
         });
         match task {
             Ok(task) => {
-                // SAFETY: The thread is not started: nobody frees the shell.
+                // SAFETY: The thread, which alone frees the shell, has not started.
                 unsafe { shell.as_ref() }.vhost.store(task, Release);
                 // INVARIANT: It was just created.
                 Ok(Thread(shell))
             }
             Err(e) => {
-                // SAFETY: There is no thread, so it is ours as it was.
+                // SAFETY: There is no thread, so the box that was leaked above is still ours alone.
                 drop(unsafe { KBox::from_raw(shell.as_ptr()) });
                 Err(e)
             }
@@ -153,13 +165,19 @@ impl<W: Worker> Thread<W> {
 
     /// This kernel has no such threads.
     #[cfg(not(CONFIG_VHOST_TASK))]
-    pub(crate) fn create(_worker: Arc<W>, _name: &'static CStr) -> Result<Self> {
+    pub(crate) fn create(
+        _task: FullTask<'_>,
+        _worker: Arc<W>,
+        _name: &'static CStr,
+    ) -> Result<Self> {
         Err(EINVAL)
     }
 
-    /// Starts it, once. Any context; under the lock as for [`Self::wake`].
+    /// Starts it, once. Any context.
     pub(crate) fn start(&self) {
-        // SAFETY: By the invariants; one that was started is not new any more.
+        // SAFETY: By the invariants shell and `vhost_task` are valid. `vhost_task_start()` wants a
+        // task that is new: `started` lets one caller through. It takes locks of the scheduler
+        // alone, with interrupts off, and does not sleep.
         unsafe {
             let shell = self.0.as_ref();
             if !shell.started.xchg(true, Full) {
@@ -169,12 +187,11 @@ impl<W: Worker> Thread<W> {
         }
     }
 
-    /// Wakes it if it sleeps for want of work.
-    ///
-    /// Any context; under the lock under which the thread decides to end, so that it is there.
+    /// Wakes it if it sleeps for want of work. Any context.
     pub(crate) fn wake(&self) {
         #[cfg(CONFIG_VHOST_TASK)]
-        // SAFETY: By the invariants; the `vhost_task` goes with the shell.
+        // SAFETY: By the invariants shell and `vhost_task` are valid, which has a reference to its
+        // task. That is woken by `wake_up_process()`, in any context.
         unsafe {
             bindings::vhost_task_wake(self.0.as_ref().vhost.load(Acquire));
         }
@@ -183,22 +200,22 @@ impl<W: Worker> Thread<W> {
     /// Ends an interruptible sleep of it, inside a call into a file. False if it is in a sleep that
     /// is none.
     ///
-    /// Any context; under the lock as for [`Self::wake`].
+    /// Any context.
     pub(crate) fn interrupt(&self) -> bool {
-        // SAFETY: By the invariants.
+        // SAFETY: By the invariants the shell is valid; all that is used of it is atomic.
         let shell = unsafe { self.0.as_ref() };
         let task = shell.task.load(Acquire);
         if task.is_null() {
             return false;
         }
-        // SAFETY: The thread has not ended, so its task is there; the state may change, and is read
-        // once, before it is woken.
+        // SAFETY: The `vhost_task`, valid by the invariants, has a reference to the task. The state
+        // may change, and is read once, before it is woken; any context.
         let interruptible = !unsafe { bindings::raio_helper_is_uninterruptible(task) };
         if !shell.noticed.xchg(true, Full) {
             // SAFETY: The callback is not queued, see `noticed`, and lies in the shell, which the
-            // thread does not free while it is. The thread has not ended, so its task is there.
-            // TWA_SIGNAL wakes interruptible sleepers alone, and takes no lock that may be held
-            // under a spinlock with interrupts off.
+            // thread does not free while it is. The `vhost_task` has a reference to the task.
+            // TWA_SIGNAL wakes it from an interruptible sleep, by locks of the scheduler alone: it
+            // may be asked for under a spinlock with interrupts off.
             unsafe {
                 let head = shell.notice.get();
                 (*head).func = Some(notice::<W>);
@@ -211,15 +228,16 @@ impl<W: Worker> Thread<W> {
         interruptible
     }
 
-    /// The task that it is, once it has run. Any context; under the lock as for [`Self::wake`].
+    /// The task that it is, once it has run. Any context.
     pub(crate) fn task(&self) -> Option<ARef<Task>> {
-        // SAFETY: By the invariants.
+        // SAFETY: By the invariants the shell is valid; `task` is atomic.
         let task = NonNull::new(unsafe { self.0.as_ref() }.task.load(Acquire))?;
-        // SAFETY: The thread has not ended, so its task is there; `Task` is transparent over it.
+        // SAFETY: The `vhost_task`, valid by the invariants, has a reference to the task while the
+        // new one is taken. `Task` is transparent over it.
         Some(unsafe { task.cast::<Task>().as_ref() }.into())
     }
 
-    /// See [`sched::is_stopped`]. Any context; under the lock as for [`Self::wake`].
+    /// See [`sched::is_stopped`]. Any context.
     pub(crate) fn is_stopped(&self) -> bool {
         self.task().is_some_and(|task| sched::is_stopped(&task))
     }
@@ -229,7 +247,8 @@ impl<W: Worker> Thread<W> {
 ///
 /// `head` is the `notice` of the current task's shell, queued once.
 unsafe extern "C" fn notice<W: Worker>(head: *mut bindings::callback_head) {
-    // SAFETY: By the requirement; the thread frees its shell only when this has been called.
+    // SAFETY: By the requirement `head` lies in the shell, which the thread, the current task, frees
+    // only when this has been called: it looks at `noticed`.
     unsafe {
         let shell = container_of!(Opaque::cast_from(head).cast_mut(), Shell<W>, notice);
         (*shell).noticed.store(false, Release);
@@ -239,7 +258,8 @@ unsafe extern "C" fn notice<W: Worker>(head: *mut bindings::callback_head) {
 /// Whether all others of the current thread's process have gone, so that it keeps alive what has no
 /// use.
 pub(crate) fn is_left_alone(_task: WorkerTask<'_>) -> bool {
-    // SAFETY: The current task is there.
+    // SAFETY: The current task is valid, and `_task` says that it is a worker, of a thread group that
+    // the helper walks under RCU. It does not sleep.
     unsafe { bindings::raio_helper_is_left_alone(Task::current_raw()) }
 }
 
@@ -248,34 +268,48 @@ pub(crate) fn is_left_alone(_task: WorkerTask<'_>) -> bool {
 /// `shell` is that of the thread, which is the current task.
 unsafe extern "C" fn run<W: Worker>(data: *mut c_void) -> bool {
     let shell = data.cast::<Shell<W>>();
-    // SAFETY: By the requirement: only the thread itself frees it, below.
+    // SAFETY: By the requirement it is valid, and this thread alone frees it, in `end`, after which
+    // `this` is not used.
     let this = unsafe { &*shell };
     this.task.store(Task::current_raw(), Release);
-    // SAFETY: The current task is a thread of `vhost_task_create()`, in process context.
-    let next = unsafe { WorkerTask::with(|task| this.worker.run(task)) };
-    // SAFETY: The current task is a thread that comes back here by way of `get_signal()`, which
-    // runs task work, if it is notified. What a request let go of, an fput say, waits there.
+    let mut pause = None;
+    if !this.ended.load(Relaxed) {
+        // SAFETY: `vhost_task_fn()` calls this: the current task is a thread that
+        // `vhost_task_create()` made, in process context, and holds no lock.
+        match unsafe { WorkerTask::with(|task| this.worker.run(task)) } {
+            Next::Again => {}
+            Next::Sleep(deadline) => pause = Some(deadline),
+            // It is itself: there is no other that refers to it.
+            Next::End(thread) if ptr::eq(thread.0.as_ptr(), shell) => {
+                this.ended.store(true, Relaxed)
+            }
+            // Another's, which can never end.
+            Next::End(_) => {
+                kernel::warn_on!(true);
+            }
+        }
+    }
+    let ended = this.ended.load(Relaxed);
+    // SAFETY: All three are about the current task, in process context. It comes back here by way of
+    // `get_signal()`, which runs task work if it is notified. What a request let go of, an fput say,
+    // waits there.
     unsafe {
         if bindings::raio_helper_task_work_pending() {
             // It may sleep.
             bindings::raio_helper_set_running();
             bindings::raio_helper_notify_current();
-            if !matches!(next, Next::End) {
+            if !ended {
                 return true;
             }
         }
     }
-    match next {
-        Next::Again => {}
-        Next::Sleep(deadline) => {
-            // In the state in which it looked for work: a wake since then ends it at once.
-            wait::sleep(deadline);
-        }
-        Next::End => {
-            // SAFETY: Nobody refers to it any more, by the contract of `run`, and a notice that is
-            // still queued is seen to. It is the current task, in process context without locks.
-            unsafe { end(shell) };
-        }
+    if ended {
+        // SAFETY: `ended` says that nobody else refers to the shell. It is that of the current task,
+        // which was not killed, as it runs this, and is in process context without locks.
+        unsafe { end(shell) };
+    } else if let Some(deadline) = pause {
+        // In the state in which it looked for work: a wake since then ends it at once.
+        wait::sleep(deadline);
     }
     set_running();
     true
@@ -285,27 +319,28 @@ unsafe extern "C" fn run<W: Worker>(data: *mut c_void) -> bool {
 ///
 /// # Safety
 ///
-/// `shell` is that of the thread, which is the current task and was not killed; nobody else refers to
-/// it.
+/// `shell` is that of the thread, which is the current task and was not killed, in process context
+/// without locks; nobody else refers to it.
 unsafe fn end<W: Worker>(shell: *mut Shell<W>) {
     set_running();
-    // SAFETY: By the requirement the shell is there.
+    // SAFETY: By the requirement the shell is valid: it is freed below, by this thread.
     if unsafe { (*shell).noticed.load(Acquire) } {
-        // SAFETY: It is on the way: once more through `get_signal()`, and it has been called. The
-        // worker says again that it ends.
+        // SAFETY: Sets a flag of the current task. The notice is queued to it, and is called when it
+        // goes through `get_signal()`; then `run` comes here again, by `ended`.
         return unsafe { bindings::raio_helper_notify_current() };
     }
-    // SAFETY: The thread is the only one that has the shell, and does not come back.
+    // SAFETY: `create` leaked that box. By the requirement nobody else refers to it, no callback in
+    // it is queued, and the thread does not come back.
     let mut shell = unsafe { KBox::from_raw(shell) };
     let vhost = shell.vhost.load(Acquire);
     let module = shell.module.take();
     drop(shell);
     // The instructions that are left are covered by `TextInUse`.
     drop(module);
-    // SAFETY: As `vhost_task_stop()` does when the thread has ended: nobody else calls that, and
-    // `vhost_task_fn()`, the only one who uses it, is left for good. So does a kernel thread leave
-    // its function. The reference to the task is the one that the structure had; the current task
-    // has its own until it is dead.
+    // SAFETY: `vhost` is what `create` stored; nobody calls `vhost_task_stop()` for it, there is no
+    // `Thread`, and `vhost_task_fn()`, who else uses it, is left for good. The reference to the task
+    // is the structure's; the current task has its own until it is dead. `do_exit()` wants process
+    // context without locks, as the requirement says; what is on the stack needs no drop.
     unsafe { bindings::raio_helper_vhost_task_exit(vhost) }
 }
 
@@ -314,12 +349,24 @@ unsafe fn end<W: Worker>(shell: *mut Shell<W>) {
 /// `shell` is that of the thread, which is the current task and was killed.
 unsafe extern "C" fn killed<W: Worker>(data: *mut c_void) {
     let shell = data.cast::<Shell<W>>();
-    // SAFETY: By the requirement. `vhost_task_fn()` does not look at `data` after this, but at the
-    // structure, so that is freed when the task does its last work. There is no other way for the
-    // task to exit, so the work is taken.
+    // SAFETY: By the requirement the shell is valid: `last` frees it, which is queued below.
+    let this = unsafe { &*shell };
+    this.task.store(Task::current_raw(), Release);
+    if !this.ended.load(Relaxed) {
+        // SAFETY: `vhost_task_fn()` calls this: the current task is a thread that
+        // `vhost_task_create()` made, in process context. What it holds, `exit_mutex`, only
+        // `vhost_task_stop()` takes as well, which nobody else calls.
+        let thread = unsafe { WorkerTask::with(|task| this.worker.killed(task)) };
+        if !thread.is_some_and(|thread| ptr::eq(thread.0.as_ptr(), shell)) {
+            // Somebody may still refer to it: shell and `vhost_task` stay.
+            kernel::warn_on!(true);
+            return;
+        }
+    }
+    // SAFETY: `last` is queued once, here, and lies in the shell, to which nobody else refers now.
+    // `vhost_task_fn()` does not look at `data` after this, but at the structure, so that is freed
+    // when the task does its last work. The current task has not exited, so it takes the work.
     unsafe {
-        (*shell).task.store(Task::current_raw(), Release);
-        WorkerTask::with(|task| (*shell).worker.killed(task));
         let head = (*shell).last.get();
         (*head).func = Some(last::<W>);
         bindings::task_work_add(
@@ -334,9 +381,10 @@ unsafe extern "C" fn killed<W: Worker>(data: *mut c_void) {
 ///
 /// `head` is the `last` of the current task's shell; the task exits, and was killed.
 unsafe extern "C" fn last<W: Worker>(head: *mut bindings::callback_head) {
-    // SAFETY: By the requirement. Should a notice be queued behind this, it is called before what
-    // is queued now. `vhost_task_fn()` has been left, having said that it has exited: so
-    // `vhost_task_stop()` does not wait.
+    // SAFETY: By the requirement `head` lies in the shell, to which nobody else refers, see `killed`.
+    // Should a notice be queued behind this, it is called before what is queued now. At exit task
+    // work is run in process context without locks, so that `vhost_task_stop()` may sleep; it does
+    // not wait, since `vhost_task_fn()` has been left, having said that it has exited.
     unsafe {
         let shell = container_of!(Opaque::cast_from(head).cast_mut(), Shell<W>, last);
         if (*shell).noticed.load(Acquire) {
@@ -357,12 +405,13 @@ unsafe extern "C" fn last<W: Worker>(head: *mut bindings::callback_head) {
 
 /// Says that the current task is not about to sleep.
 pub(crate) fn set_running() {
-    // SAFETY: Writes the state of the current task.
+    // SAFETY: Writes the state of the current task, which only the task itself and who wakes it do.
+    // TASK_RUNNING is right for whoever runs.
     unsafe { bindings::raio_helper_set_running() };
 }
 
 /// Whether the current task was killed.
 pub(crate) fn is_killed() -> bool {
-    // SAFETY: Reads the current task.
+    // SAFETY: Reads pending signals of the current task, which any task has; any context.
     unsafe { bindings::raio_helper_fatal_signal_pending() }
 }

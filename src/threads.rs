@@ -24,7 +24,6 @@ use crate::{
     },
     sys::{
         cred,
-        once::Once,
         sched::Identity,
         task::{
             FullTask,
@@ -69,8 +68,6 @@ pub(crate) struct Worker {
     context: Arc<Context>,
     /// Its place in [`Threads`].
     place: usize,
-    /// 1 when it has left that.
-    ended: Once<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -211,11 +208,13 @@ impl Threads {
         }
     }
 
-    fn leave(&mut self, place: usize) {
+    fn leave(&mut self, place: usize) -> Option<Thread<Worker>> {
         self.set(place, State::Woken);
-        if let Some(place) = self.places.get_mut(place) {
-            self.alive -= u32::from(matches!(place, Seat::Used(..)));
-            *place = Seat::Free;
+        let place = self.places.get_mut(place)?;
+        self.alive -= u32::from(matches!(place, Seat::Used(..)));
+        match core::mem::replace(place, Seat::Free) {
+            Seat::Used(thread, _) | Seat::Retired(thread) => Some(thread),
+            Seat::Free | Seat::Taken => None,
         }
     }
 
@@ -298,26 +297,32 @@ impl Queues {
 
 impl Worker {
     /// Takes the thread out of its place, under the lock: nobody refers to it from then on.
-    fn leave(&self, queues: &mut Queues) {
-        queues.threads.leave(self.place);
-        self.ended.set(1);
+    fn leave(&self, queues: &mut Queues) -> Option<Thread<Worker>> {
+        let thread = queues.threads.leave(self.place);
         if queues.closing {
             if let Some(left) = queues.threads.left.get_mut(self.place) {
                 *left = Some((&**current!()).into());
             }
         }
+        thread
+    }
+
+    /// Ends the thread, under the lock.
+    fn end(&self, queues: &mut Queues) -> Next<Self> {
+        // It has a place as long as it runs.
+        self.leave(queues)
+            .map_or(Next::Sleep(Deadline::Never), Next::End)
     }
 
     /// What a thread does that has found nothing.
-    fn idle(&self, task: WorkerTask<'_>, queues: &mut Queues, since: Option<i64>) -> Next {
+    fn idle(&self, task: WorkerTask<'_>, queues: &mut Queues, since: Option<i64>) -> Next<Self> {
         let now = wait::now();
         let since = since.unwrap_or(now);
         let missed = queues.may_be_missed();
         let over = now.saturating_sub(since) >= IDLE_NS;
         // Nobody tells when the last other task of the process leaves without the process's end.
         if over && (!missed || vhost_task::is_left_alone(task)) {
-            self.leave(queues);
-            return Next::End;
+            return self.end(queues);
         }
         queues.threads.set(self.place, State::Idle(since));
         // It may not take what is there: somebody who can create another.
@@ -329,19 +334,13 @@ impl Worker {
     }
 
     /// What it does next, under the lock.
-    fn take(&self, task: WorkerTask<'_>) -> Result<crate::request::Running, Next> {
+    fn take(&self, task: WorkerTask<'_>) -> Result<crate::request::Running, Next<Self>> {
         let context = &self.context;
         let mut queues = context.queues().lock();
-        if self.ended.get() != 0 {
-            return Err(Next::End);
-        }
         let since = match queues.threads.places.get(self.place) {
             Some(Seat::Used(_, State::Idle(since))) => Some(*since),
             Some(Seat::Used(..)) => None,
-            _ => {
-                self.leave(&mut queues);
-                return Err(Next::End);
-            }
+            _ => return Err(self.end(&mut queues)),
         };
         let lists: &[List] = if !queues.may_block() {
             &[List::Run, List::Held]
@@ -363,21 +362,18 @@ impl Worker {
                 queues.threads.set(self.place, State::Busy(index));
                 Ok(run)
             }
-            None if queues.closing => {
-                self.leave(&mut queues);
-                Err(Next::End)
-            }
+            None if queues.closing => Err(self.end(&mut queues)),
             None => Err(self.idle(task, &mut queues, since)),
         }
     }
 }
 
 impl vhost_task::Worker for Worker {
-    fn run(&self, task: WorkerTask<'_>) -> Next {
+    fn run(&self, task: WorkerTask<'_>) -> Next<Self> {
         let mut run = match self.take(task) {
             Ok(run) => run,
             Err(next) => {
-                if matches!(next, Next::End) {
+                if matches!(next, Next::End(_)) {
                     self.context.wake_drain();
                 }
                 return next;
@@ -394,15 +390,11 @@ impl vhost_task::Worker for Worker {
         Next::Again
     }
 
-    fn killed(&self, task: WorkerTask<'_>) {
-        if self.ended.get() != 0 {
-            return;
-        }
+    fn killed(&self, task: WorkerTask<'_>) -> Option<Thread<Self>> {
         self.context.finish_accepted(task);
-        let last = {
+        let (thread, last) = {
             let mut queues = self.context.queues().lock();
-            self.leave(&mut queues);
-            !queues.threads.is_there()
+            (self.leave(&mut queues), !queues.threads.is_there())
         };
         if last {
             // What was queued meanwhile, and what only threads could run: another process may
@@ -411,6 +403,7 @@ impl vhost_task::Worker for Worker {
             retry::cancel_for_threads(&self.context);
         }
         self.context.wake_drain();
+        thread
     }
 }
 
@@ -485,7 +478,7 @@ impl Context {
         }
     }
 
-    fn create_thread(self: &Arc<Self>, _task: FullTask<'_>) -> Result {
+    fn create_thread(self: &Arc<Self>, task: FullTask<'_>) -> Result {
         if !self.may_have_threads() {
             return Err(EPERM);
         }
@@ -500,7 +493,7 @@ impl Context {
             *free = Seat::Taken;
             place
         };
-        let thread = self.new_thread(place);
+        let thread = self.new_thread(task, place);
         let result = {
             let mut queues = self.queues().lock();
             let queues = &mut *queues;
@@ -522,17 +515,16 @@ impl Context {
         result
     }
 
-    fn new_thread(self: &Arc<Self>, place: usize) -> Result<Thread<Worker>> {
+    fn new_thread(self: &Arc<Self>, task: FullTask<'_>, place: usize) -> Result<Thread<Worker>> {
         let worker = Arc::new(
             Worker {
                 context: self.clone(),
                 place,
-                ended: Once::new(0),
             },
             GFP_KERNEL_ACCOUNT,
         )?;
         // Not with the credentials of a request that is being run.
-        cred::with_own(|| Thread::create(worker, c"raio-worker"))
+        cred::with_own(|| Thread::create(task, worker, c"raio-worker"))
     }
 
     /// Finishes what was accepted, of what is queued and what threads have issued: a part of that may
