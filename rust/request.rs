@@ -78,8 +78,8 @@ pub(crate) trait Client: Send + Sync + Sized + 'static {
     /// What the client keeps with a request for its owner alone.
     type Private: Default + Send;
 
-    /// The pool of this client.
-    fn pool(&self) -> &Pool<Self>;
+    /// Where in a client its pool lies: `offset_of!()` of a field that is a [`Pool`].
+    const POOL_OFFSET: usize;
 
     /// The address space that requests are in, and a task of the process.
     fn process(&self) -> (&Mm, &Task);
@@ -121,9 +121,11 @@ pub(super) struct Slot<C: Client> {
     shared: C::Shared,
 }
 
-// SAFETY: `client` is `Sync`, and all else that is not is used by the one owner only, see `Slot`.
+// SAFETY: It is bound to no task: `client` is `Send` and `Sync`, as are file and `shared`; `private`
+// and the registered buffer of a transfer are `Send`; kiocb, iterator and entries are plain memory.
 unsafe impl<C: Client> Send for Slot<C> {}
-// SAFETY: As above.
+// SAFETY: By a shared reference anybody uses `word` and the other atomics, `index`, and `shared`,
+// which is `Sync`. What lies in cells is used only by who has the request, see `Slot`.
 unsafe impl<C: Client> Sync for Slot<C> {}
 
 impl<C: Client> Slot<C> {
@@ -197,8 +199,8 @@ impl<C: Client> Slot<C> {
     /// The word, without order.
     #[inline(always)]
     fn word(&self) -> Word {
-        // SAFETY: It is valid and aligned; this is READ_ONCE(), as `Atomic::load` with `Relaxed`
-        // is, but for the call.
+        // SAFETY: It is valid and aligned, as `self` is borrowed. This is READ_ONCE(), as
+        // `Atomic::load` with `Relaxed` is, but for the call; any context.
         Word(unsafe { self.word.as_ptr().read_volatile() })
     }
 
@@ -207,7 +209,8 @@ impl<C: Client> Slot<C> {
     /// The request is out, and stays so during the call.
     unsafe fn client_arc(&self) -> Arc<C> {
         // SAFETY: `client` is what `Arc::into_raw` gave, and the pool holds a reference of its own
-        // while a request is out.
+        // while a request is out, as the requirement says: so the count is not 0 when the new
+        // reference is taken. Any context.
         unsafe { ArcBorrow::from_raw(self.client.as_ptr()) }.into()
     }
 

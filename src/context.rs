@@ -131,7 +131,8 @@ use kernel::{
 /// What submitters share.
 struct Submit {
     credits: Credits,
-    free: FreeList,
+    /// Missing while somebody closes the pool.
+    free: Option<FreeList>,
     dead: bool,
     /// Given back when a dead context has nothing in flight.
     share: Option<Share>,
@@ -259,7 +260,7 @@ impl Context {
         let share = Some(Share::take(door.users(), shape.capacity())?);
         let pinned = PinnedCharge::new(shape.pages)?;
         let credits = Credits::new(shape.capacity());
-        let pool = Pool::new(shape.slots())?;
+        let (pool, free) = Pool::new(shape.slots())?;
         let pages = SharedPages::new(shape.pages)?;
         let keys = Keys::new(pool.capacity());
         let queues = Queues::new(shape.slots())?;
@@ -277,7 +278,7 @@ impl Context {
                 mapped: Once::new(0),
                 dead: Atomic::new(false),
                 submit <- new_mutex!(
-                    Submit { credits, free: FreeList::new(), dead: false, share, module: None },
+                    Submit { credits, free: Some(free), dead: false, share, module: None },
                     "Context::submit"
                 ),
                 taken: Atomic::new(0),
@@ -415,9 +416,11 @@ impl Context {
     /// are back. Of a dead context: nobody else takes any. Process context, may sleep if `put` does.
     fn close_pool(&self, put: fn(ARef<File>)) -> bool {
         // Not under the lock.
-        let mut free = core::mem::replace(&mut self.submit.lock().free, FreeList::new());
+        let Some(mut free) = self.submit.lock().free.take() else {
+            return false;
+        };
         let closed = self.pool.close(&mut free, put);
-        self.submit.lock().free = free;
+        self.submit.lock().free = Some(free);
         closed
     }
 
@@ -446,7 +449,9 @@ impl Context {
 
     /// Releases the files with which requests came home. A task of the process.
     pub(crate) fn release_files(&self) {
-        self.pool.release_files(&mut self.submit.lock().free);
+        if let Some(free) = &mut self.submit.lock().free {
+            self.pool.release_files(free);
+        }
     }
 
     fn outstanding(&self) -> u32 {
@@ -472,6 +477,9 @@ impl Context {
     pub(crate) fn keys(&self) -> Keys {
         self.keys
     }
+
+    /// Where its pool is.
+    pub(crate) const POOL_OFFSET: usize = core::mem::offset_of!(Context, pool);
 
     pub(crate) fn pool(&self) -> &Pool<Context> {
         &self.pool
@@ -611,8 +619,11 @@ impl Context {
         into: &mut Stock<Request, N>,
     ) {
         let mut submit = self.submit.lock();
+        let Some(free) = &mut submit.free else {
+            return;
+        };
         for _ in 0..wanted.min(N) {
-            match self.pool.take(self, &mut submit.free) {
+            match self.pool.take(self, free) {
                 Ok(request) => into.push(request),
                 Err(_) => break,
             }

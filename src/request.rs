@@ -18,7 +18,6 @@ use crate::{
             Client,
             Kick,
             Owned,
-            Pool,
             Run, //
         },
         sched::ThreadState,
@@ -401,9 +400,7 @@ impl Client for Context {
     type Shared = Shared;
     type Private = Private;
 
-    fn pool(&self) -> &Pool<Self> {
-        self.pool()
-    }
+    const POOL_OFFSET: usize = Context::POOL_OFFSET;
 
     #[inline]
     fn complete(request: Request, result: isize) {

@@ -4,6 +4,7 @@
 
 use super::{
     Client,
+    Pool,
     Slot, //
 };
 use crate::{
@@ -148,12 +149,12 @@ impl<C: Client> Owned<C> {
     /// Says which file the request is for, which has none.
     #[inline]
     pub(crate) fn set_file(&mut self, file: ARef<File>) {
-        // SAFETY: As in `private`.
-        let place = unsafe { &mut *self.slot().file.get() };
-        if place.is_some() {
+        if self.file().is_some() {
             self.forget_file();
         }
-        *place = Some(file);
+        // SAFETY: By the invariants only this owner has access, with `self` borrowed mutably, and no
+        // other reference to it is there. One that was kept is given back by whoever submits.
+        unsafe { *self.slot().file.get() = Some(file) };
     }
 
     /// Gives back the file, and what was prepared for it; but the file stays if somebody of the
@@ -308,8 +309,14 @@ impl<C: Client> Owned<C> {
         }
         let slot = self.slot();
         slot.step_alone(Step::Free);
-        let pool = self.client().pool();
-        // SAFETY: As in `Slot::word`.
+        // SAFETY: The pool lies in the client, and does not move, see `Pool::grow`. The client is
+        // there until the pool has got back this request, as all others.
+        let pool = unsafe {
+            let pool = slot.client.byte_add(C::POOL_OFFSET);
+            pool.cast::<Pool<C>>().as_ref()
+        };
+        // SAFETY: The word is valid and aligned, as `pool` is borrowed. This is READ_ONCE(), as in
+        // `Slot::word`; the `cmpxchg` below checks it.
         let mut head = unsafe { pool.returned.as_ptr().read_volatile() };
         loop {
             slot.next.set(head);

@@ -63,24 +63,24 @@ pub(crate) struct Pool<C: Client> {
     pub(in crate::sys) returned: Atomic<u32>,
     /// [`Self::EMPTY`], [`Self::HELD`] or [`Self::CLOSED`].
     client: Atomic<u32>,
+    /// Tells the pool from all others, wherever it lies.
+    id: u64,
 }
 
-/// The free requests of a pool that whoever submits takes from, under the submitter's lock.
+/// The id of the last pool.
+static LAST_ID: Atomic<u64> = Atomic::new(0);
+
+/// The free requests of a pool that whoever submits takes from.
+///
+/// There is one for each pool, made with it: who has it mutably is the only one that takes requests
+/// from the pool, adds to them, or closes it.
 ///
 /// # Invariants
 ///
-/// The requests on it are free ones of the pool `of`, and on no other list.
+/// The requests on it are free ones of the pool whose id is `of`, and on no other list.
 pub(crate) struct FreeList {
     head: u32,
-    /// The address of the pool; 0 of an empty list.
-    of: usize,
-}
-
-impl FreeList {
-    /// An empty list.
-    pub(crate) fn new() -> Self {
-        FreeList { head: NONE, of: 0 }
-    }
+    of: u64,
 }
 
 impl<C: Client> Pool<C> {
@@ -91,10 +91,10 @@ impl<C: Client> Pool<C> {
     /// No request will leave the pool any more.
     const CLOSED: u32 = 2;
 
-    /// A pool for up to `limit` requests and some more, without memory for any.
+    /// A pool for up to `limit` requests and some more, without memory for any, and its list.
     ///
     /// ENOMEM if there is no memory for the table. Process context.
-    pub(crate) fn new(limit: u32) -> Result<Self> {
+    pub(crate) fn new(limit: u32) -> Result<(Self, FreeList)> {
         // A completed request is at home a moment after its event is seen, when the program may
         // already submit the next.
         let nr = (limit as usize).saturating_add(LATE).div_ceil(CHUNK);
@@ -102,13 +102,21 @@ impl<C: Client> Pool<C> {
         for _ in 0..nr {
             chunks.push(SetOnce::new(), GFP_KERNEL_ACCOUNT)?;
         }
-        Ok(Pool {
+        let mut id = LAST_ID.load(Relaxed);
+        // Of 64 bits: it does not wrap.
+        while let Err(now) = LAST_ID.cmpxchg(id, id + 1, Relaxed) {
+            id = now;
+        }
+        let pool = Pool {
             chunks,
             grown: Atomic::new(0),
             closed: Atomic::new(0),
             returned: Atomic::new(NONE),
             client: Atomic::new(Self::EMPTY),
-        })
+            id,
+        };
+        // INVARIANT: It is empty.
+        Ok((pool, FreeList { head: NONE, of: id }))
     }
 
     fn slot(&self, index: u32) -> Option<&Slot<C>> {
@@ -119,9 +127,12 @@ impl<C: Client> Pool<C> {
 
     /// Takes a free request.
     ///
-    /// EAGAIN if all are out, ENOMEM if there is no memory for more. `client` must be the client
-    /// of this pool. Process context, may sleep.
+    /// EAGAIN if all are out, ENOMEM if there is no memory for more; EINVAL if `client` is not the
+    /// client of this pool, or `free` not its list. Process context, may sleep.
     pub(crate) fn take(&self, client: &Arc<C>, free: &mut FreeList) -> Result<Owned<C>> {
+        if free.of != self.id {
+            return Err(EINVAL);
+        }
         if free.head == NONE {
             self.fill(free);
         }
@@ -136,15 +147,12 @@ impl<C: Client> Pool<C> {
 
     /// Fills an empty list with what came home.
     fn fill(&self, free: &mut FreeList) {
-        // INVARIANT: Requests of this pool that are on no list any more.
-        *free = FreeList {
-            head: self.returned.xchg(NONE, Acquire),
-            of: ptr::from_ref(self).addr(),
-        };
+        // INVARIANT: Requests of this pool, as callers see to, that are on no list any more.
+        free.head = self.returned.xchg(NONE, Acquire);
     }
 
     fn pop(&self, free: &mut FreeList) -> Option<Owned<C>> {
-        if free.of != ptr::from_ref(self).addr() {
+        if free.of != self.id {
             return None;
         }
         let slot = self.slot(free.head)?;
@@ -158,7 +166,11 @@ impl<C: Client> Pool<C> {
 
     /// Adds a chunk, all of it free.
     fn grow(&self, client: &Arc<C>, free: &mut FreeList) -> Result {
-        if !core::ptr::eq(client.pool(), self) || self.client.load(Relaxed) == Self::CLOSED {
+        // In the client itself: so it is the pool of no other, and not moved while there is the
+        // reference to the client that is taken below.
+        const { assert!(C::POOL_OFFSET < size_of::<C>()) };
+        let place = Arc::as_ptr(client).addr().wrapping_add(C::POOL_OFFSET);
+        if place != ptr::from_ref(self).addr() || self.client.load(Relaxed) == Self::CLOSED {
             return Err(EINVAL);
         }
         let grown = self.grown.load(Relaxed);
@@ -187,14 +199,11 @@ impl<C: Client> Pool<C> {
         // Before there is a request that could be taken, so that `close` misses none.
         self.grown.add(1, Relaxed);
         if !place.populate(chunk) {
-            // Without the submitter's lock, somebody else did. The pool is never closed then.
+            // Nobody else does, as nobody else has the list. The pool is never closed then.
             return Err(EINVAL);
         }
         // INVARIANT: They are new. The list was empty, as `take` sees to.
-        *free = FreeList {
-            head: first,
-            of: ptr::from_ref(self).addr(),
-        };
+        free.head = first;
         Ok(())
     }
 
@@ -202,8 +211,11 @@ impl<C: Client> Pool<C> {
     /// again.
     ///
     /// No request leaves the pool afterwards. Files that came home with them are released by `put`.
-    /// Process context.
+    /// False if `free` is not its list. Process context.
     pub(crate) fn close(&self, free: &mut FreeList, put: fn(ARef<File>)) -> bool {
+        if free.of != self.id {
+            return false;
+        }
         loop {
             while let Some(mut request) = self.pop(free) {
                 if let Some(file) = request.take_file() {
@@ -212,10 +224,6 @@ impl<C: Client> Pool<C> {
                 // It stays out: nobody can take it again.
                 core::mem::forget(request);
                 self.closed.add(1, Relaxed);
-            }
-            if free.head != NONE {
-                // Of another pool.
-                return false;
             }
             self.fill(free);
             if free.head == NONE {
@@ -229,9 +237,9 @@ impl<C: Client> Pool<C> {
             // All chunks have one client, see `grow`.
             if let Some(slot) = self.slot(0) {
                 // SAFETY: `grow` made this reference with `into_raw`, once, and it is taken back
-                // once. All requests that there are were closed, each once since it stays out,
-                // so nobody relies on it: whoever gave the last one back did so as its last
-                // access.
+                // once. All requests that there are were closed, each once since it stays out, and
+                // who has the list adds none: nobody relies on it, as whoever gave the last one back
+                // did so as its last access.
                 drop(unsafe { Arc::from_raw(slot.client.as_ptr()) });
             }
         }
@@ -240,23 +248,21 @@ impl<C: Client> Pool<C> {
 
     /// Releases the files that came home with requests. Process context, a task of the process.
     pub(crate) fn release_files(&self, free: &mut FreeList) {
-        if free.head != NONE && free.of != ptr::from_ref(self).addr() {
+        if free.of != self.id {
             return;
         }
         let first = self.returned.xchg(NONE, Acquire);
         let mut at = first;
         while let Some(slot) = self.slot(at) {
             let next = slot.next.get();
-            // SAFETY: A free request that is on no list but the one that was just taken is ours.
+            // SAFETY: A free request belongs to its list, and this is only on that which was just
+            // taken. To release the file is task work of the current task, or the system's.
             let file = unsafe { (*slot.file.get()).take() };
             drop(file);
             if next == NONE {
                 slot.next.set(free.head);
                 // INVARIANT: Both are lists of this pool, and disjoint.
-                *free = FreeList {
-                    head: first,
-                    of: ptr::from_ref(self).addr(),
-                };
+                free.head = first;
                 return;
             }
             at = next;
@@ -303,7 +309,8 @@ impl<C: Client> Pool<C> {
             word.is_in_flight(generation, mask) && matches(&slot.shared)
         });
         match then {
-            // SAFETY: The step just said so.
+            // SAFETY: The step just said that the request is ours, so it is out, which keeps it valid,
+            // and nobody else made an `Owned` of that step.
             Some(Then::Own) => Cancel::Own(unsafe { Owned::from_slot(NonNull::from(slot)) }),
             Some(Then::Ended) => Cancel::Ended,
             Some(_) => Cancel::Busy,
