@@ -453,18 +453,21 @@ pub(crate) fn leave(request: &mut Request) {
 }
 
 /// A wait entry was woken. Any context, under the lock of a wait queue.
-pub(crate) fn kick(kick: Kick<'_, Context>) {
+pub(crate) fn kick(mut kick: Kick<'_, Context>) {
     let (context, index, shared) = (kick.client(), kick.index(), kick.shared());
     if shared.is_fired() {
         if context.has_held() {
             let arc = || kick.client_arc();
             context.queues().lock().try_held(context, arc);
         }
-        if let Fired::Own(request, mask) = kick.fire() {
-            context.counters().kicked();
-            request.complete_in_wake(poll::to_user(mask) as isize);
-            return;
-        }
+        kick = match kick.fire() {
+            Fired::Own(request, mask) => {
+                context.counters().kicked();
+                request.complete_in_wake(poll::to_user(mask) as isize);
+                return;
+            }
+            Fired::No(kick) => kick,
+        };
     }
     let by_sleeper = shared.is_by_waker() && kick.is_by_sleeper();
     let list = shared.kicked_to();

@@ -44,11 +44,11 @@ pub(crate) struct Kick<'a, C: Client> {
 }
 
 /// What firing came to.
-pub(crate) enum Fired<C: Client> {
+pub(crate) enum Fired<'a, C: Client> {
     /// The request is the waker's, with these events.
     Own(Owned<C>, Mask),
-    /// It is not known what is ready, or not all.
-    No,
+    /// It is not known what is ready, or not all: it can still be kicked.
+    No(Kick<'a, C>),
 }
 
 impl<'a, C: Client> Kick<'a, C> {
@@ -72,25 +72,26 @@ impl<'a, C: Client> Kick<'a, C> {
     }
 
     /// Takes the request from its wait queue, if what that said is all that it waits for.
-    pub(crate) fn fire(&self) -> Fired<C> {
+    pub(crate) fn fire(self) -> Fired<'a, C> {
         let Some((_, woken)) = self.file.filter(|(_, woken)| woken.ready != 0) else {
-            return Fired::No;
+            return Fired::No(self);
         };
         // While it is still being armed, who does so looks again.
         if self.slot.word().phase() != Phase::Armed || !self.slot.entries.is_sole() {
-            return Fired::No;
+            return Fired::No(self);
         }
         match self.slot.step(Step::Fire) {
             Some(Then::Own) => {
-                // SAFETY: The step just said that it is ours, and this is called by the wake
-                // function, see the invariants.
+                // SAFETY: The step just said that the request is ours. This is called by the wake
+                // function of the entry, so it is on its queue, whose lock is held, see the
+                // invariants; that is all that `take_off` wants, in any context.
                 let request = unsafe {
                     woken.take_off();
                     Owned::from_slot(NonNull::from(self.slot))
                 };
                 Fired::Own(request, woken.ready)
             }
-            _ => Fired::No,
+            _ => Fired::No(self),
         }
     }
 
