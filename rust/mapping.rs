@@ -11,18 +11,26 @@
 //! C headers: [`include/linux/anon_inodes.h`](srctree/include/linux/anon_inodes.h),
 //! [`include/linux/mm.h`](srctree/include/linux/mm.h)
 
-use super::bindings;
+use super::{
+    bindings,
+    task::FullTask,
+    task_work::with_full_task, //
+};
 use kernel::{
     current,
     error::from_err_ptr,
-    mm::virt::{
-        VmaNew,
-        VmaRef, //
+    mm::{
+        virt::{
+            VmaNew,
+            VmaRef, //
+        },
+        Mm, //
     },
     module::this_module,
     page::PAGE_SIZE,
     prelude::*,
     sync::{
+        aref::ARef,
         Arc,
         ArcBorrow, //
     },
@@ -35,7 +43,9 @@ use kernel::{
 /// - `moved(address)`: the mapping is, or will be in a moment, there. Called under mmap_lock;
 /// - `closed(address)`: the mapping that was there is going. Called under mmap_lock, before anything
 ///   else can be mapped there, and before `unmapped`;
-/// - `unmapped(this)`: the mapping is gone. Called in process context without locks, may sleep.
+/// - `mm()`: the address space that it is for;
+/// - `unmapped(this, task)`: the mapping is gone. Called in process context without locks, may sleep;
+///   with a token if the task is one that works in `mm()`.
 type Object = crate::context::Context;
 
 struct Operations {
@@ -129,9 +139,14 @@ unsafe extern "C" fn mmap(file: *mut bindings::file, vma: *mut bindings::vm_area
 ///
 /// As for `file_operations.release`.
 unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-    // SAFETY: `map` put it there, and nobody uses the file after its release.
+    // SAFETY: `map` put it there by `into_foreign`, and nobody uses the file after its release.
     let object = unsafe { <Arc<Object>>::from_foreign((*file).private_data) };
-    Object::unmapped(object);
+    let mm: ARef<Mm> = object.mm().into();
+    // SAFETY: `__fput()` calls this, in process context without locks. It is task work of whoever
+    // unmapped it, or that of another task or of the system's queue, or a call that releases the
+    // file at once; none of them is inside a call that has a file by `fdget_pos()`.
+    unsafe { with_full_task(&mm, |task| Object::unmapped(object, task)) };
+    drop(mm);
     0
 }
 
@@ -180,7 +195,7 @@ unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t
 ///
 /// ENOMEM, ENFILE and what mmap(2) says; the object's `unmapped` is called then.
 /// Process context, no locks.
-pub(crate) fn map(object: Arc<Object>) -> Result {
+pub(crate) fn map(task: FullTask<'_>, object: Arc<Object>) -> Result {
     let len = object.pages().len() * PAGE_SIZE;
     let private = object.into_foreign();
     // SAFETY: Name and table are static. The file takes over `private`.
@@ -195,8 +210,9 @@ pub(crate) fn map(object: Arc<Object>) -> Result {
     let file = match file {
         Ok(file) => file,
         Err(e) => {
-            // SAFETY: There is no file that has it.
-            Object::unmapped(unsafe { <Arc<Object>>::from_foreign(private) });
+            // SAFETY: There is no file that has what `into_foreign` gave, so it is still ours.
+            let object = unsafe { <Arc<Object>>::from_foreign(private) };
+            Object::unmapped(object, Some(task));
             return Err(e);
         }
     };

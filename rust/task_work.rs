@@ -40,7 +40,7 @@ struct Work<F> {
 /// Calls `run` in the current task when it has done what it has to do already: the releases of
 /// files whose last reference it has dropped, above all. At once if there is no memory.
 ///
-/// Process context, in a task of a program.
+/// Process context, in a task of a program: a kernel thread does it at its own end, if ever.
 pub(crate) fn after_others<F: FnOnce() + 'static>(run: F) {
     let Ok(place) = KBox::<Work<F>>::new_uninit(GFP_KERNEL) else {
         return run();
@@ -130,11 +130,16 @@ pub(crate) fn goes_back_to(mm: &Mm) -> bool {
 }
 
 /// Calls `f` with a token if the current task is one of a program that works in `mm`, and is not
-/// about to exit. Process context without locks, not a call of the program into a file: an ioctl, or
-/// task work.
-pub(crate) fn with_full_task<R>(mm: &Mm, f: impl FnOnce(Option<FullTask<'_>>) -> R) -> R {
-    // SAFETY: Compares `mm`, and reads the current task. The helper says that it is what a
-    // `FullTask` is; it is in process context by this function's terms, and stays so for `f`.
+/// about to exit.
+///
+/// # Safety
+///
+/// If this is the context of a task, it is process context without locks, and no call of the program
+/// into a file with `fdget_pos()`: an ioctl, the release of a file, or task work.
+pub(super) unsafe fn with_full_task<R>(mm: &Mm, f: impl FnOnce(Option<FullTask<'_>>) -> R) -> R {
+    // SAFETY: `mm` is only compared, and the current task's own words are read, in any context. If
+    // the helper says yes, it is a task of a program that has files and is not about to exit, and
+    // the rest of what a `FullTask` says is the requirement, until `f` has returned.
     unsafe {
         if bindings::raio_helper_is_full_task_of(mm.as_raw()) {
             FullTask::with(|task| f(Some(task)))
@@ -223,8 +228,9 @@ unsafe extern "C" fn call_item<T: TaskWorkItem<ID>, const ID: u32>(
         Arc::from_raw(of)
     };
     let mm: ARef<Mm> = of.mm().into();
-    // Task work is process context without locks.
-    with_full_task(&mm, |task| T::run(of, task));
+    // SAFETY: Task work is run in process context without locks, when the call into the kernel is
+    // over, or inside one that does not have a file by `fdget_pos()`, or when the task exits.
+    unsafe { with_full_task(&mm, |task| T::run(of, task)) };
     drop(mm);
     // SAFETY: `give` took this reference. The instructions that are left are covered by
     // `TextInUse`.

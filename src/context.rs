@@ -73,10 +73,7 @@ use crate::{
         },
         sched,
         task::FullTask,
-        task_work::{
-            self,
-            TaskWork, //
-        },
+        task_work::TaskWork,
         uapi::{
             raio_ring,
             RAIO_RING_COMPAT_FEATURES,
@@ -253,6 +250,7 @@ impl Context {
     /// `fs.raio-max-user-nr`, ENOMEM beyond RLIMIT_MEMLOCK or without memory. Process context.
     pub(crate) fn setup(
         door: ArcBorrow<'_, Door>,
+        task: FullTask<'_>,
         nr_events: u32,
         flags: u32,
     ) -> Result<(Arc<Context>, usize)> {
@@ -307,7 +305,7 @@ impl Context {
         // If it can't be mapped, or is unmapped already, it leaves.
         context.door.join(context.clone())?;
         // As native aio: what else mmap could say would be taken for an answer of io_setup.
-        mapping::map(context.clone()).map_err(|e| if e == EINTR { e } else { ENOMEM })?;
+        mapping::map(task, context.clone()).map_err(|e| if e == EINTR { e } else { ENOMEM })?;
         let id = context.id();
         context.door.remember(&context, id);
         Ok((context, id))
@@ -671,7 +669,7 @@ impl Context {
     }
 
     /// The mapping is gone: so is the context. Process context, sleeps.
-    pub(crate) fn unmapped(this: Arc<Self>) {
+    pub(crate) fn unmapped(this: Arc<Self>, task: Option<FullTask<'_>>) {
         // Somebody else was the address space's last user. What it releases for others must not
         // wait for the requests.
         if !sched::is_of(this.mm(), &this.task) {
@@ -681,16 +679,15 @@ impl Context {
             let _ = workqueue::queue().enqueue_delayed::<_, 1>(this, 0);
             return;
         }
-        this.end();
+        this.end(task);
         this.door.leave();
     }
 
     /// Ends the context, or waits until it has ended if somebody else does so already. In a task of
-    /// the process, no call of it into a file; sleeps.
-    pub(crate) fn end(self: &Arc<Self>) {
+    /// the process; without a token that exits. Sleeps.
+    pub(crate) fn end(self: &Arc<Self>, task: Option<FullTask<'_>>) {
         let _ = self.kill();
-        let mm: ARef<Mm> = self.mm().into();
-        task_work::with_full_task(&mm, |task| self.drain(task));
+        self.drain(task);
     }
 
     /// What fdinfo tells.

@@ -146,7 +146,7 @@ fn features() -> u64 {
 fn setup(door: ArcBorrow<'_, Door>, task: FullTask<'_>, arg: Argument) -> Result<isize> {
     let mut setup: raio_setup = arg.read()?;
     refuse_unless(setup.ctx_id == 0 && setup.flags & !SETUP_FLAGS == 0)?;
-    let (context, id) = Context::setup(door, setup.nr_events, setup.flags)?;
+    let (context, id) = Context::setup(door, task, setup.nr_events, setup.flags)?;
     setup.ctx_id = id as u64;
     if let Err(e) = arg.write(&setup) {
         // Another thread may have unmapped it already.

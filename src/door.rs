@@ -190,7 +190,7 @@ impl Door {
     fn end_contexts(&self) {
         let mut next = 0;
         while let Some((serial, context)) = self.first_of_current(next) {
-            context.end();
+            context.end(None);
             next = serial + 1;
         }
     }
