@@ -97,12 +97,15 @@ impl SharedPages {
         Some(page)
     }
 
-    /// Where the `len` bytes at `offset` are, if they are all in one page.
+    /// Where the `len` bytes of events at `offset` are, if they are all in one page, and aligned.
     #[inline]
-    fn bytes(&self, offset: usize, len: usize) -> Option<*mut u8> {
+    fn events(&self, offset: usize, len: usize) -> Option<*mut io_event> {
         let (page, within) = (self.0.get(offset / PAGE_SIZE)?, offset % PAGE_SIZE);
-        // SAFETY: The sum is within the page.
-        (len <= PAGE_SIZE - within).then(|| unsafe { page.address.as_ptr().add(within) })
+        if len > PAGE_SIZE - within || within % align_of::<io_event>() != 0 {
+            return None;
+        }
+        // SAFETY: The sum is within the page, which is allocated as long as `self` is there.
+        Some(unsafe { page.address.as_ptr().add(within) }.cast())
     }
 
     /// The ring's header, if there is a page.
@@ -130,9 +133,8 @@ impl SharedPages {
     /// Writes `event` at `offset`. It must not lie across pages. Any context.
     #[inline]
     pub(crate) fn write_event(&self, offset: usize, event: &io_event) {
-        if let Some(at) = self.bytes(offset, size_of::<io_event>()) {
-            let at = at.cast::<io_event>();
-            // SAFETY: `at` is valid for writes of an event; the kernel's writers exclude each
+        if let Some(at) = self.events(offset, size_of::<io_event>()) {
+            // SAFETY: `at` is aligned, and valid for writes of an event; the kernel's writers exclude each
             // other by the caller's lock, and the program's are beyond the memory model, so the
             // writes are volatile: of each word, which takes half as long as of the whole.
             unsafe {
@@ -149,12 +151,14 @@ impl SharedPages {
     /// EFAULT if that can't be written. Process context, sleeps.
     pub(crate) fn copy_to_user(&self, offset: usize, nr: usize, to: usize) -> Result {
         let len = nr * size_of::<io_event>();
-        let from = self.bytes(offset, len).ok_or(EINVAL)?;
-        // SAFETY: `from` is valid for reads of `len` bytes, and aligned. What the program writes to
-        // it meanwhile is copied or not; C's copies take no harm.
+        let from = self.events(offset, len).ok_or(EINVAL)?;
+        // SAFETY: `from` is aligned, and valid for reads of `len` bytes, which are `nr` events if
+        // those are few: then the product is exact. What the program writes to it meanwhile is
+        // copied or not; C's copies take no harm. They check `to`, and where faults are disabled
+        // they fail.
         let done = unsafe {
             if nr <= FEW {
-                bindings::raio_helper_put_events(to as *mut io_event, from.cast(), nr)
+                bindings::raio_helper_put_events(to as *mut io_event, from, nr)
             } else {
                 bindings::copy_to_user(to as *mut c_void, from.cast(), len) == 0
             }
