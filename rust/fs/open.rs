@@ -17,7 +17,8 @@ use super::{
 };
 use crate::sys::{
     bindings,
-    pinned::PinnedBuffer, //
+    pinned::PinnedBuffer,
+    task::FullTask, //
 };
 use kernel::{
     error::to_result,
@@ -34,9 +35,9 @@ pub(crate) fn is_direct(file: &File) -> bool {
 
 /// Reads up to `len` bytes at `pos` of `open` to `address` in the current address space, or in the
 /// buffer `pinned`, and says how many; `None` if it is not all in there, if there is no `read_iter`,
-/// for any error, and if a page fault would have to be served. `mode` says how it may wait. Process
-/// context.
+/// for any error, and if a page fault would have to be served. `mode` says how it may wait.
 pub(crate) fn read_now<T>(
+    _task: FullTask<'_>,
     open: &mut OpenFile<T>,
     pos: i64,
     (address, len): (u64, usize),
@@ -62,7 +63,9 @@ pub(crate) fn read_now<T>(
     let (kiocb, iter): (*mut bindings::kiocb, *mut bindings::iov_iter) = (kiocb.get(), iter.get());
     // SAFETY: The file is valid and open for reading, and the call is its own. Import and check are
     // those of `prep_rw`. The kiocb is synchronous, having no `ki_complete`, so that both it and
-    // the iterator are the file's only during the call.
+    // the iterator are the file's only during the call; so is `pinned`, which is borrowed. `_task`
+    // says that the current task has all that a file may look at, and may sleep. Faults are enabled
+    // again by the same task.
     let result = unsafe {
         match pinned {
             Some(pinned) => pinned.import(Direction::Read, address, len, iter).ok()?,

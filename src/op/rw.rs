@@ -249,10 +249,11 @@ pub(super) fn reads_at_once(file: &kernel::fs::File, facts: Facts) -> Option<Try
 /// Page faults are not served: somebody who waits for an event might serve them.
 #[inline]
 pub(super) fn at_once(iocb: &iocb, known: &mut Known<'_>) -> Option<isize> {
+    let task = known.task();
     let (open, how, pinned) = known.reads_at_once(iocb)?;
     let len = iocb.aio_nbytes as usize;
     let to = (iocb.aio_buf, len);
-    let moved = fs::read_now(open, iocb.aio_offset, to, pinned, how.mode())?;
+    let moved = fs::read_now(task, open, iocb.aio_offset, to, pinned, how.mode())?;
     // Less is for whoever can wait for more, unless the file ends there.
     let end = iocb.aio_offset.saturating_add_unsigned(moved as u64);
     (moved == len || end >= fs::size(open.file())).then_some(moved as isize)
