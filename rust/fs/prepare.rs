@@ -101,6 +101,8 @@ impl<C: Client> Owned<C> {
             (*kiocb).ki_write_stream = 0;
         }
         let transfer = self.transfer_mut();
+        // Until all is there again: what was prepared before may be of another file.
+        transfer.forget();
         transfer.pos = pos;
         transfer.has_places = has_places;
         transfer.flags = flags;
