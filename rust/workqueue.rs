@@ -11,7 +11,10 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
-            ordering::Relaxed,
+            ordering::{
+                Full,
+                Relaxed, //
+            },
             Atomic, //
         },
         Arc, //
@@ -33,15 +36,17 @@ pub(crate) struct WorkQueue(());
 impl WorkQueue {
     /// Makes the queue. ENOMEM if it can't, EEXIST if there is one. Process context.
     pub(crate) fn new(name: &'static CStr) -> Result<Self> {
-        if !QUEUE.load(Relaxed).is_null() {
-            return Err(EEXIST);
-        }
-        // SAFETY: The name is static.
+        // SAFETY: The name is static, and printed by a format of the helper's own. By this function's
+        // terms the task may sleep.
         let queue = unsafe { bindings::raio_helper_alloc_workqueue(name.as_char_ptr()) };
         if queue.is_null() {
             return Err(ENOMEM);
         }
-        QUEUE.store(queue, Relaxed);
+        if QUEUE.cmpxchg(ptr::null_mut(), queue, Full).is_err() {
+            // SAFETY: It was just made, and nobody else has it. Process context, no work to wait for.
+            unsafe { bindings::destroy_workqueue(queue) };
+            return Err(EEXIST);
+        }
         Ok(WorkQueue(()))
     }
 }
