@@ -26,7 +26,8 @@ use pin_init::Wrapper;
 
 /// Takes what was put off.
 pub(crate) trait Sink<T> {
-    /// Takes `values`. The task may be about to sleep: this must not sleep, nor put anything off.
+    /// Takes `values`. The task may be about to sleep: this should not sleep. What is put off
+    /// meanwhile comes by a call inside of this.
     fn take_all(&self, values: &[T]);
 }
 
@@ -37,9 +38,11 @@ pub(crate) trait Sink<T> {
 #[pin_data(PinnedDrop)]
 pub(crate) struct PutOff<'a, S: Sink<T>, T: Copy, const N: usize> {
     sink: &'a S,
-    /// Used by the one task, which calls nobody meanwhile who uses it.
+    /// Used by the one task, which calls nobody meanwhile who uses it, see `busy`.
     #[pin]
     values: UnsafeCell<Array<T, N>>,
+    /// The sink looks at `values`.
+    busy: Cell<bool>,
     /// Whether `callback` is on the list of the task's plug.
     listed: Cell<bool>,
     #[pin]
@@ -55,6 +58,7 @@ impl<'a, S: Sink<T>, T: Copy, const N: usize> PutOff<'a, S, T, N> {
         pin_init!(PutOff {
             sink,
             values <- UnsafeCell::pin_init(Array::init()),
+            busy: Cell::new(false),
             listed: Cell::new(false),
             callback: Opaque::uninit(),
         })
@@ -63,13 +67,17 @@ impl<'a, S: Sink<T>, T: Copy, const N: usize> PutOff<'a, S, T, N> {
     /// Puts off `value`. Process context.
     #[inline(always)]
     pub(crate) fn push(self: Pin<&Self>, value: T) {
-        // SAFETY: Nobody else uses it meanwhile: it is not shared with other tasks, and this one
-        // calls nobody while the reference lives.
+        if self.busy.get() {
+            return self.sink.take_all(&[value]);
+        }
+        // SAFETY: Nobody else uses it meanwhile: it is not `Sync`, the sink does not look at it, and
+        // this calls nobody, so that it does not sleep, while the reference lives.
         let full = unsafe { &*self.values.get() }.is_full();
         if full {
             self.flush();
         }
-        // SAFETY: As above.
+        // SAFETY: The reference lives during `Array::push()` alone, which calls nobody; the sink has
+        // returned from `flush`, so nobody else has one.
         unsafe { &mut *self.values.get() }.push(value);
         if !self.listed.get() {
             self.list();
@@ -81,7 +89,8 @@ impl<'a, S: Sink<T>, T: Copy, const N: usize> PutOff<'a, S, T, N> {
     fn list(self: Pin<&Self>) {
         let callback = self.callback.get();
         // SAFETY: It is not on a list, so nobody else uses it. It is pinned, and is taken off
-        // before it goes; the plug is the current task's, as is this.
+        // before it goes, by the same task, since this is not `Send`: the plug is the current
+        // task's, and nobody else touches its list.
         let listed = unsafe {
             (*callback).callback = Some(about_to_sleep::<S, T, N>);
             bindings::raio_helper_plug_call_back(callback)
@@ -101,11 +110,17 @@ impl<'a, S: Sink<T>, T: Copy, const N: usize> PutOff<'a, S, T, N> {
     /// Gives the sink what there is.
     #[inline]
     pub(crate) fn flush(&self) {
-        // SAFETY: As in `push`; the sink does not use it.
+        if self.busy.get() {
+            return;
+        }
+        // SAFETY: It is not `Sync`, and until `busy` is false again this task makes no other
+        // reference: not in what the sink calls, nor in `about_to_sleep` if it sleeps.
         let values = unsafe { &mut *self.values.get() };
         if !values.as_slice().is_empty() {
+            self.busy.set(true);
             self.sink.take_all(values.as_slice());
             values.clear();
+            self.busy.set(false);
         }
     }
 }
@@ -114,7 +129,8 @@ impl<'a, S: Sink<T>, T: Copy, const N: usize> PutOff<'a, S, T, N> {
 impl<S: Sink<T>, T: Copy, const N: usize> PinnedDrop for PutOff<'_, S, T, N> {
     fn drop(self: Pin<&mut Self>) {
         if self.listed.get() {
-            // SAFETY: It is on the list of the current task's plug.
+            // SAFETY: `listed` says that it is on the list of a plug, which calls back, and so clears
+            // that, before it ends. It is this task's, as this is not `Send`: nobody else touches it.
             unsafe { bindings::raio_helper_plug_forget(self.callback.get()) };
         }
         self.flush();
@@ -129,9 +145,9 @@ unsafe extern "C" fn about_to_sleep<S: Sink<T>, T: Copy, const N: usize>(
     callback: *mut bindings::blk_plug_cb,
     _from_schedule: bool,
 ) {
-    // SAFETY: By the requirement; it is pinned until it is dropped, which takes it off the list. It
-    // is not `Sync`, and this is its task, which was interrupted in nothing: it has called what
-    // sleeps.
+    // SAFETY: By the requirement it lies in a `PutOff`, which is pinned until it is dropped, which
+    // takes it off the list. It is not `Sync`, and this is its task, by a call that sleeps or ends
+    // the plug. No unique reference to all of it is there: it is used pinned and shared.
     let this = unsafe {
         &*container_of!(
             Opaque::cast_from(callback).cast_mut(),
