@@ -33,12 +33,13 @@ impl<T: Copy, const N: usize> Array<T, N> {
     #[inline]
     pub(crate) fn init() -> impl Init<Self> {
         let init = |slot: *mut Self| {
-            // SAFETY: `slot` is valid for writes.
+            // SAFETY: `slot` is valid for writes of an array: `init_from_closure` wants no less below.
             unsafe { (&raw mut (*slot).len).write(0) };
             Ok(())
         };
         // INVARIANT: There are no values.
-        // SAFETY: The closure initialises the length, and values need not be.
+        // SAFETY: The closure never fails. It initialises the length; values, which are
+        // `MaybeUninit`, need not be. No reference to the slot is kept.
         unsafe { pin_init::init_from_closure(init) }
     }
 
@@ -84,7 +85,8 @@ impl<T: Copy, const N: usize> Array<T, N> {
     /// What is there.
     #[inline]
     pub(crate) fn as_slice(&self) -> &[T] {
-        // SAFETY: By the invariants.
+        // SAFETY: By the invariants the first `len` values are initialised; nobody writes them while
+        // `self` is borrowed.
         unsafe { slice::from_raw_parts(self.values.as_ptr().cast(), self.len) }
     }
 }
@@ -133,7 +135,8 @@ impl<T, const N: usize> Stock<T, N> {
         if self.is_empty() {
             return None;
         }
-        // SAFETY: By the invariants it is initialised, and it is not any more from here on.
+        // SAFETY: By the invariants it is initialised, as `next < end`. It is read out once: from
+        // here on it is below `next`, and so counts as not initialised.
         let value = unsafe { self.values.get(self.next)?.assume_init_read() };
         // INVARIANT: It was less than `end`.
         self.next += 1;

@@ -15,14 +15,16 @@ pub(crate) fn with_plug<R>(f: impl FnOnce() -> R) -> R {
 
     impl Drop for Finish<'_> {
         fn drop(&mut self) {
-            // SAFETY: `with_plug` started this plug in this task, and nothing has moved it.
+            // SAFETY: `with_plug` started this plug, in this task, as its stack is that of one task,
+            // and nothing has moved it. Plugs inside of `f` have ended. It may flush, and so issue
+            // requests, as in process context, where `with_plug` is called.
             unsafe { bindings::blk_finish_plug(self.0.get()) };
         }
     }
 
     let plug = Opaque::uninit();
-    // SAFETY: `plug` stays where it is until `Finish` has taken it off `current` again, which
-    // happens before this function returns.
+    // SAFETY: The call initialises `plug`, and sets a pointer of the current task, if that has none.
+    // `plug` stays where it is until `Finish` has taken it off again, before this returns.
     unsafe { bindings::blk_start_plug(plug.get()) };
     let _finish = Finish(&plug);
     f()
@@ -35,6 +37,7 @@ pub(crate) fn with_plug<R>(f: impl FnOnce() -> R) -> R {
 /// a task that sleeps, for that or anything else, gives back what it has left, as does the end of
 /// the plug (`__blk_flush_plug()`). With IOCB_NOWAIT it is refused as if the `n` were issued.
 pub(crate) fn expect(n: u16) {
-    // SAFETY: May be called in any task: only the task itself uses its plug.
+    // SAFETY: Writes a number in the plug of the current task, if it has one. Only the task itself
+    // uses that, in process context; a plug is valid until it is finished.
     unsafe { bindings::raio_helper_plug_expect(n) }
 }

@@ -10,13 +10,16 @@ use kernel::prelude::*;
 /// Whether the current task has CAP_SYS_RESOURCE. Asked only when it makes the difference: the
 /// task is noted as having used it. Process context.
 pub(crate) fn has_sys_resource() -> bool {
-    // SAFETY: May be called in any task; the number is a capability.
+    // SAFETY: The number is a capability, else `capable()` is a bug. It looks at the credentials of
+    // the current task and asks the security modules, which do not sleep for that.
     unsafe { bindings::capable(bindings::CAP_SYS_RESOURCE as c_int) }
 }
 
 /// Whether the current task has CAP_IPC_LOCK, and so no RLIMIT_MEMLOCK. Process context.
 pub(crate) fn has_ipc_lock() -> bool {
-    // SAFETY: As above. Most have not: no audit, as it is refused nothing yet.
+    // Most have not: no audit, as nothing is refused yet.
+    // SAFETY: The number is a capability. The current task's credentials are looked at, and the
+    // security modules asked, without a sleep.
     unsafe { bindings::capable_noaudit(bindings::CAP_IPC_LOCK as c_int) }
 }
 
@@ -24,7 +27,8 @@ pub(crate) fn has_ipc_lock() -> bool {
 /// Process context.
 pub(crate) fn may_set_rt_ioprio() -> bool {
     let capable = |cap: u32| {
-        // SAFETY: As above.
+        // SAFETY: Both callers below name a capability. The current task's credentials are looked
+        // at, and the security modules asked, without a sleep.
         unsafe { bindings::capable(cap as c_int) }
     };
     capable(bindings::CAP_SYS_ADMIN) || capable(bindings::CAP_SYS_NICE)

@@ -53,7 +53,8 @@ struct Operations {
     vma: bindings::vm_operations_struct,
 }
 
-// SAFETY: The tables hold pointers to functions and to this module, and are never written.
+// SAFETY: The tables hold pointers to functions and to this module, which live as long as they, and
+// are never written: anybody may read them.
 unsafe impl Sync for Operations {}
 
 // Their address tells our mappings from all others, so they are one static for one type.
@@ -78,7 +79,8 @@ static OPERATIONS: Operations = Operations {
 ///
 /// `file` was made by [`map`], and is not released while the result is used.
 unsafe fn object<'a>(file: *mut bindings::file) -> ArcBorrow<'a, Object> {
-    // SAFETY: `map` put it there with `into_foreign`, and `release` takes it away.
+    // SAFETY: `map` put it there by `into_foreign`, and only `release` takes it away, which the
+    // requirement says is not during `'a`. Nobody borrows it mutably.
     unsafe { <Arc<Object>>::borrow((*file).private_data) }
 }
 
@@ -100,14 +102,15 @@ unsafe extern "C" fn get_unmapped_area(
     first: c_ulong,
     flags: c_ulong,
 ) -> c_ulong {
-    // SAFETY: The caller has the file.
+    // SAFETY: This is an operation of the files that `map` makes, and the caller has a reference to
+    // the file during the call.
     let object = unsafe { object(file) };
     if !is_all(&object, len, first) {
         // An errno is told as an address.
         return EINVAL.to_errno() as c_ulong;
     }
-    // SAFETY: It is what would be called without this function, by a task that holds mmap_lock of
-    // its address space for writing, as the caller here does, and with the same arguments.
+    // SAFETY: It is what would be called without this function, with the same arguments. It wants
+    // the current task to hold mmap_lock of its address space for writing, as the caller here does.
     unsafe { bindings::mm_get_unmapped_area(file, address, len, first, flags) }
 }
 
@@ -115,10 +118,12 @@ unsafe extern "C" fn get_unmapped_area(
 ///
 /// As for `file_operations.mmap`.
 unsafe extern "C" fn mmap(file: *mut bindings::file, vma: *mut bindings::vm_area_struct) -> c_int {
-    // SAFETY: The caller has the file.
+    // SAFETY: This is an operation of the files that `map` makes, and the caller has a reference to
+    // the file during the call.
     let object = unsafe { object(file) };
     {
-        // SAFETY: The vma is being set up.
+        // SAFETY: The vma is valid, is being set up, and is in no tree yet: the caller, under
+        // mmap_lock for writing, leaves it to this call alone.
         let (vma, first) = unsafe { (VmaNew::from_raw(vma), (*vma).vm_pgoff) };
         if !is_all(&object, vma.end() - vma.start(), first) {
             return EINVAL.to_errno();
@@ -130,7 +135,8 @@ unsafe extern "C" fn mmap(file: *mut bindings::file, vma: *mut bindings::vm_area
         }
         object.moved(vma.start());
     }
-    // SAFETY: The vma is being set up, and the table is static.
+    // SAFETY: The vma is being set up, by this call alone; `VmaNew` is not used any more. The table is
+    // static, and the file holds the module.
     unsafe { (*vma).vm_ops = &raw const OPERATIONS.vma };
     0
 }
@@ -161,7 +167,8 @@ unsafe extern "C" fn may_split(_vma: *mut bindings::vm_area_struct, _address: c_
 ///
 /// As for `vm_operations_struct.mremap`.
 unsafe extern "C" fn mremap(vma: *mut bindings::vm_area_struct) -> c_int {
-    // SAFETY: The new vma is valid, and refers to the file.
+    // SAFETY: The vma is one of ours, the copy at the new place, which is locked: mmap_lock is held for
+    // writing. It refers to a file that `map` made, which is so not released during the call.
     unsafe { object((*vma).vm_file).moved(VmaRef::from_raw(vma).start()) };
     0
 }
@@ -170,7 +177,8 @@ unsafe extern "C" fn mremap(vma: *mut bindings::vm_area_struct) -> c_int {
 ///
 /// As for `vm_operations_struct.close`.
 unsafe extern "C" fn close(vma: *mut bindings::vm_area_struct) {
-    // SAFETY: The vma is valid, and refers to the file until this has returned.
+    // SAFETY: The vma is one of ours, which nobody else uses any more, under mmap_lock or as the last
+    // user of the address space. It refers to a file that `map` made until this has returned.
     unsafe { object((*vma).vm_file).closed(VmaRef::from_raw(vma).start()) };
 }
 
@@ -178,7 +186,8 @@ unsafe extern "C" fn close(vma: *mut bindings::vm_area_struct) {
 ///
 /// As for `vm_operations_struct.fault`.
 unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
-    // SAFETY: The vma of a fault is valid, and refers to the file.
+    // SAFETY: The fault is the caller's own. Its vma is one of ours, and locked by the caller during
+    // the call, by its own lock or mmap_lock; it refers to a file that `map` made.
     let (object, index) = unsafe {
         let fault = &(*vmf).__bindgen_anon_1;
         (object((*fault.vma).vm_file), fault.pgoff)
@@ -186,7 +195,8 @@ unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t
     let Some(page) = object.pages().get(index) else {
         return bindings::VM_FAULT_SIGBUS;
     };
-    // SAFETY: The reference that `get` took goes to the page table with the page.
+    // SAFETY: `page` is a field for the answer of this call. The reference that `get` took goes to the
+    // page table with the page; the caller gives it back if it does not map it.
     unsafe { (*vmf).page = page };
     0
 }
@@ -198,7 +208,8 @@ unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t
 pub(crate) fn map(task: FullTask<'_>, object: Arc<Object>) -> Result {
     let len = object.pages().len() * PAGE_SIZE;
     let private = object.into_foreign();
-    // SAFETY: Name and table are static. The file takes over `private`.
+    // SAFETY: Name and table are static, and the table holds the module. The file takes over `private`,
+    // if there is one. `task` says that this may sleep.
     let file = from_err_ptr(unsafe {
         bindings::anon_inode_getfile(
             c"[raio]".as_char_ptr(),
@@ -216,8 +227,9 @@ pub(crate) fn map(task: FullTask<'_>, object: Arc<Object>) -> Result {
             return Err(e);
         }
     };
-    // SAFETY: `file` is ours. The mapping takes a reference of its own, so that afterwards it
-    // has the only one, or there is none and the file is released.
+    // SAFETY: `file` is ours. The mapping takes a reference of its own, so that afterwards it has the
+    // only one, or there is none and the file is released. `task` says that the current task has an
+    // address space, may sleep, and holds no lock: `vm_mmap()` takes mmap_lock.
     let address = unsafe {
         let address = bindings::vm_mmap(file, 0, len, bindings::RING_PROT, bindings::RING_MAP, 0);
         bindings::fput(file);
@@ -242,12 +254,14 @@ pub(crate) fn lookup(address: usize) -> Option<Arc<Object>> {
 }
 
 fn object_of(vma: &VmaRef, address: usize) -> Option<Arc<Object>> {
-    // SAFETY: The vma is locked, so valid.
+    // SAFETY: A `VmaRef` is locked, by its own lock or mmap_lock, so valid; neither of the two fields
+    // changes then.
     let (operations, file) = unsafe { ((*vma.as_ptr()).vm_ops, (*vma.as_ptr()).vm_file) };
     if vma.start() != address || !core::ptr::eq(operations, &raw const OPERATIONS.vma) {
         return None;
     }
-    // SAFETY: It is our operations, so `map` made the file, and the vma keeps it while locked.
+    // SAFETY: It is our operations, so `map` made the file, and the vma, which is locked while `vma` is
+    // borrowed, refers to it: it is not released before the reference is taken.
     Some(unsafe { object(file) }.into())
 }
 
@@ -257,7 +271,9 @@ fn object_of(vma: &VmaRef, address: usize) -> Option<Arc<Object>> {
 /// thread, may lose that instead.
 pub(crate) fn unmap(object: &Arc<Object>, address: usize) {
     if lookup(address).is_some_and(|there| Arc::ptr_eq(&there, object)) {
-        // SAFETY: Unmaps memory of the program, as its munmap(2) would.
+        // SAFETY: It unmaps memory of the program, as its munmap(2) would, to which nobody in the kernel
+        // has references. `lookup` has found that there is an address space. It takes mmap_lock, and
+        // sleeps, as this function may: process context, no locks.
         unsafe { bindings::vm_munmap(address, object.pages().len() * PAGE_SIZE) };
     }
 }

@@ -43,7 +43,8 @@ type Shared = Arc<crate::limit::Users>;
 
 struct Operations(bindings::file_operations);
 
-// SAFETY: The table holds pointers to functions and to this module, and is never written.
+// SAFETY: The table holds pointers to functions and to this module, which live as long as it, and is
+// never written: anybody may read it.
 unsafe impl Sync for Operations {}
 
 // Its address tells our files from all others, so it is one static for one type.
@@ -72,10 +73,10 @@ pub(crate) struct Registration {
     shared: Shared,
 }
 
-// SAFETY: The device is touched by registration and its end only, which may happen in any task,
-// and what is shared is `Send`.
+// SAFETY: The device is touched by registration and its end alone, which are bound to no task, and
+// what is shared is `Send`.
 unsafe impl Send for Registration {}
-// SAFETY: All that can be done through a shared reference is to clone what is shared.
+// SAFETY: All that can be done through a shared reference is to clone what is shared, an `Arc`.
 unsafe impl Sync for Registration {}
 
 impl Registration {
@@ -86,8 +87,9 @@ impl Registration {
             // Before somebody may open the device.
             shared,
             device <- Opaque::try_ffi_init(move |slot: *mut bindings::miscdevice| {
-                // SAFETY: `slot` is valid for writes. It stays in place until it is
-                // deregistered, when this is dropped; name and table are static.
+                // SAFETY: `slot` is valid for writes, and pinned. It stays in place until it is
+                // deregistered, when this is dropped; name and table are static. The call sleeps,
+                // which this function's terms allow: it is made when the module is loaded.
                 unsafe {
                     slot.write(bindings::miscdevice {
                         minor: bindings::MISC_DYNAMIC_MINOR as c_int,
@@ -105,7 +107,9 @@ impl Registration {
 #[pinned_drop]
 impl PinnedDrop for Registration {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the invariants. Open files hold the module, so there is none any more.
+        // SAFETY: By the invariants it is registered, and is not any more from here on. It sleeps: this
+        // is dropped with the module, in process context without locks. Open files hold the module,
+        // so there is none any more that looks at `shared`.
         unsafe { bindings::misc_deregister(self.device.get()) };
     }
 }
@@ -119,7 +123,8 @@ pub(crate) fn is_door(file: &File) -> bool {
 ///
 /// `file` was opened by [`open`], and is not released during `'a`.
 unsafe fn object<'a>(file: *mut bindings::file) -> ArcBorrow<'a, Object> {
-    // SAFETY: `open` put it there with `into_foreign`, and only `release` takes it away.
+    // SAFETY: `open` put it there by `into_foreign`, and only `release` takes it away, which the
+    // requirement says is not during `'a`. Nobody borrows it mutably.
     unsafe { <Arc<Object>>::borrow((*file).private_data) }
 }
 
@@ -127,15 +132,16 @@ unsafe fn object<'a>(file: *mut bindings::file) -> ArcBorrow<'a, Object> {
 ///
 /// As for `file_operations.open`.
 unsafe extern "C" fn open(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-    // SAFETY: `misc_open()` put there the device that is opened, which can't be deregistered
-    // meanwhile. It lies in the `Opaque` of a registration.
+    // SAFETY: `misc_open()` put there the device that is opened, and holds the lock under which one is
+    // deregistered. Its table is ours, so it lies in the `Opaque` of a registration, which is pinned
+    // and was initialised, `shared` before the device.
     let registration = unsafe {
         let device = (*file).private_data.cast::<bindings::miscdevice>();
         &*container_of!(Opaque::cast_from(device).cast_mut(), Registration, device)
     };
     match Object::open(registration.shared.clone()) {
         Ok(object) => {
-            // SAFETY: The file is being opened: nobody else has it.
+            // SAFETY: The file is being opened, by this call: nobody else has it.
             unsafe { (*file).private_data = object.into_foreign() };
             0
         }
@@ -147,7 +153,8 @@ unsafe extern "C" fn open(_inode: *mut bindings::inode, file: *mut bindings::fil
 ///
 /// As for `file_operations.release`.
 unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-    // SAFETY: `open` put it there, and nobody uses the file after its release.
+    // SAFETY: `open` put it there by `into_foreign`, and succeeded, as there is a release, which is
+    // called once. Nobody uses the file after it.
     let object = unsafe { <Arc<Object>>::from_foreign((*file).private_data) };
     Object::closed(object);
     0
@@ -161,10 +168,12 @@ unsafe extern "C" fn unlocked_ioctl(
     cmd: c_uint,
     arg: c_ulong,
 ) -> c_long {
-    // SAFETY: The caller has the file.
+    // SAFETY: This is an operation of files that `open` opened. The caller has a reference to the file
+    // during the call.
     let object = unsafe { object(file) };
-    // SAFETY: It is ioctl(2) that calls, which has locked nothing, and that only a program's own
-    // tasks can call; it has used `fdget()` for the file, and returns after this.
+    // SAFETY: It is ioctl(2) that calls, in process context, which has locked nothing, and which only a
+    // program's own tasks can call, that have all a `FullTask` has; it has used `fdget()` for the
+    // file, and returns after this.
     let result = unsafe { FullTask::with(|task| Object::ioctl(object, task, cmd, arg, false)) };
     result.unwrap_or_else(|e| e.to_errno() as isize)
 }
@@ -176,9 +185,11 @@ unsafe extern "C" fn unlocked_ioctl(
 unsafe extern "C" fn compat_ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
     // As `compat_ptr()`.
     let arg = arg & u32::MAX as usize;
-    // SAFETY: The caller has the file.
+    // SAFETY: This is an operation of files that `open` opened. The caller has a reference to the file
+    // during the call.
     let object = unsafe { object(file) };
-    // SAFETY: As in `unlocked_ioctl`: it is that call of a 32-bit program.
+    // SAFETY: It is ioctl(2) of a 32-bit program that calls, in process context without locks: only a
+    // program's own tasks can. It has used `fdget()` for the file, and returns after this.
     let result = unsafe { FullTask::with(|task| Object::ioctl(object, task, cmd, arg, true)) };
     result.unwrap_or_else(|e| e.to_errno() as isize)
 }
@@ -190,8 +201,9 @@ unsafe extern "C" fn poll(
     file: *mut bindings::file,
     table: *mut bindings::poll_table_struct,
 ) -> bindings::__poll_t {
-    // SAFETY: The caller has the file. Whoever waits has it too, or, as epoll, stops waiting
-    // before its release, and until then it has the object.
+    // SAFETY: This is an operation of files that `open` opened, to which the caller has a reference,
+    // and `table` its argument. Whoever waits has the file too, or, as epoll, stops waiting before its
+    // release, and until then it has the object. `poll_wait()` may sleep, as the caller here may.
     let object = unsafe {
         let object = object(file);
         PollTable::from_raw(table).register(file, object.pollers());
@@ -208,6 +220,7 @@ unsafe extern "C" fn poll(
 ///
 /// As for `file_operations.show_fdinfo`.
 unsafe extern "C" fn show_fdinfo(seq: *mut bindings::seq_file, file: *mut bindings::file) {
-    // SAFETY: The caller has both, and `seq` for itself.
+    // SAFETY: This is an operation of files that `open` opened, to which the caller has a reference. It
+    // has `seq` for itself: nobody else writes there during the call. Process context, may sleep.
     unsafe { object(file).show(SeqFile::from_raw(seq)) };
 }

@@ -42,10 +42,12 @@ impl Page {
     /// At the cgroup's limit it fails, and does not call for the OOM killer. The kernel crate's
     /// `Page` has no such flags.
     fn new() -> Result<Self> {
-        // SAFETY: Callers are in process context.
+        // SAFETY: The flags let it sleep, and say that a page of zeroes is wanted. All that comes here is
+        // `SharedPages::new()`, in process context.
         let page = unsafe { bindings::alloc_pages(bindings::RING_GFP, 0) };
         let page = NonNull::new(page).ok_or(ENOMEM)?;
-        // SAFETY: The page was just allocated, and not from high memory.
+        // SAFETY: The page was just allocated, and not from high memory, so it has an address for as
+        // long as it is allocated. Arithmetic alone.
         let address = unsafe { bindings::raio_helper_page_address(page.as_ptr()) };
         // INVARIANT: As the lines above say.
         Ok(Page {
@@ -57,7 +59,8 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        // SAFETY: Drops our reference. Mappings, and whoever has the page pinned, have their own.
+        // SAFETY: By the invariants it is ours, of order 0, and not used any more. Mappings, and whoever
+        // has the page pinned, have references of their own. It does not sleep.
         unsafe { bindings::__free_pages(self.page.as_ptr(), 0) };
     }
 }
@@ -69,9 +72,10 @@ const FEW: usize = 16;
 /// Rust reference to them may exist but to atomics.
 pub(crate) struct SharedPages(KVVec<Page>);
 
-// SAFETY: All access is by raw copies and atomics.
+// SAFETY: Pages are bound to no task: they are freed in any.
 unsafe impl Send for SharedPages {}
-// SAFETY: As above.
+// SAFETY: The list of pages does not change. All access to what is in them is by volatile words, raw
+// copies and atomics, which suffer others at the same time.
 unsafe impl Sync for SharedPages {}
 
 impl SharedPages {
@@ -92,7 +96,7 @@ impl SharedPages {
     /// A reference to page `index`, that belongs to the caller.
     pub(super) fn get(&self, index: usize) -> Option<*mut bindings::page> {
         let page = self.0.get(index)?.page.as_ptr();
-        // SAFETY: We hold a reference ourselves.
+        // SAFETY: We hold a reference ourselves, so the count is not 0. An atomic: any context.
         unsafe { bindings::raio_helper_get_page(page) };
         Some(page)
     }
@@ -113,8 +117,8 @@ impl SharedPages {
     pub(crate) fn header(&self) -> Option<Header<'_>> {
         const { assert!(size_of::<raio_ring>() <= PAGE_SIZE) };
         let at = self.0.first()?.address.as_ptr().cast::<raio_ring>();
-        // SAFETY: `at` is aligned to a page and valid for as long as `self` is borrowed. The
-        // program's accesses are beyond the memory model; ours are all atomic.
+        // SAFETY: `at` is aligned to a page, in which the header fits, and valid for as long as `self`
+        // is borrowed. The program's accesses are beyond the memory model; ours are all atomic.
         unsafe {
             let word = |field: *mut u32| Atomic::from_ptr(field);
             Some(Header {
@@ -219,7 +223,8 @@ impl PinnedCharge {
     /// Charges `pages` more, as [`Self::new`] does, in the same address space.
     pub(crate) fn add(&mut self, pages: usize) -> Result {
         let limited = self.user.is_some();
-        // SAFETY: `mm` is valid, and it is the current task, whose limit counts, that charges.
+        // SAFETY: `mm` is valid by our reference, be it without users. An atomic of it, and a limit of
+        // the current task, which any task has: any context.
         if !unsafe { bindings::raio_helper_charge_pinned(self.mm.as_raw(), pages, limited) } {
             printk::notice_memlock();
             return Err(ENOMEM);
@@ -237,7 +242,8 @@ impl PinnedCharge {
     /// Uncharges `pages`, of those that are charged, from the address space.
     fn uncharge(&mut self, pages: usize) {
         self.pages -= pages;
-        // SAFETY: The reference keeps the `mm_struct` itself, and as much was charged.
+        // SAFETY: Our reference keeps the `mm_struct` itself, and by the invariants as much was charged.
+        // An atomic: any context.
         unsafe { bindings::raio_helper_uncharge_pinned(self.mm.as_raw(), pages) };
     }
 
@@ -256,7 +262,7 @@ impl Drop for PinnedCharge {
 
 /// The memory of the machine that the kernel gives out, in bytes.
 pub(crate) fn total_ram() -> usize {
-    // SAFETY: Reads a count.
+    // SAFETY: Reads a count of the kernel's, which may change: any context.
     let pages = unsafe { bindings::raio_helper_totalram_pages() };
     pages.saturating_mul(PAGE_SIZE)
 }

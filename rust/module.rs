@@ -16,7 +16,8 @@ pub(crate) struct ModuleRef(());
 impl ModuleRef {
     /// One more. Any context, while the module is in use.
     pub(crate) fn new() -> Self {
-        // SAFETY: The caller's code is of the module, which is in use.
+        // SAFETY: `__module_get()` wants a module that has a reference already: whoever comes here came
+        // by a file, a mapping or work that has one. An atomic, in any context.
         unsafe { bindings::__module_get(this_module::<crate::LocalModule>().as_ptr()) };
         ModuleRef(())
     }
@@ -24,7 +25,8 @@ impl ModuleRef {
 
 impl Drop for ModuleRef {
     fn drop(&mut self) {
-        // SAFETY: `new` took the reference.
+        // SAFETY: `new` took the reference, and this gives it back once. An atomic, in any context;
+        // the text is there for the return, as the type says.
         unsafe { bindings::module_put(this_module::<crate::LocalModule>().as_ptr()) };
     }
 }

@@ -12,6 +12,6 @@ pub(crate) fn get<T>(slice: &[T], index: usize) -> Option<&T> {
     if index >= slice.len() {
         return None;
     }
-    // SAFETY: Arithmetic alone.
+    // SAFETY: Arithmetic on two numbers: no memory, any context.
     slice.get(unsafe { bindings::raio_helper_index_nospec(index, slice.len()) })
 }

@@ -16,12 +16,12 @@ use core::cell::UnsafeCell;
 /// The size is at most that of a machine word, and any bits are a value.
 pub(crate) unsafe trait Whole: Copy + Default {}
 
-// SAFETY: As the trait wants.
+// SAFETY: Four bytes, no more than a machine word, of which any bits are a value.
 unsafe impl Whole for u32 {}
 #[cfg(CONFIG_64BIT)]
-// SAFETY: As the trait wants, where a machine word has 64 bits.
+// SAFETY: A machine word has 64 bits here, and any bits are a value.
 unsafe impl Whole for u64 {}
-// SAFETY: As the trait wants.
+// SAFETY: It is a machine word, and any bits are a value.
 unsafe impl Whole for usize {}
 
 /// A word that is accessed as by READ_ONCE() and WRITE_ONCE().
@@ -41,14 +41,16 @@ impl<T: Whole> Once<T> {
     /// READ_ONCE(). Any context.
     #[inline(always)]
     pub(crate) fn get(&self) -> T {
-        // SAFETY: The cell is valid and aligned; races are as above.
+        // SAFETY: The cell is valid and aligned, as `self` is borrowed. A write at the same time is
+        // volatile as well and not torn, as `T` is `Whole`: the old or the new value is read.
         unsafe { self.0.get().read_volatile() }
     }
 
     /// WRITE_ONCE(). Any context.
     #[inline(always)]
     pub(crate) fn set(&self, value: T) {
-        // SAFETY: As above.
+        // SAFETY: The cell is valid and aligned, as `self` is borrowed. Whoever reads or writes it at
+        // the same time does so as a whole, as `T` is `Whole`.
         unsafe { self.0.get().write_volatile(value) };
     }
 }

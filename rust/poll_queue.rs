@@ -33,16 +33,18 @@ pub(crate) struct PollQueue {
     _pin: PhantomPinned,
 }
 
-// SAFETY: A `wait_queue_head` may be used by all tasks.
+// SAFETY: A `wait_queue_head` is bound to no task. It is pinned, so that waiters point to it.
 unsafe impl Send for PollQueue {}
-// SAFETY: As above, and at the same time: it has a lock of its own.
+// SAFETY: All that is done through a shared reference takes the lock that the head has, or reads a
+// word once.
 unsafe impl Sync for PollQueue {}
 
 impl PollQueue {
     /// Initialises a queue; use [`new_poll_queue!`].
     pub(crate) fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
-            // SAFETY: `slot` is valid for writes, `name` and `key` live for ever.
+            // SAFETY: `slot` is valid for writes, and pinned; `name` and `key` live for ever. Writes
+            // memory, and tells lockdep: any context.
             head <- Opaque::ffi_init(|slot| unsafe {
                 bindings::__init_waitqueue_head(slot, name.as_char_ptr(), key.as_ptr())
             }),
@@ -53,7 +55,7 @@ impl PollQueue {
     /// Whether somebody waits. Any context.
     #[inline]
     pub(crate) fn has_pollers(&self) -> bool {
-        // SAFETY: The queue is initialised.
+        // SAFETY: `new` initialised the queue, which is valid as `self` is borrowed.
         unsafe { wait::has_entries(self.head.get()) }
     }
 
@@ -62,7 +64,9 @@ impl PollQueue {
     /// What they look at was written before `_shown`.
     #[inline]
     pub(crate) fn wake_readable(&self, _shown: &Shown) {
-        // SAFETY: The queue is initialised. The key is a mask of events, and not followed.
+        // SAFETY: `new` initialised the queue. The key is a mask of events, as those who poll expect,
+        // and not followed. Its lock is taken with interrupts off, and by their wake functions those
+        // of epoll and the scheduler: any context that has none of them, as this function says.
         unsafe {
             if wait::has_entries(self.head.get()) {
                 bindings::__wake_up(
@@ -95,8 +99,9 @@ impl PollTable {
     ///
     /// `file` is the file that is polled, and `queue` lives until its release.
     pub(super) unsafe fn register(&self, file: *mut bindings::file, queue: &PollQueue) {
-        // SAFETY: By the requirements of this and of `from_raw`. Who waits has the file, or is
-        // taken off the queue before the release.
+        // SAFETY: The table is valid by the requirement of `from_raw`, `file` and the queue by that of
+        // this. Who waits has the file, or is taken off the queue before the release. It may
+        // allocate, and so sleep, as a `poll` may.
         unsafe { bindings::poll_wait(file, queue.head.get(), self.0) };
     }
 }

@@ -20,8 +20,7 @@ use kernel::{
 pub(crate) fn may_know_addresses(seq: &SeqFile, mm: &Mm) -> bool {
     let raw = core::ptr::from_ref(seq).cast::<bindings::seq_file>();
     // SAFETY: A `SeqFile` is a `struct seq_file`, which is valid, and has the file that it was opened
-    // as, with credentials. The helper looks whether it is one of procfs before it takes it for that,
-    // finds the process under RCU, and only compares `mm`. A reader of procfs is in process context,
-    // and no spinlock is held.
+    // as, with credentials. The helper looks whether that is one of procfs before it takes it for
+    // one, finds the process under RCU, and only compares `mm`. It does not sleep.
     mm::is_current(mm) || unsafe { bindings::raio_helper_may_know_addresses(raw, mm.as_raw()) }
 }

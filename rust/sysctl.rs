@@ -34,10 +34,10 @@ pub(crate) struct Sysctls {
     _table: KVec<bindings::ctl_table>,
 }
 
-// SAFETY: Neither the header nor the table is touched but by registration and its end, which may
-// happen in any task.
+// SAFETY: Header and table are touched by registration and its end alone, which are bound to no
+// task; the table's pointers are to statics.
 unsafe impl Send for Sysctls {}
-// SAFETY: There is nothing that can be done through a shared reference.
+// SAFETY: There is no method that takes a shared reference.
 unsafe impl Sync for Sysctls {}
 
 impl Sysctls {
@@ -59,8 +59,9 @@ impl Sysctls {
                 GFP_KERNEL,
             )?;
         }
-        // SAFETY: Names and values are static. The table is kept until it is unregistered, and
-        // its memory does not move with the `KVec`.
+        // SAFETY: Names and values are static, the handler fits the values, and the length is the
+        // table's. The table is kept until it is unregistered, and its memory does not move with
+        // the `KVec`. It may sleep, as this function's callers may.
         let header = unsafe {
             bindings::register_sysctl_sz(directory.as_char_ptr(), table.as_ptr(), table.len())
         };
@@ -74,7 +75,9 @@ impl Sysctls {
 
 impl Drop for Sysctls {
     fn drop(&mut self) {
-        // SAFETY: By the invariants. Waits for readers, so the table can go after it.
+        // SAFETY: By the invariants it is registered, and is not any more from here on. The call waits
+        // for readers, so that the table can go after it: this is dropped with the module, in
+        // process context without locks.
         unsafe { bindings::unregister_sysctl_table(self.header.as_ptr()) };
     }
 }

@@ -21,7 +21,8 @@ pub(crate) struct Owners<'a> {
 /// The owner, by the kernel's number of the user, of each user namespace that `cred` are in: from
 /// their own up to the initial one, which is nobody's.
 pub(crate) fn owners(cred: &Credential) -> Owners<'_> {
-    // SAFETY: The credentials are borrowed, and their namespace never changes.
+    // SAFETY: The credentials are borrowed, so valid; their namespace never changes once they are
+    // somebody's. A read of memory alone: any context.
     let next = unsafe { (*cred.as_ptr()).user_ns };
     // INVARIANT: It is theirs.
     Owners {
@@ -34,8 +35,8 @@ impl Iterator for Owners<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        // SAFETY: Credentials hold their namespace, and each namespace the one above it. Neither
-        // the owner nor the parent ever changes.
+        // SAFETY: By the invariants it is held: credentials hold their namespace, and each namespace
+        // the one above it. Owner and parent never change, so no lock is needed.
         let (parent, owner) = unsafe { ((*self.next).parent, (*self.next).owner.val) };
         if parent.is_null() {
             return None;

@@ -42,7 +42,7 @@ impl Deadline {
 
 /// The time of CLOCK_MONOTONIC, in ns. Any context.
 pub(crate) fn now() -> i64 {
-    // SAFETY: May be called in any context.
+    // SAFETY: Reads a clock, under a sequence count: in any context but an NMI, of which none is ours.
     unsafe { bindings::ktime_get() }
 }
 
@@ -75,7 +75,8 @@ pub(crate) fn order() -> Shown {
 /// `head` is an initialised wait queue.
 #[inline]
 pub(super) unsafe fn has_entries(head: *mut bindings::wait_queue_head) -> bool {
-    // SAFETY: By the requirement; the word may be written meanwhile.
+    // SAFETY: By the requirement the head is valid. The word may be written meanwhile, under the
+    // queue's lock: it is read once, as a whole, and not followed.
     unsafe {
         let list = &raw mut (*head).head;
         !ptr::eq((&raw const (*list).next).read_volatile(), list)
@@ -91,9 +92,10 @@ pub(crate) struct WaitQueue {
     _pin: PhantomPinned,
 }
 
-// SAFETY: A `wait_queue_head` may be used by all tasks.
+// SAFETY: A `wait_queue_head` is bound to no task. It is pinned, so that waiters point to it.
 unsafe impl Send for WaitQueue {}
-// SAFETY: As above, and at the same time: it has a lock of its own.
+// SAFETY: All that is done through a shared reference takes the lock that the head has, or reads a
+// word once.
 unsafe impl Sync for WaitQueue {}
 
 /// A task on a wait queue.
@@ -113,13 +115,15 @@ unsafe extern "C" fn wake_at_level(
     flags: c_int,
     key: *mut c_void,
 ) -> c_int {
-    // SAFETY: By this function's requirements.
+    // SAFETY: By this function's requirement `entry` is a field of a `Waiter`.
     let waiter = unsafe { container_of!(entry, Waiter, entry) };
-    // SAFETY: The waiter leaves the queue, under its lock, before it ceases to be.
+    // SAFETY: The waiter is valid: it leaves the queue, whose lock is held, before it ceases to be.
+    // `level` was written before it was queued, and does not change.
     if key.addr() < unsafe { (*waiter).level } {
         return 0;
     }
-    // SAFETY: The arguments are those of this call.
+    // SAFETY: It wants what this function wants, an entry on a queue whose lock is held, and gets the
+    // arguments of this call. `init_wait_entry()` set the task, which sleeps. It does not sleep.
     unsafe { bindings::autoremove_wake_function(entry, mode, flags, key) }
 }
 
@@ -127,7 +131,8 @@ impl WaitQueue {
     /// Initialises a queue; use [`new_wait_queue!`].
     pub(crate) fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
-            // SAFETY: `slot` is valid for writes, `name` and `key` live for ever.
+            // SAFETY: `slot` is valid for writes, and pinned; `name` and `key` live for ever. Writes
+            // memory, and tells lockdep: any context.
             head <- Opaque::ffi_init(|slot| unsafe {
                 bindings::__init_waitqueue_head(slot, name.as_char_ptr(), key.as_ptr())
             }),
@@ -148,13 +153,15 @@ impl WaitQueue {
     /// Whether there are waiters. Any context. What they look at was written before `_shown`.
     #[inline]
     pub(crate) fn has_sleepers(&self, _shown: &Shown) -> bool {
-        // SAFETY: The queue is initialised.
+        // SAFETY: `new` initialised the queue, which is valid as `self` is borrowed.
         unsafe { has_entries(self.head.get()) }
     }
 
     /// As [`Self::wake`], where it is known that there are some.
     pub(crate) fn wake_all(&self, level: usize) {
-        // SAFETY: The queue is initialised.
+        // SAFETY: `new` initialised the queue. Its lock is taken with interrupts off, and those of the
+        // scheduler inside: any context that has none of them. All entries are of `Waiter`s, whose
+        // wake function takes the key for a level, and does not follow it.
         unsafe {
             bindings::__wake_up(
                 self.head.get(),
@@ -187,8 +194,8 @@ impl WaitQueue {
     ) -> Woken {
         let waiter = Opaque::<Waiter>::uninit();
         let waiter = waiter.get();
-        // SAFETY: `waiter` is valid for writes; from here on it is initialised, and it stays in
-        // place until this function returns.
+        // SAFETY: `waiter` is valid for writes; from here on it is initialised, for the current task,
+        // and it stays in place until this function returns, when it is off the queue.
         let entry = unsafe {
             (&raw mut (*waiter).level).write(level);
             let entry = &raw mut (*waiter).entry;
@@ -198,7 +205,9 @@ impl WaitQueue {
         };
 
         let woken = loop {
-            // SAFETY: Queue and entry are initialised; `finish_wait()` below takes it off again.
+            // SAFETY: Queue and entry are initialised, and the entry is on this queue or on none;
+            // `finish_wait()` below takes it off again. The task is in process context, as this
+            // function wants, so it may go to sleep.
             let signal =
                 unsafe { bindings::prepare_to_wait_event(self.head.get(), entry, state as c_int) };
             if ready() {
@@ -215,7 +224,8 @@ impl WaitQueue {
                 };
             }
         };
-        // SAFETY: As above. Sets TASK_RUNNING, and no wake function runs on `entry` afterwards.
+        // SAFETY: The entry is initialised, and on this queue or on none. The task is set running, and
+        // since the queue's lock was taken no wake function runs on `entry` afterwards.
         unsafe { bindings::finish_wait(self.head.get(), entry) };
         woken
     }
@@ -231,12 +241,13 @@ pub(super) fn sleep(deadline: Deadline) -> bool {
         }
         Deadline::At(ns) => {
             at = ns;
-            // SAFETY: Reads a field of the current task.
+            // SAFETY: Reads a number of the current task, in process context: any task has it.
             slack = unsafe { bindings::raio_helper_timer_slack() };
             &raw mut at
         }
     };
-    // SAFETY: `expires` is NULL or points at a time that outlives the call.
+    // SAFETY: `expires` is NULL or points at a time that outlives the call. It sleeps, by this
+    // function's terms in process context; without a sleeping state it returns.
     unsafe {
         bindings::schedule_hrtimeout_range(expires, slack, bindings::hrtimer_mode_HRTIMER_MODE_ABS)
             != 0
@@ -245,7 +256,8 @@ pub(super) fn sleep(deadline: Deadline) -> bool {
 
 /// Sleeps for less than a tenth of a millisecond, whatever comes. Process context.
 pub(crate) fn pause_briefly() {
-    // SAFETY: A pause of any task that may sleep, which takes no lock.
+    // SAFETY: A pause of the current task, by a timer on its stack: it sleeps, which this function's
+    // callers may, in process context without spinlocks.
     unsafe { bindings::usleep_range_state(50, 100, bindings::TASK_UNINTERRUPTIBLE) };
 }
 

@@ -54,8 +54,9 @@ impl WorkQueue {
 impl Drop for WorkQueue {
     /// Waits for what is queued. Process context.
     fn drop(&mut self) {
-        // SAFETY: `new` made it. It is dropped with the module: whoever could queue work keeps
-        // the module, or is work that this waits for.
+        // SAFETY: `new` made it, and there is no other `WorkQueue`. It sleeps: this is dropped with the
+        // module, in process context without locks. Whoever could queue work keeps the module, or is
+        // work that this waits for.
         unsafe { bindings::destroy_workqueue(QUEUE.load(Relaxed)) };
         QUEUE.store(ptr::null_mut(), Relaxed);
     }
@@ -87,13 +88,15 @@ pub(crate) fn cancel_delayed<T, const ID: u64>(of: &Arc<T>) -> bool
 where
     T: HasDelayedWork<T, ID> + WorkItem<ID, Pointer = Arc<T>>,
 {
-    // SAFETY: The object is alive, and `raw_get_work` gives the work inside its delayed work.
+    // SAFETY: The object is alive by `of`, and `raw_get_work` gives the work inside its delayed work,
+    // which was initialised with it. It takes locks with interrupts off, and does not wait for a run.
     let cancelled = unsafe {
         let work = Work::raw_get(T::raw_get_work(Arc::as_ptr(of).cast_mut()));
         bindings::cancel_delayed_work(container_of!(work, bindings::delayed_work, work))
     };
     if cancelled {
-        // SAFETY: Queueing it put a reference there with `into_raw`, for the run that will not be.
+        // SAFETY: Who queued it gave a reference by `into_raw`, for the run that will not be: so it is
+        // taken back once. It is not the last, as there is `of`.
         drop(unsafe { Arc::from_raw(Arc::as_ptr(of)) });
     }
     cancelled
@@ -103,7 +106,7 @@ where
 fn raw() -> *mut bindings::workqueue_struct {
     let queue = QUEUE.load(Relaxed);
     if queue.is_null() {
-        // SAFETY: It is set when the kernel starts, and never changes.
+        // SAFETY: A pointer that is set when the kernel starts, and never changes: any context.
         unsafe { bindings::system_dfl_wq }
     } else {
         queue
@@ -112,7 +115,8 @@ fn raw() -> *mut bindings::workqueue_struct {
 
 /// As a kernel's own.
 pub(crate) fn queue() -> &'static Queue {
-    // SAFETY: The system's queue is never destroyed, and the module's is when nobody can call
-    // this any more, see `WorkQueue::drop`.
+    // SAFETY: The system's queue is there since boot and never destroyed. The module's is, when the
+    // module goes: callers keep that, or are work that `WorkQueue::drop` waits for. No more than a
+    // pointer is read, in any context.
     unsafe { Queue::from_raw(raw()) }
 }
