@@ -51,7 +51,7 @@ impl<C: Client> PageRun<C> {
 
     /// # Safety
     ///
-    /// A read with the entry that [`prepare`] prepared returned -EIOCBQUEUED.
+    /// A read with the entry that [`prepare`] prepared returned -EIOCBQUEUED, and no driver has it.
     pub(super) unsafe fn new(run: Run<C>) -> Self {
         PageRun(ManuallyDrop::new(run))
     }
@@ -64,7 +64,8 @@ impl<C: Client> PageRun<C> {
 /// The caller has the run of `slot`, no entry of which is on a queue.
 pub(super) unsafe fn prepare<C: Client>(slot: &Slot<C>) {
     let queue = slot.entries.of_page();
-    // SAFETY: By the requirement nobody else uses entry and kiocb.
+    // SAFETY: By the requirement the run has both, and no entry is queued: nobody else uses entry and
+    // kiocb. The slot does not move. Memory is written, in any context.
     unsafe {
         let wait = &raw mut (*queue).wait;
         (*wait).flags = 0;
@@ -78,14 +79,16 @@ pub(super) unsafe fn prepare<C: Client>(slot: &Slot<C>) {
 /// # Safety
 ///
 /// `wait` is a field of an entry that [`prepare`] prepared, on the wait queue of a page, whose
-/// lock is held; `key` is a `struct wait_page_key`.
+/// lock is held, with interrupts off; `key` is a `struct wait_page_key`.
 unsafe extern "C" fn wake<C: Client>(
     wait: *mut bindings::wait_queue_entry,
     _mode: c_uint,
     _flags: c_int,
     key: *mut c_void,
 ) -> c_int {
-    // SAFETY: By the requirement, and while the entry is queued, its request is out.
+    // SAFETY: By the requirement entry and key are valid. While the entry is queued its request is out,
+    // Running or PageArmed, from which nobody but this kick takes it: so the slot is valid until
+    // the kick is made. Taken off under the lock, it is not woken again. Nothing here sleeps.
     unsafe {
         let queue = container_of!(wait, bindings::wait_page_queue, wait);
         // The queue is a hashed one: other pages wake it too. Notes a match in the key.

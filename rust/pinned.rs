@@ -85,7 +85,8 @@ impl<'a> Bill<'a> {
     fn charge(&mut self, pages: &[*mut bindings::page]) -> Result {
         let mut nr = 0;
         for &page in pages {
-            // SAFETY: The page is pinned, so its folio stays as it is.
+            // SAFETY: The caller has pinned the page, so it is valid, and its folio is not split. Words of
+            // it are read: any context.
             let (shift, folio) = unsafe {
                 (
                     bindings::raio_helper_folio_shift(page) as usize,
@@ -137,8 +138,10 @@ impl Pages {
             let have = pages.0.len();
             let wanted = c_int::try_from((nr - have).min(MAX_UNCHARGED))?;
             let flags = bindings::FOLL_WRITE | bindings::FOLL_LONGTERM;
-            // SAFETY: There is room for `nr` pointers, of which `have` are there. The call checks
-            // the addresses.
+            // SAFETY: There is room for `nr` pointers, of which `have` are there, and `wanted` is no more
+            // than the rest. The call checks the addresses. It sleeps, and takes mmap_lock of the
+            // current task's address space: process context, no locks, and `Bill::new` has seen to it
+            // that there is an address space.
             let got = unsafe {
                 bindings::pin_user_pages_fast(
                     first + have * PAGE_SIZE,
@@ -153,7 +156,7 @@ impl Pages {
                 Err(_) => return Err(Error::from_errno(got)),
             };
             // INVARIANT: The call pinned as many more.
-            // SAFETY: They are initialised, and not more than there is room for.
+            // SAFETY: `got` is at most `wanted`, for which there is room, and the call has written them.
             unsafe { pages.0.inc_len(got) };
             bill.charge(pages.0.get(have..).unwrap_or_default())?;
         }
@@ -166,7 +169,8 @@ impl Pages {
         let Some(&head) = self.0.first() else {
             return (PAGE_SHIFT, 0);
         };
-        // SAFETY: The page is pinned, so its folio stays as it is.
+        // SAFETY: By the invariants the page is pinned, so it is valid, and its folio is not split. Words
+        // of it are read: any context.
         let (shift, first) = unsafe {
             (
                 bindings::raio_helper_folio_shift(head) as usize,
@@ -176,7 +180,8 @@ impl Pages {
         let per_part = 1 << (shift - PAGE_SHIFT);
         let alike = self.0.iter().enumerate().all(|(i, &page)| {
             let within = (first + i) % per_part;
-            // SAFETY: As above.
+            // SAFETY: By the invariants all of them are pinned, so that they are valid, and no folio is
+            // split. Words of them are read: any context.
             unsafe {
                 bindings::raio_helper_folio_shift(page) as usize == shift
                     && bindings::raio_helper_folio_page_index(page) == within
@@ -196,8 +201,9 @@ impl Pages {
 impl Drop for Pages {
     /// May sleep.
     fn drop(&mut self) {
-        // SAFETY: By the invariants, and they are not used any more. Whatever was in flight may
-        // have written to them.
+        // SAFETY: By the invariants the pins are ours, and they are not used any more: the last reference
+        // to the buffer is gone. Whatever was in flight may have written to them. To lock a page may
+        // sleep: `put` leaves a last reference to the work queue where one must not.
         unsafe {
             bindings::unpin_user_pages_dirty_lock(self.0.as_mut_ptr(), self.0.len(), true);
         }
@@ -233,9 +239,10 @@ impl WorkItem for PinnedBuffer {
     }
 }
 
-// SAFETY: The pins belong to no task, and nothing changes after it was made.
+// SAFETY: Pins are bound to no task: they are given back in any.
 unsafe impl Send for PinnedBuffer {}
-// SAFETY: As above.
+// SAFETY: Nothing that a shared reference reaches changes after it was made, but `last`, which is made
+// for that.
 unsafe impl Sync for PinnedBuffer {}
 
 impl PinnedBuffer {
@@ -303,7 +310,9 @@ impl PinnedBuffer {
             .ok_or(EFAULT)?;
         let parts = self.parts.get(piece.first..piece.first + piece.parts);
         let parts = parts.ok_or(EFAULT)?;
-        // SAFETY: By the requirement. The piece has `len` bytes from its offset on.
+        // SAFETY: `iter` is valid for writes, and not used when the buffer, which has the parts, is gone,
+        // by the requirement. By `Span::find` the piece has `len` bytes from its offset on, which is
+        // in its first part. Memory is written: any context.
         unsafe {
             bindings::raio_helper_import_bvec(
                 iter,
@@ -343,6 +352,10 @@ impl PinnedBuffer {
             }
             offset = 0;
             left -= len;
+        }
+        // What is missing, an iterator would look for beyond the list.
+        if left > 0 {
+            return Err(EFAULT);
         }
         Ok(())
     }

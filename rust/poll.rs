@@ -63,13 +63,13 @@ pub(crate) const CAN_WRITE: Mask = bindings::EPOLLOUT | bindings::EPOLLWRNORM | 
 
 /// The events that a program means.
 pub(crate) fn from_user(mask: u16) -> Mask {
-    // SAFETY: Pure arithmetic.
+    // SAFETY: Arithmetic on a number: no memory, any context.
     unsafe { bindings::raio_helper_demangle_poll(mask) }
 }
 
 /// The events as a program sees them.
 pub(crate) fn to_user(mask: Mask) -> u16 {
-    // SAFETY: Pure arithmetic.
+    // SAFETY: Arithmetic on a number: no memory, any context.
     unsafe { bindings::raio_helper_mangle_poll(mask) }
 }
 
@@ -155,14 +155,16 @@ impl<C: Client> Entries<C> {
     ///
     /// That of a page is not queued, and will not be while the reference lives.
     unsafe fn of_file(&self) -> &[Entry; QUEUES] {
-        // SAFETY: By the requirement. Whatever a page's entry has left there, any bytes are an
-        // entry: what is in it is opaque, or an address that is written before it is read.
+        // SAFETY: By the requirement nobody writes it as that of a page. Whatever a page's entry has left
+        // there, any bytes are an entry: what is in it is opaque, or an address that is written
+        // before it is read, see `used`. The references are shared, and entries cells or atomics.
         unsafe { &(*self.room.get()).file }
     }
 
     /// That of a page, to be queued by the run, after [`Self::disarm`].
     pub(super) fn of_page(&self) -> *mut bindings::wait_page_queue {
-        // SAFETY: The address of a field is that of its union; no reference is made.
+        // SAFETY: The address of a field is that of its union, in a cell that is valid as `self` is
+        // borrowed; no reference is made.
         let page = unsafe { &raw const (*self.room.get()).page };
         Opaque::cast_into(page.cast())
     }
@@ -170,7 +172,8 @@ impl<C: Client> Entries<C> {
     /// Takes the entries off, for another file. As [`Self::disarm`].
     #[inline(always)]
     pub(super) fn forget(&self) {
-        // SAFETY: It belongs to the caller.
+        // SAFETY: `ever` belongs to the run or the owner, which the caller is: nobody else has a
+        // reference, and what is called below makes none.
         let ever = unsafe { &mut *self.ever.get() };
         if *ever {
             *ever = false;
@@ -184,7 +187,8 @@ impl<C: Client> Entries<C> {
     /// The owner or the run may call it; not under the lock of a wait queue or of the lists.
     #[inline]
     pub(super) fn disarm(&self) {
-        // SAFETY: It belongs to the caller.
+        // SAFETY: `used` belongs to the run or the owner, which the caller is: nobody else has a
+        // reference, as `queue` is called by `poll` alone, which this does not.
         let used = unsafe { &mut *self.used.get() };
         if *used > 0 {
             self.take_off(used);
@@ -194,16 +198,18 @@ impl<C: Client> Entries<C> {
     fn take_off(&self, used: &mut usize) {
         // A queue that goes before its file (POLLFREE) is freed after a grace period.
         let guard = rcu::read_lock();
-        // SAFETY: A run that leaves the request to a page has disarmed it before.
+        // SAFETY: As `used` is not 0, entries of a file are there: a run that prepares that of a page has
+        // disarmed the request before, and it comes back to an owner or a run when that is off.
         let entries = unsafe { self.of_file() };
         for entry in entries.iter().take(*used) {
             let head = entry.head.load(Acquire);
             if head.is_null() {
                 continue;
             }
-            // SAFETY: The queue is the file's, which the request still has, or it is freed after
-            // a grace period if it went meanwhile. The entry is on it, or was taken off by
-            // `wake` with `list_del_init()`.
+            // SAFETY: The queue is the file's, which the request still has, or it is freed after a grace
+            // period, under RCU here, if it went meanwhile. The entry is on it, or was taken off by
+            // `wake` with `list_del_init()`, under the lock. The helper takes that lock, which the
+            // caller does not hold, and enables interrupts after.
             unsafe { bindings::raio_helper_remove_wait_entry(head, entry.wait.get()) };
             entry.head.store(ptr::null_mut(), Relaxed);
         }
@@ -241,10 +247,12 @@ impl<C: Client> Run<C> {
             too_many: false,
             crowded: false,
         };
-        // SAFETY: `poll` is an operation of this file, and the table is as `queue` wants it. The
-        // entries are off all queues.
+        // SAFETY: `poll` is an operation of this file, which the request holds, and the table, which is
+        // on the stack until it returns, is as `queue` wants it. The entries are off all queues, and
+        // the run is ours. `_caller` says that the current task is in process context, may sleep, and
+        // is one that files can be called from.
         let mask = unsafe { poll(file.as_ptr(), &raw mut table.table) } & events;
-        // SAFETY: It is the run's.
+        // SAFETY: `used` is the run's, which this is; `poll`, in which `queue` wrote it, has returned.
         let none = unsafe { *slot.entries.used.get() } == 0;
         let whole = !table.too_many && !table.crowded;
         if mask == 0 && !none && whole {
@@ -273,7 +281,8 @@ unsafe extern "C" fn queue<C: Client>(
     table: *mut bindings::poll_table_struct,
 ) {
     let table = table.cast::<Table<C>>();
-    // SAFETY: By this function's requirements.
+    // SAFETY: By this function's requirements the table is a `Table`, which nobody else uses during the
+    // call, and the slot valid.
     let (slot, too_many, crowded) = unsafe {
         (
             &*(*table).slot,
@@ -281,12 +290,12 @@ unsafe extern "C" fn queue<C: Client>(
             &mut (*table).crowded,
         )
     };
-    // SAFETY: They are the run's.
+    // SAFETY: Both are the run's, which is in `poll`, and so here: it has no reference to them meanwhile.
     let used = unsafe {
         *slot.entries.ever.get() = true;
         &mut *slot.entries.used.get()
     };
-    // SAFETY: The run calls `poll`, so it waits for no page.
+    // SAFETY: The run is in `poll`, so its page entry is not queued: before that was, it would have ended.
     let entries = unsafe { slot.entries.of_file() };
     let Some(entry) = entries.get(*used) else {
         *too_many = true;
@@ -294,8 +303,9 @@ unsafe extern "C" fn queue<C: Client>(
     };
     entry.head.store(head, Relaxed);
     let wait = entry.wait.get();
-    // SAFETY: The entry is on no queue, so it may be written. It stays where it is, and is taken
-    // off before the slot is used for another file or goes.
+    // SAFETY: The entry is the next that is not used, so it is on no queue, and may be written. It stays
+    // where it is, and is taken off before the slot is used for another file or goes. `head` is valid
+    // by the requirement; its lock is taken with interrupts off, and a `poll` does not hold it.
     unsafe {
         (*wait).flags = 0;
         (*wait).private = ptr::from_ref(slot).cast_mut().cast();
@@ -312,22 +322,22 @@ unsafe extern "C" fn queue<C: Client>(
 
 /// # Safety
 ///
-/// `wait` was queued by [`queue`], and is on a queue whose lock is held.
+/// `wait` was queued by [`queue`], and is on a queue whose lock is held, with interrupts off.
 unsafe extern "C" fn wake<C: Client>(
     wait: *mut bindings::wait_queue_entry,
     _mode: c_uint,
     _flags: c_int,
     key: *mut c_void,
 ) -> c_int {
-    // SAFETY: `queue` put the slot there, and it takes the entry off, under this lock, before it
-    // becomes something else.
+    // SAFETY: `queue` put the slot there. Whoever makes something else of it takes the entry off before,
+    // under the lock that is held: so it is valid until we take the entry off, or return.
     let slot = unsafe { &*(*wait).private.cast::<Slot<C>>() };
     let mask = key.addr() as Mask;
     if mask != 0 && mask & slot.entries.events.load(Relaxed) == 0 {
         return 0;
     }
     let gone = mask & bindings::POLLFREE != 0;
-    // SAFETY: `wait` is the field of an entry.
+    // SAFETY: By the requirement `wait` was queued by `queue`, so it is the field of an `Entry`.
     let entry = unsafe { container_of!(Opaque::cast_from(wait).cast_mut(), Entry, wait) };
     // What the queue says is all there is to know if it is the only one, and says what.
     let ready = if gone {
@@ -336,8 +346,8 @@ unsafe extern "C" fn wake<C: Client>(
     } else {
         mask & slot.entries.events.load(Relaxed)
     };
-    // SAFETY: Nobody runs or frees the request for good without `disarm`, which waits for the
-    // lock that is held.
+    // SAFETY: The entry is on the wait queue of the request's file. Nobody runs or frees the request
+    // for good without `disarm`, which waits for the lock that is held until this returns.
     let kick = unsafe {
         Kick::of_file(
             slot,
@@ -351,7 +361,8 @@ unsafe extern "C" fn wake<C: Client>(
         C::kick(kick);
     }
     if gone {
-        // SAFETY: The lock is held. Nobody has fired the request, so it is still what it was.
+        // SAFETY: The lock is held, and the entry on the queue: nobody fired the request, as `ready` is 0,
+        // and `disarm` waits for the lock, so it is still what it was. `entry` is not used after.
         unsafe { take_off(entry) };
     }
     1
@@ -371,8 +382,8 @@ pub(super) struct Woken {
 ///
 /// `entry` is on a queue whose lock is held; what it lies in is still the request that was queued.
 unsafe fn take_off(entry: *const Entry) {
-    // SAFETY: By the requirement. The store is the last access: from then on `disarm` does not wait
-    // for the lock.
+    // SAFETY: By the requirement the entry is valid, on its queue, and the lock, which guards the list,
+    // is held. The store is the last access: from then on `disarm` does not wait for the lock.
     unsafe {
         bindings::raio_helper_list_del_init(&raw mut (*(*entry).wait.get()).entry);
         (*entry).head.store(ptr::null_mut(), Release);
@@ -387,7 +398,8 @@ impl Woken {
     /// The wake function that was told this is running, so the lock is held; the caller owns the
     /// request.
     pub(super) unsafe fn take_off(self) {
-        // SAFETY: By the requirement.
+        // SAFETY: The wake function is running, by the requirement: so `entry` is that of its own, on a
+        // queue whose lock is held; and as the caller owns the request, it is still that.
         unsafe { take_off(self.entry.cast()) };
     }
 }

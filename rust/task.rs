@@ -41,12 +41,12 @@ impl<'a> FullTask<'a> {
 pub(crate) struct WorkerTask<'a>(PhantomData<&'a ()>, NotThreadSafe);
 
 impl WorkerTask<'_> {
-    /// As [`FullTask::with`].
+    /// Calls `f`, which can keep nothing of it.
     ///
     /// # Safety
     ///
-    /// The current task is such a thread, in process context with no locks held, until `f` has
-    /// returned.
+    /// The current task is such a thread, in process context with no locks held, but perhaps a mutex
+    /// that only its end takes, until `f` has returned.
     pub(super) unsafe fn with<R>(f: impl for<'b> FnOnce(WorkerTask<'b>) -> R) -> R {
         f(WorkerTask(PhantomData, NotThreadSafe))
     }

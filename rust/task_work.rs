@@ -50,8 +50,9 @@ pub(crate) fn after_others<F: FnOnce() + 'static>(run: F) {
         ..Default::default()
     });
     let work = KBox::into_raw(place.write(Work { head, run }));
-    // SAFETY: `work` is valid, and is no longer ours if it was added. The module's text is in use
-    // here, so that one more reference may be taken; `call` gives it back.
+    // SAFETY: `work` is valid, and no longer ours if it was added: then the current task calls `call`,
+    // once, or else we do. `task_work_add()` may be called in any context of a task but an NMI. The
+    // module is in use here, so that one more reference may be taken; `call` gives it back.
     unsafe {
         bindings::__module_get(this_module::<crate::LocalModule>().as_ptr());
         let head = Opaque::cast_into(&raw const (*work).head);
@@ -67,7 +68,9 @@ pub(crate) fn after_others<F: FnOnce() + 'static>(run: F) {
 ///
 /// `head` is that of a `Work<F>` which was given up for this call, the only one.
 unsafe extern "C" fn call<F: FnOnce()>(head: *mut bindings::callback_head) {
-    // SAFETY: By the requirement, `head` lies in the `Opaque` of a boxed `Work<F>`.
+    // SAFETY: By the requirement `head` lies in the `Opaque` of a boxed `Work<F>`, which is ours now. The
+    // kernel has taken it off its list. It is the task that it was made in, so `run` need not be
+    // `Send`.
     let work = unsafe {
         KBox::from_raw(container_of!(
             Opaque::cast_from(head).cast_mut(),
@@ -76,8 +79,8 @@ unsafe extern "C" fn call<F: FnOnce()>(head: *mut bindings::callback_head) {
         ))
     };
     (KBox::into_inner(work).run)();
-    // SAFETY: `after_others` took this reference. The instructions that are left are covered by
-    // `TextInUse`.
+    // SAFETY: `after_others` took this reference, for this call. The instructions that are left are
+    // covered by `TextInUse`. An atomic: any context.
     unsafe { bindings::module_put(this_module::<crate::LocalModule>().as_ptr()) };
 }
 
@@ -94,9 +97,10 @@ pub(crate) struct TaskWork<T, const ID: u32> {
 /// A task of the process.
 const SOMEBODY: *mut bindings::task_struct = ptr::without_provenance_mut(1);
 
-// SAFETY: It refers to an object that may be sent and shared.
+// SAFETY: It is bound to no task, and the object that it may refer to may be sent and shared.
 unsafe impl<T: Send + Sync, const ID: u32> Send for TaskWork<T, ID> {}
-// SAFETY: As above; what is not atomic has one user at a time, see `task`.
+// SAFETY: By a shared reference only `task` is used, an atomic; `head` and `of` by whoever has set that,
+// one at a time.
 unsafe impl<T: Send + Sync, const ID: u32> Sync for TaskWork<T, ID> {}
 
 /// An object with such work.
@@ -125,7 +129,8 @@ impl<T, const ID: u32> TaskWork<T, ID> {
 /// Whether the current task, in whatever it does, is a program's and goes back to it, in the
 /// address space `mm`. Any context.
 pub(crate) fn goes_back_to(mm: &Mm) -> bool {
-    // SAFETY: Looks at the current task, and compares `mm` alone.
+    // SAFETY: Reads words of the current task that only that changes, and compares `mm` alone: any
+    // context.
     unsafe { bindings::raio_helper_goes_back_to(mm.as_raw()) }
 }
 
@@ -155,7 +160,8 @@ pub(super) unsafe fn with_full_task<R>(mm: &Mm, f: impl FnOnce(Option<FullTask<'
 /// Any context in which [`goes_back_to`] said yes.
 pub(crate) fn enqueue<T: TaskWorkItem<ID>, const ID: u32>(of: Arc<T>) -> bool {
     let task = Task::current_raw();
-    // SAFETY: The current task is valid, and `head` may be given to it.
+    // SAFETY: The current task is valid, and `give` says that `head` is initialised and on no list. The
+    // call is an atomic and sets a flag of the task: any context of it but an NMI.
     let add = |head| unsafe {
         bindings::task_work_add(task, head, bindings::task_work_notify_mode_TWA_RESUME) == 0
     };
@@ -169,7 +175,9 @@ pub(crate) fn enqueue<T: TaskWorkItem<ID>, const ID: u32>(of: Arc<T>) -> bool {
 /// the same memory: a sleep of it is interrupted for that. False if there is none. Any context.
 pub(crate) fn summon<T: TaskWorkItem<ID>, const ID: u32>(of: Arc<T>, task: &Task) -> bool {
     let mm = of.mm().as_raw();
-    // SAFETY: Task and address space are valid, and `head` may be given to a task of them.
+    // SAFETY: Task and address space are valid, the one borrowed, the other of `of`, which `give` keeps.
+    // It says that `head` is initialised and on no list. Threads are walked under RCU; to interrupt
+    // one takes locks of the scheduler alone, with interrupts off: any context that has none.
     let add = |head| unsafe { bindings::raio_helper_task_work_of(task.as_ptr(), mm, head) };
     match give(of, SOMEBODY, add) {
         Ok(()) => true,
@@ -193,9 +201,10 @@ fn give<T: TaskWorkItem<ID>, const ID: u32>(
     }
     work.task.cmpxchg(ptr::null_mut(), whom, Acquire)?;
     let work = ptr::from_ref(work);
-    // SAFETY: The work is in the object, which lives until `call_item` has the reference back. It
-    // is ours until then, by its `task`. The module's text is in use here, so that one more
-    // reference may be taken; `call_item` gives it back.
+    // SAFETY: The work is in the object, which lives until `call_item` has the reference back, or we. It
+    // is ours until `add` says yes, as the `cmpxchg` set `task`; after that it is not touched. The
+    // module is in use here, so that one more reference may be taken; `call_item` gives it back, or
+    // we do. `add` says in which context it may be called: that of our callers.
     unsafe {
         *(*work).of.get() = Arc::into_raw(of);
         let head = (*work).head.get();
@@ -219,8 +228,9 @@ fn give<T: TaskWorkItem<ID>, const ID: u32>(
 unsafe extern "C" fn call_item<T: TaskWorkItem<ID>, const ID: u32>(
     head: *mut bindings::callback_head,
 ) {
-    // SAFETY: By the requirement, `head` lies in the `Opaque` of a work that is the task's, and
-    // holds a reference. The kernel does not look at it any more.
+    // SAFETY: By the requirement `head` lies in the `Opaque` of a work whose `task` was set for this
+    // call, so that it is ours, and holds a reference to the object that it lies in. The kernel has
+    // taken it off its list. From the store on it may be given again, and is not touched here.
     let of = unsafe {
         let work = container_of!(Opaque::cast_from(head).cast_mut(), TaskWork<T, ID>, head);
         let of = *(*work).of.get();
@@ -232,7 +242,7 @@ unsafe extern "C" fn call_item<T: TaskWorkItem<ID>, const ID: u32>(
     // over, or inside one that does not have a file by `fdget_pos()`, or when the task exits.
     unsafe { with_full_task(&mm, |task| T::run(of, task)) };
     drop(mm);
-    // SAFETY: `give` took this reference. The instructions that are left are covered by
-    // `TextInUse`.
+    // SAFETY: `give` took this reference, for this call. The instructions that are left are covered by
+    // `TextInUse`. An atomic: any context.
     unsafe { bindings::module_put(this_module::<crate::LocalModule>().as_ptr()) };
 }
