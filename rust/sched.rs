@@ -62,7 +62,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // SAFETY: By the invariants the reference is ours, and it is not used any more. The last frees
-        // the memory after a grace period: any context.
+        // the memory, without a sleep: any context.
         unsafe { bindings::put_pid(self.tgid.as_ptr()) };
     }
 }
@@ -130,8 +130,8 @@ pub(crate) fn is_group_exiting() -> bool {
 /// Whether it is stopped, traced or frozen, or will be when it is next awake: then it does nothing
 /// before somebody lets it. Any context.
 pub(crate) fn is_stopped(task: &Task) -> bool {
-    // SAFETY: The task is valid, as it is borrowed. Words of it that may change are read, each once;
-    // `freezing()` takes no lock but the freezer's own, with interrupts off. Any context.
+    // SAFETY: The task is valid, as it is borrowed. Words of it that may change are read, each once, and
+    // its cgroup under RCU. Any context.
     unsafe { bindings::raio_helper_is_stopped(task.as_ptr()) }
 }
 

@@ -179,14 +179,15 @@ impl<T> OpenFile<T> {
 
 /// IOCB_* of all transfers of `file`; fcntl(2) may change them.
 pub(super) fn iocb_flags(file: &File) -> c_int {
-    // SAFETY: The file is valid.
+    // SAFETY: The file is valid, as it is borrowed. fcntl(2) may change the word, so it is read once. Any
+    // context.
     unsafe { (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() as c_int }
 }
 
 /// Whether all writes to `file` are. Any context.
 fn is_sync(file: &File) -> bool {
-    // SAFETY: The file is valid, with its mapping and the inode of that. The flags that are read of
-    // inode and super block may change: either answer is right then.
+    // SAFETY: The file is valid, as it is borrowed, with its mapping and the inode of that. The flags that
+    // are read of inode and super block may change: either answer is right then. Any context.
     unsafe { bindings::raio_helper_is_sync(file.as_ptr()) }
 }
 
@@ -201,7 +202,8 @@ fn check<T>(
     if rw_flags != 0 {
         let kiocb = Opaque::uninit();
         let kiocb: *mut bindings::kiocb = kiocb.get();
-        // SAFETY: The helper only looks at file and flags, and writes the flags.
+        // SAFETY: The kiocb is ours, on the stack, and all of it is written. The helper only looks at the
+        // file, which is valid as it is borrowed, and the flags, and writes the flags. No sleep.
         unsafe {
             kiocb.write(bindings::kiocb {
                 ki_filp: file.as_ptr(),
@@ -271,7 +273,9 @@ fn verify_area(
     len: usize,
     verified: &mut Verified,
 ) -> Result {
-    // SAFETY: The file is valid, and `pos` is only read.
+    // SAFETY: The file is valid, as it is borrowed, and `pos`, which is only read, on the stack. It asks
+    // security modules and perhaps a listener, and may sleep: callers are in process context, with
+    // no lock.
     unsafe {
         let at = (&raw const pos).cast_mut();
         to_result(bindings::rw_verify_area(
