@@ -220,6 +220,11 @@ fn is_open_for(file: &File, direction: Direction) -> bool {
     unsafe { (&raw const (*file.as_ptr()).f_mode).read_volatile() & bit != 0 }
 }
 
+/// Whether buffered reads of `file` can wait for pages without a task. Any context.
+fn can_page_wait(file: &File) -> bool {
+    operations(file).fop_flags & bindings::FOP_BUFFER_RASYNC != 0
+}
+
 /// Whether `file` can transfer in `direction` asynchronously. Any context.
 fn has_iter(file: &File, direction: Direction) -> bool {
     match direction {
@@ -277,6 +282,14 @@ impl<C: Client> Run<C> {
         let Some(call) = call else {
             return Tried::Returned(self, invalid);
         };
+        if let Mode::PageWait(_) = mode {
+            // What -EIOCBQUEUED says of a transfer that goes past the page cache is another thing.
+            let page_wait = self.file().is_some_and(can_page_wait);
+            if direction == Direction::Write || !page_wait || self.transfer().is_direct() {
+                kernel::warn_on!(true);
+                return Tried::Returned(self, invalid);
+            }
+        }
         let transfer = self.transfer_mut();
         // SAFETY: No driver has the request and we have the run, so kiocb and iterator are ours. Every
         // try starts from what was prepared, as `direction` says it is, and what is done of it; the
@@ -338,8 +351,8 @@ impl<C: Client> Run<C> {
             };
         }
         if let Mode::PageWait(_) = mode {
-            // SAFETY: The run still has it: a page's waker only kicks it. It is the page cache that
-            // said so, for the entry, and no driver, as the caller asks for that only of such files.
+            // SAFETY: The run still has it: a page's waker only kicks it. `page_wait` was checked, so it is
+            // the page cache that said so, for the entry, and no driver.
             return Tried::Page(unsafe { PageRun::new(Run::from_slot(slot_ptr)) });
         }
         match slot.step(Step::Leave) {

@@ -5,6 +5,7 @@
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
 use super::{
+    can_page_wait,
     operations,
     Direction,
     Transfer, //
@@ -138,7 +139,7 @@ pub(crate) fn facts(file: &File) -> Facts {
         device: file_type(file) == bindings::S_IFCHR,
         nowait,
         nonblock: f_flags & bindings::O_NONBLOCK != 0,
-        page_wait: operations(file).fop_flags & bindings::FOP_BUFFER_RASYNC != 0,
+        page_wait: can_page_wait(file),
     }
 }
 
