@@ -33,7 +33,8 @@ impl<T: Copy, const N: usize> Array<T, N> {
     #[inline]
     pub(crate) fn init() -> impl Init<Self> {
         let init = |slot: *mut Self| {
-            // SAFETY: `slot` is valid for writes of an array: `init_from_closure` wants no less below.
+            // SAFETY: `slot` is valid for writes of an array: `init_from_closure` wants no less
+            // below.
             unsafe { (&raw mut (*slot).len).write(0) };
             Ok(())
         };
@@ -85,8 +86,8 @@ impl<T: Copy, const N: usize> Array<T, N> {
     /// What is there.
     #[inline]
     pub(crate) fn as_slice(&self) -> &[T] {
-        // SAFETY: By the invariants the first `len` values are initialised; nobody writes them while
-        // `self` is borrowed.
+        // SAFETY: By the invariants the first `len` values are initialised; nobody writes them
+        // while `self` is borrowed.
         unsafe { slice::from_raw_parts(self.values.as_ptr().cast(), self.len) }
     }
 }

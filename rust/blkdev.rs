@@ -15,16 +15,16 @@ pub(crate) fn with_plug<R>(f: impl FnOnce() -> R) -> R {
 
     impl Drop for Finish<'_> {
         fn drop(&mut self) {
-            // SAFETY: `with_plug` started this plug, in this task, as its stack is that of one task,
-            // and nothing has moved it. Plugs inside of `f` have ended. It may flush, and so issue
-            // requests, as in process context, where `with_plug` is called.
+            // SAFETY: `with_plug` started this plug, in this task, as its stack is that of one
+            // task, and nothing has moved it. Plugs inside of `f` have ended. It may flush, and so
+            // issue requests, as in process context, where `with_plug` is called.
             unsafe { bindings::blk_finish_plug(self.0.get()) };
         }
     }
 
     let plug = Opaque::uninit();
-    // SAFETY: The call initialises `plug`, and sets a pointer of the current task, if that has none.
-    // `plug` stays where it is until `Finish` has taken it off again, before this returns.
+    // SAFETY: The call initialises `plug`, and sets a pointer of the current task, if that has
+    // none. `plug` stays where it is until `Finish` has taken it off again, before this returns.
     unsafe { bindings::blk_start_plug(plug.get()) };
     let _finish = Finish(&plug);
     f()

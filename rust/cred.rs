@@ -29,8 +29,8 @@ pub(crate) fn is_current(cred: &Credential) -> bool {
 
 /// Calls `f` with the current task's own credentials, whatever overrides them. Process context.
 pub(crate) fn with_own<R>(f: impl FnOnce() -> R) -> R {
-    // SAFETY: The task refers to its real credentials, which only it itself replaces, in system calls
-    // that this is none of: they are valid until `f` has returned.
+    // SAFETY: The task refers to its real credentials, which only it itself replaces, in system
+    // calls that this is none of: they are valid until `f` has returned.
     let own = unsafe { Credential::from_ptr(bindings::raio_helper_current_real_cred()) };
     with(own, f)
 }
@@ -43,15 +43,15 @@ pub(crate) fn with<R>(cred: &Credential, f: impl FnOnce() -> R) -> R {
 
     impl Drop for Revert {
         fn drop(&mut self) {
-            // SAFETY: This is what `override_creds()` returned, in this task, which has kept it. Only
-            // the task itself writes that pointer; overrides nest, as `Revert` values are locals
-            // that are dropped in reverse order. No lock, any context.
+            // SAFETY: This is what `override_creds()` returned, in this task, which has kept it.
+            // Only the task itself writes that pointer; overrides nest, as `Revert` values are
+            // locals that are dropped in reverse order. No lock, any context.
             unsafe { bindings::raio_helper_revert_creds(self.0) };
         }
     }
 
-    // SAFETY: `cred` is borrowed for longer than the override lasts, as `_revert` is dropped here. A
-    // pointer of the current task is exchanged, which only that uses.
+    // SAFETY: `cred` is borrowed for longer than the override lasts, as `_revert` is dropped here.
+    // A pointer of the current task is exchanged, which only that uses.
     let _revert = Revert(unsafe { bindings::raio_helper_override_creds(cred.as_ptr()) });
     f()
 }

@@ -24,8 +24,8 @@ impl EventFd {
     /// The eventfd behind `fd` of the current task: EBADF if there is no such file, EINVAL if it
     /// is something else.
     pub(crate) fn get(_task: FullTask<'_>, fd: u32) -> Result<Self> {
-        // SAFETY: `_task` says that the current task has a table of files, in which the call looks for
-        // any number; no file's position is locked. The reference that it returns is ours.
+        // SAFETY: `_task` says that the current task has a table of files, in which the call looks
+        // for any number; no file's position is locked. The reference that it returns is ours.
         let context = from_err_ptr(unsafe { bindings::eventfd_ctx_fdget(fd as c_int) })?;
         Ok(EventFd(NonNull::new(context).ok_or(EBADF)?))
     }

@@ -159,30 +159,31 @@ pub(crate) enum Tried<C: Client> {
 
 /// The I/O priority of the current task. Process context.
 pub(crate) fn current_ioprio() -> u16 {
-    // SAFETY: Reads what the current task has of its own, which only the task itself changes: its I/O
-    // context, or its scheduling class.
+    // SAFETY: Reads what the current task has of its own, which only the task itself changes: its
+    // I/O context, or its scheduling class.
     unsafe { bindings::raio_helper_get_current_ioprio() }
 }
 
 /// The file behind `fd` of the current task. EBADF if there is none.
 pub(crate) fn fget(_task: FullTask<'_>, fd: u32) -> Result<ARef<File>> {
     let file = LocalFile::fget(fd).map_err(|_| EBADF)?;
-    // SAFETY: `_task` says that no file is looked up with `fdget_pos()` on this thread: it is inside an
-    // ioctl, which uses `fdget()`, or in task work, when the call is over or has no such file.
+    // SAFETY: `_task` says that no file is looked up with `fdget_pos()` on this thread: it is
+    // inside an ioctl, which uses `fdget()`, or in task work, when the call is over or has no such
+    // file.
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 
-/// Gives back a reference to a file. If it was the last, the file is released when this returns, and
-/// not just before the task goes back to its program. Process context, sleeps; under no lock.
+/// Gives back a reference to a file. If it was the last, the file is released when this returns,
+/// and not just before the task goes back to its program. Process context, sleeps; under no lock.
 pub(crate) fn put_now(file: ARef<File>) {
-    // SAFETY: The reference that was given up is the one that the call gives back. It may release the
-    // file and sleep: process context under no lock, as this function says.
+    // SAFETY: The reference that was given up is the one that the call gives back. It may release
+    // the file and sleep: process context under no lock, as this function says.
     unsafe { bindings::__fput_sync(ARef::into_raw(file).as_ref().as_ptr()) };
 }
 
-/// Gives back a reference to a file that a request of `mm` had, the process of `task`; or returns it,
-/// if it may be the last and the current task is not one of the process. So a release is made by a
-/// task of the process, before that returns to its program or has exited. Any context.
+/// Gives back a reference to a file that a request of `mm` had, the process of `task`; or returns
+/// it, if it may be the last and the current task is not one of the process. So a release is made
+/// by a task of the process, before that returns to its program or has exited. Any context.
 pub(super) fn put(file: ARef<File>, mm: &Mm, task: &Task) -> Option<ARef<File>> {
     if sched::is_of(mm, task) {
         // The release is its task work.
@@ -190,9 +191,9 @@ pub(super) fn put(file: ARef<File>, mm: &Mm, task: &Task) -> Option<ARef<File>> 
         return None;
     }
     let raw = ARef::into_raw(file);
-    // SAFETY: The reference that was given up is given back by the helper, or if that says no, is taken
-    // again: until then the file is valid. If it turns out to be the last, `fput()` leaves the release
-    // to task work or a work queue: any context.
+    // SAFETY: The reference that was given up is given back by the helper, or if that says no, is
+    // taken again: until then the file is valid. If it turns out to be the last, `fput()` leaves
+    // the release to task work or a work queue: any context.
     unsafe {
         if bindings::raio_helper_fput_unless_last(raw.as_ref().as_ptr()) {
             None
@@ -204,8 +205,9 @@ pub(super) fn put(file: ARef<File>, mm: &Mm, task: &Task) -> Option<ARef<File>> 
 
 /// The file's operations. Any context.
 pub(super) fn operations(file: &File) -> &bindings::file_operations {
-    // SAFETY: A file that is open has operations. A hang-up may replace them by another table, so the
-    // pointer is read once; each table is static, and its module held for as long as the file is.
+    // SAFETY: A file that is open has operations. A hang-up may replace them by another table, so
+    // the pointer is read once; each table is static, and its module held for as long as the file
+    // is.
     unsafe { &*(&raw const (*file.as_ptr()).f_op).read_volatile() }
 }
 
@@ -215,8 +217,8 @@ fn is_open_for(file: &File, direction: Direction) -> bool {
         Direction::Read => bindings::FMODE_READ,
         Direction::Write => bindings::FMODE_WRITE,
     };
-    // SAFETY: The file is valid, as it is borrowed. Other bits of the word may change, so it is read
-    // once; these do not. Any context.
+    // SAFETY: The file is valid, as it is borrowed. Other bits of the word may change, so it is
+    // read once; these do not. Any context.
     unsafe { (&raw const (*file.as_ptr()).f_mode).read_volatile() & bit != 0 }
 }
 
@@ -291,9 +293,10 @@ impl<C: Client> Run<C> {
             }
         }
         let transfer = self.transfer_mut();
-        // SAFETY: No driver has the request and we have the run, so kiocb and iterator are ours. Every
-        // try starts from what was prepared, as `direction` says it is, and what is done of it; the
-        // iterator is not used when that is prepared anew or forgotten, which takes an `Owned`.
+        // SAFETY: No driver has the request and we have the run, so kiocb and iterator are ours.
+        // Every try starts from what was prepared, as `direction` says it is, and what is done of
+        // it; the iterator is not used when that is prepared anew or forgotten, which takes an
+        // `Owned`.
         unsafe {
             (*kiocb).ki_flags = transfer.flags | mode.flags();
             (*kiocb).private = ptr::null_mut();
@@ -307,24 +310,25 @@ impl<C: Client> Run<C> {
             // What pins pages does not look whether page faults are off.
             (*iter).nofault = matches!(faults, Faults::Fail);
         }
-        // SAFETY: We have the run, and `prep_rw` initialised the kiocb for the file that the request
-        // has. Callers have a token of the task or of who calls, so this is process context; that it
-        // may wait for a frozen file system, `mode` says, by a token of its own.
+        // SAFETY: We have the run, and `prep_rw` initialised the kiocb for the file that the
+        // request has. Callers have a token of the task or of who calls, so this is process
+        // context; that it may wait for a frozen file system, `mode` says, by a token of its own.
         let thawed = direction == Direction::Read || unsafe { start_write(self.slot(), mode) };
         if !thawed {
             return Tried::Frozen(self);
         }
         if let Mode::PageWait(_) = mode {
-            // SAFETY: We have the run. The file's entries were disarmed above, and the page's is on no
-            // queue: a request whose entry was queued runs again when that woke it, and is off.
+            // SAFETY: We have the run. The file's entries were disarmed above, and the page's is on
+            // no queue: a request whose entry was queued runs again when that woke it, and is off.
             unsafe { pagemap::prepare(self.slot()) };
         }
 
         let slot_ptr = self.into_slot();
-        // SAFETY: `prep_rw` initialised kiocb and iterator, for the file that the request still has and
-        // for this direction. `call` is an operation of that file. Both live until both owners have
-        // let go of the request. Callers have a token of a task in process context, which may sleep,
-        // and `call` has refused what a worker lacks. Faults are enabled again by the same task.
+        // SAFETY: `prep_rw` initialised kiocb and iterator, for the file that the request still has
+        // and for this direction. `call` is an operation of that file. Both live until both owners
+        // have let go of the request. Callers have a token of a task in process context, which may
+        // sleep, and `call` has refused what a worker lacks. Faults are enabled again by the same
+        // task.
         let result = unsafe {
             if let Faults::Fail = faults {
                 bindings::raio_helper_pagefault_disable();
@@ -335,30 +339,31 @@ impl<C: Client> Run<C> {
                 call(kiocb, iter)
             }
         };
-        // SAFETY: The run has the request until its step below, whatever a driver did: so the slot is
-        // valid.
+        // SAFETY: The run has the request until its step below, whatever a driver did: so the slot
+        // is valid.
         let slot = unsafe { slot_ptr.as_ref() };
 
         if result != -(bindings::EIOCBQUEUED as isize) {
             // A driver that called `ki_complete` as well is broken, and still lets go of the
             // request only once more.
             kernel::warn_on!(slot.peer_done());
-            // SAFETY: The run still has the request, and no driver has it: it was not taken. A page's
-            // entry is queued only with -EIOCBQUEUED. The protection may be given back in any context.
+            // SAFETY: The run still has the request, and no driver has it: it was not taken. A
+            // page's entry is queued only with -EIOCBQUEUED. The protection may be given back in
+            // any context.
             return unsafe {
                 end_write(slot);
                 Tried::Returned(Run::from_slot(slot_ptr), result)
             };
         }
         if let Mode::PageWait(_) = mode {
-            // SAFETY: The run still has it: a page's waker only kicks it. `page_wait` was checked, so it is
-            // the page cache that said so, for the entry, and no driver.
+            // SAFETY: The run still has it: a page's waker only kicks it. `page_wait` was checked,
+            // so it is the page cache that said so, for the entry, and no driver.
             return Tried::Page(unsafe { PageRun::new(Run::from_slot(slot_ptr)) });
         }
         match slot.step(Step::Leave) {
             Some(Then::Own) => {
-                // SAFETY: The step just said that the request is ours: the driver is done with it, and
-                // nobody else made an `Owned` of that step.
+                // SAFETY: The step just said that the request is ours: the driver is done with it,
+                // and nobody else made an `Owned` of that step.
                 let request = unsafe { Owned::from_slot(slot_ptr) };
                 let result = request.slot().result();
                 Tried::Completed(request, result)
@@ -376,9 +381,9 @@ impl<C: Client> Run<C> {
 /// The caller has the run of the request, whose kiocb is initialised for a file that it has.
 unsafe fn start_write<C: Client>(slot: &Slot<C>, mode: Mode<'_>) -> bool {
     let kiocb = slot.kiocb.get();
-    // SAFETY: By the requirement the kiocb is the run's, and its file valid. That the first may sleep
-    // until the file system is thawed, `mode` says; the second does not. Whose task gives back what
-    // was taken, they leave open.
+    // SAFETY: By the requirement the kiocb is the run's, and its file valid. That the first may
+    // sleep until the file system is thawed, `mode` says; the second does not. Whose task gives
+    // back what was taken, they leave open.
     unsafe {
         if bindings::raio_helper_is_reg((*kiocb).ki_filp) {
             if let Mode::Block(_) = mode {
@@ -400,12 +405,13 @@ unsafe fn start_write<C: Client>(slot: &Slot<C>, mode: Mode<'_>) -> bool {
 /// The caller is an owner of the request, whose kiocb is initialised for a file that it has.
 #[inline(always)]
 pub(super) unsafe fn end_write<C: Client>(slot: &Slot<C>) {
-    // SAFETY: It is valid and aligned, as `slot` is borrowed, and written as a whole. This is `load` with
-    // `Relaxed`, but for the call; any context.
+    // SAFETY: It is valid and aligned, as `slot` is borrowed, and written as a whole. This is
+    // `load` with `Relaxed`, but for the call; any context.
     let protected = unsafe { slot.protected.as_ptr().read_volatile() };
     if protected && slot.protected.xchg(false, Relaxed) {
-        // SAFETY: By the requirement the kiocb is that of a file which the request has. The `xchg` lets one
-        // owner through, for the protection that was taken. An atomic, and a wake: any context.
+        // SAFETY: By the requirement the kiocb is that of a file which the request has. The `xchg`
+        // lets one owner through, for the protection that was taken. An atomic, and a wake: any
+        // context.
         unsafe { bindings::raio_helper_kiocb_end_write(slot.kiocb.get()) };
     }
 }

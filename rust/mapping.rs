@@ -41,11 +41,11 @@ use kernel::{
 ///
 /// - `pages()`: what the program sees;
 /// - `moved(address)`: the mapping is, or will be in a moment, there. Called under mmap_lock;
-/// - `closed(address)`: the mapping that was there is going. Called under mmap_lock, before anything
-///   else can be mapped there, and before `unmapped`;
+/// - `closed(address)`: the mapping that was there is going. Called under mmap_lock, before
+///   anything else can be mapped there, and before `unmapped`;
 /// - `mm()`: the address space that it is for;
-/// - `unmapped(this, task)`: the mapping is gone. Called in process context without locks, may sleep;
-///   with a token if the task is one that works in `mm()`.
+/// - `unmapped(this, task)`: the mapping is gone. Called in process context without locks, may
+///   sleep; with a token if the task is one that works in `mm()`.
 type Object = crate::context::Context;
 
 struct Operations {
@@ -135,8 +135,8 @@ unsafe extern "C" fn mmap(file: *mut bindings::file, vma: *mut bindings::vm_area
         }
         object.moved(vma.start());
     }
-    // SAFETY: The vma is being set up, by this call alone; `VmaNew` is not used any more. The table is
-    // static, and the file holds the module.
+    // SAFETY: The vma is being set up, by this call alone; `VmaNew` is not used any more. The table
+    // is static, and the file holds the module.
     unsafe { (*vma).vm_ops = &raw const OPERATIONS.vma };
     0
 }
@@ -167,8 +167,8 @@ unsafe extern "C" fn may_split(_vma: *mut bindings::vm_area_struct, _address: c_
 ///
 /// As for `vm_operations_struct.mremap`.
 unsafe extern "C" fn mremap(vma: *mut bindings::vm_area_struct) -> c_int {
-    // SAFETY: The vma is one of ours, the copy at the new place, which is locked: mmap_lock is held for
-    // writing. It refers to a file that `map` made, which is so not released during the call.
+    // SAFETY: The vma is one of ours, the copy at the new place, which is locked: mmap_lock is held
+    // for writing. It refers to a file that `map` made, which is so not released during the call.
     unsafe { object((*vma).vm_file).moved(VmaRef::from_raw(vma).start()) };
     0
 }
@@ -177,8 +177,8 @@ unsafe extern "C" fn mremap(vma: *mut bindings::vm_area_struct) -> c_int {
 ///
 /// As for `vm_operations_struct.close`.
 unsafe extern "C" fn close(vma: *mut bindings::vm_area_struct) {
-    // SAFETY: The vma is one of ours, which nobody else uses any more, under mmap_lock or as the last
-    // user of the address space. It refers to a file that `map` made until this has returned.
+    // SAFETY: The vma is one of ours, which nobody else uses any more, under mmap_lock or as the
+    // last user of the address space. It refers to a file that `map` made until this has returned.
     unsafe { object((*vma).vm_file).closed(VmaRef::from_raw(vma).start()) };
 }
 
@@ -186,8 +186,8 @@ unsafe extern "C" fn close(vma: *mut bindings::vm_area_struct) {
 ///
 /// As for `vm_operations_struct.fault`.
 unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
-    // SAFETY: The fault is the caller's own. Its vma is one of ours, and locked by the caller during
-    // the call, by its own lock or mmap_lock; it refers to a file that `map` made.
+    // SAFETY: The fault is the caller's own. Its vma is one of ours, and locked by the caller
+    // during the call, by its own lock or mmap_lock; it refers to a file that `map` made.
     let (object, index) = unsafe {
         let fault = &(*vmf).__bindgen_anon_1;
         (object((*fault.vma).vm_file), fault.pgoff)
@@ -195,8 +195,8 @@ unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t
     let Some(page) = object.pages().get(index) else {
         return bindings::VM_FAULT_SIGBUS;
     };
-    // SAFETY: `page` is a field for the answer of this call. The reference that `get` took goes to the
-    // page table with the page; the caller gives it back if it does not map it.
+    // SAFETY: `page` is a field for the answer of this call. The reference that `get` took goes to
+    // the page table with the page; the caller gives it back if it does not map it.
     unsafe { (*vmf).page = page };
     0
 }
@@ -208,8 +208,8 @@ unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t
 pub(crate) fn map(task: FullTask<'_>, object: Arc<Object>) -> Result {
     let len = object.pages().len() * PAGE_SIZE;
     let private = object.into_foreign();
-    // SAFETY: Name and table are static, and the table holds the module. The file takes over `private`,
-    // if there is one. `task` says that this may sleep.
+    // SAFETY: Name and table are static, and the table holds the module. The file takes over
+    // `private`, if there is one. `task` says that this may sleep.
     let file = from_err_ptr(unsafe {
         bindings::anon_inode_getfile(
             c"[raio]".as_char_ptr(),
@@ -227,9 +227,9 @@ pub(crate) fn map(task: FullTask<'_>, object: Arc<Object>) -> Result {
             return Err(e);
         }
     };
-    // SAFETY: `file` is ours. The mapping takes a reference of its own, so that afterwards it has the
-    // only one, or there is none and the file is released. `task` says that the current task has an
-    // address space, may sleep, and holds no lock: `vm_mmap()` takes mmap_lock.
+    // SAFETY: `file` is ours. The mapping takes a reference of its own, so that afterwards it has
+    // the only one, or there is none and the file is released. `task` says that the current task
+    // has an address space, may sleep, and holds no lock: `vm_mmap()` takes mmap_lock.
     let address = unsafe {
         let address = bindings::vm_mmap(file, 0, len, bindings::RING_PROT, bindings::RING_MAP, 0);
         bindings::fput(file);
@@ -254,14 +254,14 @@ pub(crate) fn lookup(address: usize) -> Option<Arc<Object>> {
 }
 
 fn object_of(vma: &VmaRef, address: usize) -> Option<Arc<Object>> {
-    // SAFETY: A `VmaRef` is locked, by its own lock or mmap_lock, so valid; neither of the two fields
-    // changes then.
+    // SAFETY: A `VmaRef` is locked, by its own lock or mmap_lock, so valid; neither of the two
+    // fields changes then.
     let (operations, file) = unsafe { ((*vma.as_ptr()).vm_ops, (*vma.as_ptr()).vm_file) };
     if vma.start() != address || !core::ptr::eq(operations, &raw const OPERATIONS.vma) {
         return None;
     }
-    // SAFETY: It is our operations, so `map` made the file, and the vma, which is locked while `vma` is
-    // borrowed, refers to it: it is not released before the reference is taken.
+    // SAFETY: It is our operations, so `map` made the file, and the vma, which is locked while
+    // `vma` is borrowed, refers to it: it is not released before the reference is taken.
     Some(unsafe { object(file) }.into())
 }
 
@@ -271,9 +271,9 @@ fn object_of(vma: &VmaRef, address: usize) -> Option<Arc<Object>> {
 /// thread, may lose that instead.
 pub(crate) fn unmap(object: &Arc<Object>, address: usize) {
     if lookup(address).is_some_and(|there| Arc::ptr_eq(&there, object)) {
-        // SAFETY: It unmaps memory of the program, as its munmap(2) would, to which nobody in the kernel
-        // has references. `lookup` has found that there is an address space. It takes mmap_lock, and
-        // sleeps, as this function may: process context, no locks.
+        // SAFETY: It unmaps memory of the program, as its munmap(2) would, to which nobody in the
+        // kernel has references. `lookup` has found that there is an address space. It takes
+        // mmap_lock, and sleeps, as this function may: process context, no locks.
         unsafe { bindings::vm_munmap(address, object.pages().len() * PAGE_SIZE) };
     }
 }

@@ -43,8 +43,8 @@ type Shared = Arc<crate::limit::Users>;
 
 struct Operations(bindings::file_operations);
 
-// SAFETY: The table holds pointers to functions and to this module, which live as long as it, and is
-// never written: anybody may read it.
+// SAFETY: The table holds pointers to functions and to this module, which live as long as it, and
+// is never written: anybody may read it.
 unsafe impl Sync for Operations {}
 
 // Its address tells our files from all others, so it is one static for one type.
@@ -107,9 +107,9 @@ impl Registration {
 #[pinned_drop]
 impl PinnedDrop for Registration {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the invariants it is registered, and is not any more from here on. It sleeps: this
-        // is dropped with the module, in process context without locks. Open files hold the module,
-        // so there is none any more that looks at `shared`.
+        // SAFETY: By the invariants it is registered, and is not any more from here on. It sleeps:
+        // this is dropped with the module, in process context without locks. Open files hold the
+        // module, so there is none any more that looks at `shared`.
         unsafe { bindings::misc_deregister(self.device.get()) };
     }
 }
@@ -132,9 +132,9 @@ unsafe fn object<'a>(file: *mut bindings::file) -> ArcBorrow<'a, Object> {
 ///
 /// As for `file_operations.open`.
 unsafe extern "C" fn open(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-    // SAFETY: `misc_open()` put there the device that is opened, and holds the lock under which one is
-    // deregistered. Its table is ours, so it lies in the `Opaque` of a registration, which is pinned
-    // and was initialised, `shared` before the device.
+    // SAFETY: `misc_open()` put there the device that is opened, and holds the lock under which one
+    // is deregistered. Its table is ours, so it lies in the `Opaque` of a registration, which is
+    // pinned and was initialised, `shared` before the device.
     let registration = unsafe {
         let device = (*file).private_data.cast::<bindings::miscdevice>();
         &*container_of!(Opaque::cast_from(device).cast_mut(), Registration, device)
@@ -168,12 +168,12 @@ unsafe extern "C" fn unlocked_ioctl(
     cmd: c_uint,
     arg: c_ulong,
 ) -> c_long {
-    // SAFETY: This is an operation of files that `open` opened. The caller has a reference to the file
-    // during the call.
+    // SAFETY: This is an operation of files that `open` opened. The caller has a reference to the
+    // file during the call.
     let object = unsafe { object(file) };
-    // SAFETY: It is ioctl(2) that calls, in process context, which has locked nothing, and which only a
-    // program's own tasks can call, that have all a `FullTask` has; it has used `fdget()` for the
-    // file, and returns after this.
+    // SAFETY: It is ioctl(2) that calls, in process context, which has locked nothing, and which
+    // only a program's own tasks can call, that have all a `FullTask` has; it has used `fdget()`
+    // for the file, and returns after this.
     let result = unsafe { FullTask::with(|task| Object::ioctl(object, task, cmd, arg, false)) };
     result.unwrap_or_else(|e| e.to_errno() as isize)
 }
@@ -185,11 +185,11 @@ unsafe extern "C" fn unlocked_ioctl(
 unsafe extern "C" fn compat_ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
     // As `compat_ptr()`.
     let arg = arg & u32::MAX as usize;
-    // SAFETY: This is an operation of files that `open` opened. The caller has a reference to the file
-    // during the call.
+    // SAFETY: This is an operation of files that `open` opened. The caller has a reference to the
+    // file during the call.
     let object = unsafe { object(file) };
-    // SAFETY: It is ioctl(2) of a 32-bit program that calls, in process context without locks: only a
-    // program's own tasks can. It has used `fdget()` for the file, and returns after this.
+    // SAFETY: It is ioctl(2) of a 32-bit program that calls, in process context without locks: only
+    // a program's own tasks can. It has used `fdget()` for the file, and returns after this.
     let result = unsafe { FullTask::with(|task| Object::ioctl(object, task, cmd, arg, true)) };
     result.unwrap_or_else(|e| e.to_errno() as isize)
 }
@@ -201,9 +201,10 @@ unsafe extern "C" fn poll(
     file: *mut bindings::file,
     table: *mut bindings::poll_table_struct,
 ) -> bindings::__poll_t {
-    // SAFETY: This is an operation of files that `open` opened, to which the caller has a reference,
-    // and `table` its argument. Whoever waits has the file too, or, as epoll, stops waiting before its
-    // release, and until then it has the object. `poll_wait()` may sleep, as the caller here may.
+    // SAFETY: This is an operation of files that `open` opened, to which the caller has a
+    // reference, and `table` its argument. Whoever waits has the file too, or, as epoll, stops
+    // waiting before its release, and until then it has the object. `poll_wait()` may sleep, as the
+    // caller here may.
     let object = unsafe {
         let object = object(file);
         PollTable::from_raw(table).register(file, object.pollers());
@@ -220,7 +221,8 @@ unsafe extern "C" fn poll(
 ///
 /// As for `file_operations.show_fdinfo`.
 unsafe extern "C" fn show_fdinfo(seq: *mut bindings::seq_file, file: *mut bindings::file) {
-    // SAFETY: This is an operation of files that `open` opened, to which the caller has a reference. It
-    // has `seq` for itself: nobody else writes there during the call. Process context, may sleep.
+    // SAFETY: This is an operation of files that `open` opened, to which the caller has a
+    // reference. It has `seq` for itself: nobody else writes there during the call. Process
+    // context, may sleep.
     unsafe { object(file).show(SeqFile::from_raw(seq)) };
 }

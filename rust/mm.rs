@@ -42,12 +42,12 @@ impl Page {
     /// At the cgroup's limit it fails, and does not call for the OOM killer. The kernel crate's
     /// `Page` has no such flags.
     fn new() -> Result<Self> {
-        // SAFETY: The flags let it sleep, and say that a page of zeroes is wanted. All that comes here is
-        // `SharedPages::new()`, in process context.
+        // SAFETY: The flags let it sleep, and say that a page of zeroes is wanted. All that comes
+        // here is `SharedPages::new()`, in process context.
         let page = unsafe { bindings::alloc_pages(bindings::RING_GFP, 0) };
         let page = NonNull::new(page).ok_or(ENOMEM)?;
-        // SAFETY: The page was just allocated, and not from high memory, so it has an address for as
-        // long as it is allocated. Arithmetic alone.
+        // SAFETY: The page was just allocated, and not from high memory, so it has an address for
+        // as long as it is allocated. Arithmetic alone.
         let address = unsafe { bindings::raio_helper_page_address(page.as_ptr()) };
         // INVARIANT: As the lines above say.
         Ok(Page {
@@ -59,8 +59,8 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        // SAFETY: By the invariants it is ours, of order 0, and not used any more. Mappings, and whoever
-        // has the page pinned, have references of their own. It does not sleep.
+        // SAFETY: By the invariants it is ours, of order 0, and not used any more. Mappings, and
+        // whoever has the page pinned, have references of their own. It does not sleep.
         unsafe { bindings::__free_pages(self.page.as_ptr(), 0) };
     }
 }
@@ -74,8 +74,8 @@ pub(crate) struct SharedPages(KVVec<Page>);
 
 // SAFETY: Pages are bound to no task: they are freed in any.
 unsafe impl Send for SharedPages {}
-// SAFETY: The list of pages does not change. All access to what is in them is by volatile words, raw
-// copies and atomics, which suffer others at the same time.
+// SAFETY: The list of pages does not change. All access to what is in them is by volatile words,
+// raw copies and atomics, which suffer others at the same time.
 unsafe impl Sync for SharedPages {}
 
 impl SharedPages {
@@ -117,8 +117,9 @@ impl SharedPages {
     pub(crate) fn header(&self) -> Option<Header<'_>> {
         const { assert!(size_of::<raio_ring>() <= PAGE_SIZE) };
         let at = self.0.first()?.address.as_ptr().cast::<raio_ring>();
-        // SAFETY: `at` is aligned to a page, in which the header fits, and valid for as long as `self`
-        // is borrowed. The program's accesses are beyond the memory model; ours are all atomic.
+        // SAFETY: `at` is aligned to a page, in which the header fits, and valid for as long as
+        // `self` is borrowed. The program's accesses are beyond the memory model; ours are all
+        // atomic.
         unsafe {
             let word = |field: *mut u32| Atomic::from_ptr(field);
             Some(Header {
@@ -138,9 +139,10 @@ impl SharedPages {
     #[inline]
     pub(crate) fn write_event(&self, offset: usize, event: &io_event) {
         if let Some(at) = self.events(offset, size_of::<io_event>()) {
-            // SAFETY: `at` is aligned, and valid for writes of an event; the kernel's writers exclude each
-            // other by the caller's lock, and the program's are beyond the memory model, so the
-            // writes are volatile: of each word, which takes half as long as of the whole.
+            // SAFETY: `at` is aligned, and valid for writes of an event; the kernel's writers
+            // exclude each other by the caller's lock, and the program's are beyond the memory
+            // model, so the writes are volatile: of each word, which takes half as long as of the
+            // whole.
             unsafe {
                 (&raw mut (*at).data).write_volatile(event.data);
                 (&raw mut (*at).obj).write_volatile(event.obj);
@@ -197,7 +199,8 @@ pub(crate) struct Header<'a> {
 pub(crate) struct PinnedCharge {
     mm: ARef<Mm>,
     pages: usize,
-    /// Not of who has CAP_IPC_LOCK: what he pins is nothing that others of the user must do without.
+    /// Not of who has CAP_IPC_LOCK: what he pins is nothing that others of the user must do
+    /// without.
     user: Option<LockedCharge>,
 }
 
@@ -223,8 +226,8 @@ impl PinnedCharge {
     /// Charges `pages` more, as [`Self::new`] does, in the same address space.
     pub(crate) fn add(&mut self, pages: usize) -> Result {
         let limited = self.user.is_some();
-        // SAFETY: `mm` is valid by our reference, be it without users. An atomic of it, and a limit of
-        // the current task, which any task has: any context.
+        // SAFETY: `mm` is valid by our reference, be it without users. An atomic of it, and a limit
+        // of the current task, which any task has: any context.
         if !unsafe { bindings::raio_helper_charge_pinned(self.mm.as_raw(), pages, limited) } {
             printk::notice_memlock();
             return Err(ENOMEM);
@@ -242,8 +245,8 @@ impl PinnedCharge {
     /// Uncharges `pages`, of those that are charged, from the address space.
     fn uncharge(&mut self, pages: usize) {
         self.pages -= pages;
-        // SAFETY: Our reference keeps the `mm_struct` itself, and by the invariants as much was charged.
-        // An atomic: any context.
+        // SAFETY: Our reference keeps the `mm_struct` itself, and by the invariants as much was
+        // charged. An atomic: any context.
         unsafe { bindings::raio_helper_uncharge_pinned(self.mm.as_raw(), pages) };
     }
 

@@ -16,8 +16,8 @@ pub(crate) struct ModuleRef(());
 impl ModuleRef {
     /// One more. Any context, while the module is in use.
     pub(crate) fn new() -> Self {
-        // SAFETY: `__module_get()` wants a module that has a reference already: whoever comes here came
-        // by a file, a mapping or work that has one. An atomic, in any context.
+        // SAFETY: `__module_get()` wants a module that has a reference already: whoever comes here
+        // came by a file, a mapping or work that has one. An atomic, in any context.
         unsafe { bindings::__module_get(this_module::<crate::LocalModule>().as_ptr()) };
         ModuleRef(())
     }

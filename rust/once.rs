@@ -49,8 +49,8 @@ impl<T: Whole> Once<T> {
     /// WRITE_ONCE(). Any context.
     #[inline(always)]
     pub(crate) fn set(&self, value: T) {
-        // SAFETY: The cell is valid and aligned, as `self` is borrowed. Whoever reads or writes it at
-        // the same time does so as a whole, as `T` is `Whole`.
+        // SAFETY: The cell is valid and aligned, as `self` is borrowed. Whoever reads or writes it
+        // at the same time does so as a whole, as `T` is `Whole`.
         unsafe { self.0.get().write_volatile(value) };
     }
 }

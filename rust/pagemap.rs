@@ -64,8 +64,8 @@ impl<C: Client> PageRun<C> {
 /// The caller has the run of `slot`, no entry of which is on a queue.
 pub(super) unsafe fn prepare<C: Client>(slot: &Slot<C>) {
     let queue = slot.entries.of_page();
-    // SAFETY: By the requirement the run has both, and no entry is queued: nobody else uses entry and
-    // kiocb. The slot does not move. Memory is written, in any context.
+    // SAFETY: By the requirement the run has both, and no entry is queued: nobody else uses entry
+    // and kiocb. The slot does not move. Memory is written, in any context.
     unsafe {
         let wait = &raw mut (*queue).wait;
         (*wait).flags = 0;
@@ -86,9 +86,9 @@ unsafe extern "C" fn wake<C: Client>(
     _flags: c_int,
     key: *mut c_void,
 ) -> c_int {
-    // SAFETY: By the requirement entry and key are valid. While the entry is queued its request is out,
-    // Running or PageArmed, from which nobody but this kick takes it: so the slot is valid until
-    // the kick is made. Taken off under the lock, it is not woken again. Nothing here sleeps.
+    // SAFETY: By the requirement entry and key are valid. While the entry is queued its request is
+    // out, Running or PageArmed, from which nobody but this kick takes it: so the slot is valid
+    // until the kick is made. Taken off under the lock, it is not woken again. Nothing here sleeps.
     unsafe {
         let queue = container_of!(wait, bindings::wait_page_queue, wait);
         // The queue is a hashed one: other pages wake it too. Notes a match in the key.

@@ -85,8 +85,8 @@ impl<'a> Bill<'a> {
     fn charge(&mut self, pages: &[*mut bindings::page]) -> Result {
         let mut nr = 0;
         for &page in pages {
-            // SAFETY: The caller has pinned the page, so it is valid, and its folio is not split. Words of
-            // it are read: any context.
+            // SAFETY: The caller has pinned the page, so it is valid, and its folio is not split.
+            // Words of it are read: any context.
             let (shift, folio) = unsafe {
                 (
                     bindings::raio_helper_folio_shift(page) as usize,
@@ -127,8 +127,8 @@ impl<'a> Bill<'a> {
 struct Pages(KVVec<*mut bindings::page>);
 
 impl Pages {
-    /// Pins the `nr` pages from that of `address` on, of the current address space, for writing, and
-    /// adds them to `bill`.
+    /// Pins the `nr` pages from that of `address` on, of the current address space, for writing,
+    /// and adds them to `bill`.
     ///
     /// EFAULT, ENOMEM, EINTR. Process context, sleeps.
     fn pin(address: usize, nr: usize, bill: &mut Bill<'_>) -> Result<Self> {
@@ -138,10 +138,10 @@ impl Pages {
             let have = pages.0.len();
             let wanted = c_int::try_from((nr - have).min(MAX_UNCHARGED))?;
             let flags = bindings::FOLL_WRITE | bindings::FOLL_LONGTERM;
-            // SAFETY: There is room for `nr` pointers, of which `have` are there, and `wanted` is no more
-            // than the rest. The call checks the addresses. It sleeps, and takes mmap_lock of the
-            // current task's address space: process context, no locks, and `Bill::new` has seen to it
-            // that there is an address space.
+            // SAFETY: There is room for `nr` pointers, of which `have` are there, and `wanted` is
+            // no more than the rest. The call checks the addresses. It sleeps, and takes mmap_lock
+            // of the current task's address space: process context, no locks, and `Bill::new` has
+            // seen to it that there is an address space.
             let got = unsafe {
                 bindings::pin_user_pages_fast(
                     first + have * PAGE_SIZE,
@@ -156,7 +156,8 @@ impl Pages {
                 Err(_) => return Err(Error::from_errno(got)),
             };
             // INVARIANT: The call pinned as many more.
-            // SAFETY: `got` is at most `wanted`, for which there is room, and the call has written them.
+            // SAFETY: `got` is at most `wanted`, for which there is room, and the call has written
+            // them.
             unsafe { pages.0.inc_len(got) };
             bill.charge(pages.0.get(have..).unwrap_or_default())?;
         }
@@ -169,8 +170,8 @@ impl Pages {
         let Some(&head) = self.0.first() else {
             return (PAGE_SHIFT, 0);
         };
-        // SAFETY: By the invariants the page is pinned, so it is valid, and its folio is not split. Words
-        // of it are read: any context.
+        // SAFETY: By the invariants the page is pinned, so it is valid, and its folio is not split.
+        // Words of it are read: any context.
         let (shift, first) = unsafe {
             (
                 bindings::raio_helper_folio_shift(head) as usize,
@@ -180,8 +181,8 @@ impl Pages {
         let per_part = 1 << (shift - PAGE_SHIFT);
         let alike = self.0.iter().enumerate().all(|(i, &page)| {
             let within = (first + i) % per_part;
-            // SAFETY: By the invariants all of them are pinned, so that they are valid, and no folio is
-            // split. Words of them are read: any context.
+            // SAFETY: By the invariants all of them are pinned, so that they are valid, and no
+            // folio is split. Words of them are read: any context.
             unsafe {
                 bindings::raio_helper_folio_shift(page) as usize == shift
                     && bindings::raio_helper_folio_page_index(page) == within
@@ -201,9 +202,9 @@ impl Pages {
 impl Drop for Pages {
     /// May sleep.
     fn drop(&mut self) {
-        // SAFETY: By the invariants the pins are ours, and they are not used any more: the last reference
-        // to the buffer is gone. Whatever was in flight may have written to them. To lock a page may
-        // sleep: `put` leaves a last reference to the work queue where one must not.
+        // SAFETY: By the invariants the pins are ours, and they are not used any more: the last
+        // reference to the buffer is gone. Whatever was in flight may have written to them. To lock
+        // a page may sleep: `put` leaves a last reference to the work queue where one must not.
         unsafe {
             bindings::unpin_user_pages_dirty_lock(self.0.as_mut_ptr(), self.0.len(), true);
         }
@@ -241,8 +242,8 @@ impl WorkItem for PinnedBuffer {
 
 // SAFETY: Pins are bound to no task: they are given back in any.
 unsafe impl Send for PinnedBuffer {}
-// SAFETY: Nothing that a shared reference reaches changes after it was made, but `last`, which is made
-// for that.
+// SAFETY: Nothing that a shared reference reaches changes after it was made, but `last`, which is
+// made for that.
 unsafe impl Sync for PinnedBuffer {}
 
 impl PinnedBuffer {
@@ -310,9 +311,9 @@ impl PinnedBuffer {
             .ok_or(EFAULT)?;
         let parts = self.parts.get(piece.first..piece.first + piece.parts);
         let parts = parts.ok_or(EFAULT)?;
-        // SAFETY: `iter` is valid for writes, and not used when the buffer, which has the parts, is gone,
-        // by the requirement. By `Span::find` the piece has `len` bytes from its offset on, which is
-        // in its first part. Memory is written: any context.
+        // SAFETY: `iter` is valid for writes, and not used when the buffer, which has the parts, is
+        // gone, by the requirement. By `Span::find` the piece has `len` bytes from its offset on,
+        // which is in its first part. Memory is written: any context.
         unsafe {
             bindings::raio_helper_import_bvec(
                 iter,

@@ -155,9 +155,10 @@ impl<C: Client> Entries<C> {
     ///
     /// That of a page is not queued, and will not be while the reference lives.
     unsafe fn of_file(&self) -> &[Entry; QUEUES] {
-        // SAFETY: By the requirement nobody writes it as that of a page. Whatever a page's entry has left
-        // there, any bytes are an entry: what is in it is opaque, or an address that is written
-        // before it is read, see `used`. The references are shared, and entries cells or atomics.
+        // SAFETY: By the requirement nobody writes it as that of a page. Whatever a page's entry
+        // has left there, any bytes are an entry: what is in it is opaque, or an address that is
+        // written before it is read, see `used`. The references are shared, and entries cells or
+        // atomics.
         unsafe { &(*self.room.get()).file }
     }
 
@@ -198,18 +199,19 @@ impl<C: Client> Entries<C> {
     fn take_off(&self, used: &mut usize) {
         // A queue that goes before its file (POLLFREE) is freed after a grace period.
         let guard = rcu::read_lock();
-        // SAFETY: As `used` is not 0, entries of a file are there: a run that prepares that of a page has
-        // disarmed the request before, and it comes back to an owner or a run when that is off.
+        // SAFETY: As `used` is not 0, entries of a file are there: a run that prepares that of a
+        // page has disarmed the request before, and it comes back to an owner or a run when that is
+        // off.
         let entries = unsafe { self.of_file() };
         for entry in entries.iter().take(*used) {
             let head = entry.head.load(Acquire);
             if head.is_null() {
                 continue;
             }
-            // SAFETY: The queue is the file's, which the request still has, or it is freed after a grace
-            // period, under RCU here, if it went meanwhile. The entry is on it, or was taken off by
-            // `wake` with `list_del_init()`, under the lock. The helper takes that lock, which the
-            // caller does not hold, and enables interrupts after.
+            // SAFETY: The queue is the file's, which the request still has, or it is freed after a
+            // grace period, under RCU here, if it went meanwhile. The entry is on it, or was taken
+            // off by `wake` with `list_del_init()`, under the lock. The helper takes that lock,
+            // which the caller does not hold, and enables interrupts after.
             unsafe { bindings::raio_helper_remove_wait_entry(head, entry.wait.get()) };
             entry.head.store(ptr::null_mut(), Relaxed);
         }
@@ -247,12 +249,13 @@ impl<C: Client> Run<C> {
             too_many: false,
             crowded: false,
         };
-        // SAFETY: `poll` is an operation of this file, which the request holds, and the table, which is
-        // on the stack until it returns, is as `queue` wants it. The entries are off all queues, and
-        // the run is ours. `_caller` says that the current task is in process context, may sleep, and
-        // is one that files can be called from.
+        // SAFETY: `poll` is an operation of this file, which the request holds, and the table,
+        // which is on the stack until it returns, is as `queue` wants it. The entries are off all
+        // queues, and the run is ours. `_caller` says that the current task is in process context,
+        // may sleep, and is one that files can be called from.
         let mask = unsafe { poll(file.as_ptr(), &raw mut table.table) } & events;
-        // SAFETY: `used` is the run's, which this is; `poll`, in which `queue` wrote it, has returned.
+        // SAFETY: `used` is the run's, which this is; `poll`, in which `queue` wrote it, has
+        // returned.
         let none = unsafe { *slot.entries.used.get() } == 0;
         let whole = !table.too_many && !table.crowded;
         if mask == 0 && !none && whole {
@@ -281,8 +284,8 @@ unsafe extern "C" fn queue<C: Client>(
     table: *mut bindings::poll_table_struct,
 ) {
     let table = table.cast::<Table<C>>();
-    // SAFETY: By this function's requirements the table is a `Table`, which nobody else uses during the
-    // call, and the slot valid.
+    // SAFETY: By this function's requirements the table is a `Table`, which nobody else uses during
+    // the call, and the slot valid.
     let (slot, too_many, crowded) = unsafe {
         (
             &*(*table).slot,
@@ -290,12 +293,14 @@ unsafe extern "C" fn queue<C: Client>(
             &mut (*table).crowded,
         )
     };
-    // SAFETY: Both are the run's, which is in `poll`, and so here: it has no reference to them meanwhile.
+    // SAFETY: Both are the run's, which is in `poll`, and so here: it has no reference to them
+    // meanwhile.
     let used = unsafe {
         *slot.entries.ever.get() = true;
         &mut *slot.entries.used.get()
     };
-    // SAFETY: The run is in `poll`, so its page entry is not queued: before that was, it would have ended.
+    // SAFETY: The run is in `poll`, so its page entry is not queued: before that was, it would have
+    // ended.
     let entries = unsafe { slot.entries.of_file() };
     let Some(entry) = entries.get(*used) else {
         *too_many = true;
@@ -303,9 +308,10 @@ unsafe extern "C" fn queue<C: Client>(
     };
     entry.head.store(head, Relaxed);
     let wait = entry.wait.get();
-    // SAFETY: The entry is the next that is not used, so it is on no queue, and may be written. It stays
-    // where it is, and is taken off before the slot is used for another file or goes. `head` is valid
-    // by the requirement; its lock is taken with interrupts off, and a `poll` does not hold it.
+    // SAFETY: The entry is the next that is not used, so it is on no queue, and may be written. It
+    // stays where it is, and is taken off before the slot is used for another file or goes. `head`
+    // is valid by the requirement; its lock is taken with interrupts off, and a `poll` does not
+    // hold it.
     unsafe {
         (*wait).flags = 0;
         (*wait).private = ptr::from_ref(slot).cast_mut().cast();
@@ -329,8 +335,8 @@ unsafe extern "C" fn wake<C: Client>(
     _flags: c_int,
     key: *mut c_void,
 ) -> c_int {
-    // SAFETY: `queue` put the slot there. Whoever makes something else of it takes the entry off before,
-    // under the lock that is held: so it is valid until we take the entry off, or return.
+    // SAFETY: `queue` put the slot there. Whoever makes something else of it takes the entry off
+    // before, under the lock that is held: so it is valid until we take the entry off, or return.
     let slot = unsafe { &*(*wait).private.cast::<Slot<C>>() };
     let mask = key.addr() as Mask;
     if mask != 0 && mask & slot.entries.events.load(Relaxed) == 0 {
@@ -346,8 +352,8 @@ unsafe extern "C" fn wake<C: Client>(
     } else {
         mask & slot.entries.events.load(Relaxed)
     };
-    // SAFETY: The entry is on the wait queue of the request's file. Nobody runs or frees the request
-    // for good without `disarm`, which waits for the lock that is held until this returns.
+    // SAFETY: The entry is on the wait queue of the request's file. Nobody runs or frees the
+    // request for good without `disarm`, which waits for the lock that is held until this returns.
     let kick = unsafe {
         Kick::of_file(
             slot,
@@ -361,8 +367,9 @@ unsafe extern "C" fn wake<C: Client>(
         C::kick(kick);
     }
     if gone {
-        // SAFETY: The lock is held, and the entry on the queue: nobody fired the request, as `ready` is 0,
-        // and `disarm` waits for the lock, so it is still what it was. `entry` is not used after.
+        // SAFETY: The lock is held, and the entry on the queue: nobody fired the request, as
+        // `ready` is 0, and `disarm` waits for the lock, so it is still what it was. `entry` is not
+        // used after.
         unsafe { take_off(entry) };
     }
     1
@@ -382,8 +389,9 @@ pub(super) struct Woken {
 ///
 /// `entry` is on a queue whose lock is held; what it lies in is still the request that was queued.
 unsafe fn take_off(entry: *const Entry) {
-    // SAFETY: By the requirement the entry is valid, on its queue, and the lock, which guards the list,
-    // is held. The store is the last access: from then on `disarm` does not wait for the lock.
+    // SAFETY: By the requirement the entry is valid, on its queue, and the lock, which guards the
+    // list, is held. The store is the last access: from then on `disarm` does not wait for the
+    // lock.
     unsafe {
         bindings::raio_helper_list_del_init(&raw mut (*(*entry).wait.get()).entry);
         (*entry).head.store(ptr::null_mut(), Release);
@@ -398,8 +406,8 @@ impl Woken {
     /// The wake function that was told this is running, so the lock is held; the caller owns the
     /// request.
     pub(super) unsafe fn take_off(self) {
-        // SAFETY: The wake function is running, by the requirement: so `entry` is that of its own, on a
-        // queue whose lock is held; and as the caller owns the request, it is still that.
+        // SAFETY: The wake function is running, by the requirement: so `entry` is that of its own,
+        // on a queue whose lock is held; and as the caller owns the request, it is still that.
         unsafe { take_off(self.entry.cast()) };
     }
 }

@@ -43,8 +43,8 @@ impl PollQueue {
     /// Initialises a queue; use [`new_poll_queue!`].
     pub(crate) fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
-            // SAFETY: `slot` is valid for writes, and pinned; `name` and `key` live for ever. Writes
-            // memory, and tells lockdep: any context.
+            // SAFETY: `slot` is valid for writes, and pinned; `name` and `key` live for ever.
+            // Writes memory, and tells lockdep: any context.
             head <- Opaque::ffi_init(|slot| unsafe {
                 bindings::__init_waitqueue_head(slot, name.as_char_ptr(), key.as_ptr())
             }),
@@ -64,9 +64,10 @@ impl PollQueue {
     /// What they look at was written before `_shown`.
     #[inline]
     pub(crate) fn wake_readable(&self, _shown: &Shown) {
-        // SAFETY: `new` initialised the queue. The key is a mask of events, as those who poll expect,
-        // and not followed. Its lock is taken with interrupts off, and by their wake functions those
-        // of epoll and the scheduler: any context that has none of them, as this function says.
+        // SAFETY: `new` initialised the queue. The key is a mask of events, as those who poll
+        // expect, and not followed. Its lock is taken with interrupts off, and by their wake
+        // functions those of epoll and the scheduler: any context that has none of them, as this
+        // function says.
         unsafe {
             if wait::has_entries(self.head.get()) {
                 bindings::__wake_up(
@@ -99,8 +100,8 @@ impl PollTable {
     ///
     /// `file` is the file that is polled, and `queue` lives until its release.
     pub(super) unsafe fn register(&self, file: *mut bindings::file, queue: &PollQueue) {
-        // SAFETY: The table is valid by the requirement of `from_raw`, `file` and the queue by that of
-        // this. Who waits has the file, or is taken off the queue before the release. It may
+        // SAFETY: The table is valid by the requirement of `from_raw`, `file` and the queue by that
+        // of this. Who waits has the file, or is taken off the queue before the release. It may
         // allocate, and so sleep, as a `poll` may.
         unsafe { bindings::poll_wait(file, queue.head.get(), self.0) };
     }

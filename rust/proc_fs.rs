@@ -19,8 +19,8 @@ use kernel::{
 /// CAP_SYS_PTRACE. Process context.
 pub(crate) fn may_know_addresses(seq: &SeqFile, mm: &Mm) -> bool {
     let raw = core::ptr::from_ref(seq).cast::<bindings::seq_file>();
-    // SAFETY: A `SeqFile` is a `struct seq_file`, which is valid, and has the file that it was opened
-    // as, with credentials. The helper looks whether that is one of procfs before it takes it for
-    // one, finds the process under RCU, and only compares `mm`. It does not sleep.
+    // SAFETY: A `SeqFile` is a `struct seq_file`, which is valid, and has the file that it was
+    // opened as, with credentials. The helper looks whether that is one of procfs before it takes
+    // it for one, finds the process under RCU, and only compares `mm`. It does not sleep.
     mm::is_current(mm) || unsafe { bindings::raio_helper_may_know_addresses(raw, mm.as_raw()) }
 }

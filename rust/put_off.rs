@@ -70,14 +70,14 @@ impl<'a, S: Sink<T>, T: Copy, const N: usize> PutOff<'a, S, T, N> {
         if self.busy.get() {
             return self.sink.take_all(&[value]);
         }
-        // SAFETY: Nobody else uses it meanwhile: it is not `Sync`, the sink does not look at it, and
-        // this calls nobody, so that it does not sleep, while the reference lives.
+        // SAFETY: Nobody else uses it meanwhile: it is not `Sync`, the sink does not look at it,
+        // and this calls nobody, so that it does not sleep, while the reference lives.
         let full = unsafe { &*self.values.get() }.is_full();
         if full {
             self.flush();
         }
-        // SAFETY: The reference lives during `Array::push()` alone, which calls nobody; the sink has
-        // returned from `flush`, so nobody else has one.
+        // SAFETY: The reference lives during `Array::push()` alone, which calls nobody; the sink
+        // has returned from `flush`, so nobody else has one.
         unsafe { &mut *self.values.get() }.push(value);
         if !self.listed.get() {
             self.list();
@@ -129,8 +129,9 @@ impl<'a, S: Sink<T>, T: Copy, const N: usize> PutOff<'a, S, T, N> {
 impl<S: Sink<T>, T: Copy, const N: usize> PinnedDrop for PutOff<'_, S, T, N> {
     fn drop(self: Pin<&mut Self>) {
         if self.listed.get() {
-            // SAFETY: `listed` says that it is on the list of a plug, which calls back, and so clears
-            // that, before it ends. It is this task's, as this is not `Send`: nobody else touches it.
+            // SAFETY: `listed` says that it is on the list of a plug, which calls back, and so
+            // clears that, before it ends. It is this task's, as this is not `Send`: nobody else
+            // touches it.
             unsafe { bindings::raio_helper_plug_forget(self.callback.get()) };
         }
         self.flush();

@@ -16,8 +16,8 @@ pub(crate) struct TextInUse;
 impl Drop for TextInUse {
     /// Process context, sleeps.
     fn drop(&mut self) {
-        // SAFETY: Both sleep: this is dropped with the module, by the task that unloads it or fails to
-        // load it, in process context, with no lock held and outside of RCU read sections.
+        // SAFETY: Both sleep: this is dropped with the module, by the task that unloads it or fails
+        // to load it, in process context, with no lock held and outside of RCU read sections.
         unsafe {
             bindings::raio_helper_synchronize_rcu_tasks();
             bindings::synchronize_rcu();

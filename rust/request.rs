@@ -84,7 +84,8 @@ pub(crate) trait Client: Send + Sync + Sized + 'static {
     /// The address space that requests are in, and a task of the process.
     fn process(&self) -> (&Mm, &Task);
 
-    /// A request came home with its file, which somebody of the process has to release. Any context.
+    /// A request came home with its file, which somebody of the process has to release. Any
+    /// context.
     fn has_kept_file(request: &Owned<Self>);
 
     /// A driver had the request, and is done with it, with `result`. Any context.
@@ -121,8 +122,9 @@ pub(super) struct Slot<C: Client> {
     shared: C::Shared,
 }
 
-// SAFETY: It is bound to no task: `client` is `Send` and `Sync`, as are file and `shared`; `private`
-// and the registered buffer of a transfer are `Send`; kiocb, iterator and entries are plain memory.
+// SAFETY: It is bound to no task: `client` is `Send` and `Sync`, as are file and `shared`;
+// `private` and the registered buffer of a transfer are `Send`; kiocb, iterator and entries are
+// plain memory.
 unsafe impl<C: Client> Send for Slot<C> {}
 // SAFETY: By a shared reference anybody uses `word` and the other atomics, `index`, and `shared`,
 // which is `Sync`. What lies in cells is used only by who has the request, see `Slot`.

@@ -36,8 +36,8 @@ impl Process {
             let mm: &Mm = mm;
             mm.into()
         })?;
-        // SAFETY: The current task is alive, as it runs this, so it has a thread group, whose number
-        // stays while the reference is taken. An atomic: any context.
+        // SAFETY: The current task is alive, as it runs this, so it has a thread group, whose
+        // number stays while the reference is taken. An atomic: any context.
         let tgid = unsafe { bindings::raio_helper_get_current_tgid() };
         // INVARIANT: The helper took a reference for us.
         Ok(Process {
@@ -50,8 +50,9 @@ impl Process {
     ///
     /// Where the kernel does not know that (without memory cgroups), no other is supposed to.
     pub(crate) fn is_current_alone(&self) -> bool {
-        // SAFETY: Both are valid by our references. The first is compared with what the current task,
-        // which is alive, has; the owner of the second is looked at under RCU. Neither sleeps.
+        // SAFETY: Both are valid by our references. The first is compared with what the current
+        // task, which is alive, has; the owner of the second is looked at under RCU. Neither
+        // sleeps.
         unsafe {
             bindings::raio_helper_is_current_tgid(self.tgid.as_ptr())
                 && bindings::raio_helper_is_mm_of_current_group(self.mm.as_raw())
@@ -61,8 +62,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // SAFETY: By the invariants the reference is ours, and it is not used any more. The last frees
-        // the memory, without a sleep: any context.
+        // SAFETY: By the invariants the reference is ours, and it is not used any more. The last
+        // frees the memory, without a sleep: any context.
         unsafe { bindings::put_pid(self.tgid.as_ptr()) };
     }
 }
@@ -76,7 +77,8 @@ impl ThreadState {
     /// The current task's.
     #[inline]
     pub(crate) fn current() -> Self {
-        // SAFETY: Reads a register and a word of the current task, which only that changes: any context.
+        // SAFETY: Reads a register and a word of the current task, which only that changes: any
+        // context.
         ThreadState(unsafe { bindings::raio_helper_thread_state() })
     }
 
@@ -86,9 +88,9 @@ impl ThreadState {
 
         impl Drop for Revert {
             fn drop(&mut self) {
-                // SAFETY: It is as this task, whose stack it is, had it before, so that the register
-                // takes the value. Both are the current task's, which is in process context: nobody
-                // else changes them.
+                // SAFETY: It is as this task, whose stack it is, had it before, so that the
+                // register takes the value. Both are the current task's, which is in process
+                // context: nobody else changes them.
                 unsafe { bindings::raio_helper_set_thread_state(self.0 .0) };
             }
         }
@@ -98,9 +100,9 @@ impl ThreadState {
             return f();
         }
         let _revert = Revert(own);
-        // SAFETY: A `ThreadState` is what a task had, so that the register takes the value: all of them
-        // are for memory of programs alone. Register and word are the current task's, which is in
-        // process context: nobody else changes them.
+        // SAFETY: A `ThreadState` is what a task had, so that the register takes the value: all of
+        // them are for memory of programs alone. Register and word are the current task's, which is
+        // in process context: nobody else changes them.
         unsafe { bindings::raio_helper_set_thread_state(self.0) };
         f()
     }
@@ -108,37 +110,38 @@ impl ThreadState {
 
 /// How many files the current task may have open: RLIMIT_NOFILE.
 pub(crate) fn max_open_files() -> usize {
-    // SAFETY: Reads a limit of the current task, which has limits as long as it runs; it may change.
+    // SAFETY: Reads a limit of the current task, which has limits as long as it runs; it may
+    // change.
     unsafe { bindings::raio_helper_max_open_files() }
 }
 
 /// Whether the current task is of a program, and works in the address space `mm`, is of the process
 /// of `task`, or has just left an address space by exit. False in an interrupt.
 pub(crate) fn is_of(mm: &Mm, task: &Task) -> bool {
-    // SAFETY: Both are valid, as they are borrowed. Pointers are compared, with those of the current
-    // task if this is the context of one. Any context.
+    // SAFETY: Both are valid, as they are borrowed. Pointers are compared, with those of the
+    // current task if this is the context of one. Any context.
     unsafe { bindings::raio_helper_is_of(mm.as_raw(), task.as_ptr()) }
 }
 
 /// Whether the current task exits, and with it all that its thread group has of user space.
 pub(crate) fn is_group_exiting() -> bool {
-    // SAFETY: Reads the current task's own flags, and walks its thread group under RCU, which is there
-    // for as long as it runs. Any context.
+    // SAFETY: Reads the current task's own flags, and walks its thread group under RCU, which is
+    // there for as long as it runs. Any context.
     unsafe { bindings::raio_helper_is_group_exiting() }
 }
 
 /// Whether it is stopped, traced or frozen, or will be when it is next awake: then it does nothing
 /// before somebody lets it. Any context.
 pub(crate) fn is_stopped(task: &Task) -> bool {
-    // SAFETY: The task is valid, as it is borrowed. Words of it that may change are read, each once, and
-    // its cgroup under RCU. Any context.
+    // SAFETY: The task is valid, as it is borrowed. Words of it that may change are read, each
+    // once, and its cgroup under RCU. Any context.
     unsafe { bindings::raio_helper_is_stopped(task.as_ptr()) }
 }
 
 /// Whether it is no part of its process any more. Any context.
 pub(crate) fn is_gone(task: &Task) -> bool {
-    // SAFETY: The task is valid, as it is borrowed, be it dead. Words of it that may change are read,
-    // each once. Any context.
+    // SAFETY: The task is valid, as it is borrowed, be it dead. Words of it that may change are
+    // read, each once. Any context.
     unsafe { bindings::raio_helper_is_dead(task.as_ptr()) }
 }
 
@@ -172,8 +175,8 @@ impl Identity {
     /// Of the current task.
     pub(crate) fn current() -> Self {
         let mut identity = Self::NONE;
-        // SAFETY: Both are valid for writes. Two pointers of the current task are read as numbers, which
-        // only the task itself changes, and not followed. Any context.
+        // SAFETY: Both are valid for writes. Two pointers of the current task are read as numbers,
+        // which only the task itself changes, and not followed. Any context.
         unsafe {
             bindings::raio_helper_current_identity(
                 &raw mut identity.group,

@@ -56,9 +56,9 @@ impl SigSet {
     #[must_use = "the old mask is back when this is dropped"]
     pub(crate) fn block<'a>(mut self, _task: FullTask<'a>) -> Blocked<'a> {
         let task = Task::current_raw();
-        // SAFETY: It is the current task, and nobody else writes its masks. What was saved before is of
-        // no use: it is only while a system call is under way, and this is it, as `_task` says.
-        // `sigprocmask()` takes the lock of its signals, with interrupts off: none is held.
+        // SAFETY: It is the current task, and nobody else writes its masks. What was saved before
+        // is of no use: it is only while a system call is under way, and this is it, as `_task`
+        // says. `sigprocmask()` takes the lock of its signals, with interrupts off: none is held.
         unsafe {
             bindings::raio_helper_set_restore_sigmask();
             (*task).saved_sigmask = (*task).blocked;
@@ -83,9 +83,9 @@ pub(crate) enum Whom {
 
 /// Sends SIGXFSZ, as the kernel does for a write beyond RLIMIT_FSIZE. Process context.
 pub(crate) fn raise_file_size(whom: Whom) {
-    // SAFETY: The current task has a thread group as long as it runs. It sends the signal to itself, or
-    // to its own group: the locks of its signals are taken with interrupts off, and as callers are in
-    // process context and hold none of a task's, not twice.
+    // SAFETY: The current task has a thread group as long as it runs. It sends the signal to
+    // itself, or to its own group: the locks of its signals are taken with interrupts off, and as
+    // callers are in process context and hold none of a task's, not twice.
     unsafe { bindings::raio_helper_raise_xfsz(whom == Whom::Process) };
 }
 
@@ -100,10 +100,10 @@ impl Drop for Blocked<'_> {
         if current!().signal_pending() {
             return;
         }
-        // SAFETY: This is the task that `block` was called in, in the same system call, as it is not
-        // `Send` and lives no longer than the token. Its saved mask, which nobody else writes, is what
-        // `block` saved, unless the flag says that it was restored. The lock of its signals, which
-        // is taken with interrupts off, is not held.
+        // SAFETY: This is the task that `block` was called in, in the same system call, as it is
+        // not `Send` and lives no longer than the token. Its saved mask, which nobody else writes,
+        // is what `block` saved, unless the flag says that it was restored. The lock of its
+        // signals, which is taken with interrupts off, is not held.
         unsafe {
             if bindings::raio_helper_test_and_clear_restore_sigmask() {
                 bindings::sigprocmask(

@@ -75,8 +75,8 @@ impl Sysctls {
 
 impl Drop for Sysctls {
     fn drop(&mut self) {
-        // SAFETY: By the invariants it is registered, and is not any more from here on. The call waits
-        // for readers, so that the table can go after it: this is dropped with the module, in
+        // SAFETY: By the invariants it is registered, and is not any more from here on. The call
+        // waits for readers, so that the table can go after it: this is dropped with the module, in
         // process context without locks.
         unsafe { bindings::unregister_sysctl_table(self.header.as_ptr()) };
     }

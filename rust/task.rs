@@ -14,9 +14,9 @@ use kernel::types::NotThreadSafe;
 /// The current task is an ordinary task of a program, inside an ioctl or on its way back to the
 /// program: it has files, fs, namespaces, signals; it may fault and block.
 ///
-/// So it is no kernel thread and no thread that the kernel made in a process, which have nothing, or
-/// not all, of that. No file is looked up with the lock of its position held. A call that asks for
-/// this can't be made from a work item or an interrupt, nor be left to another task.
+/// So it is no kernel thread and no thread that the kernel made in a process, which have nothing,
+/// or not all, of that. No file is looked up with the lock of its position held. A call that asks
+/// for this can't be made from a work item or an interrupt, nor be left to another task.
 #[derive(Clone, Copy)]
 pub(crate) struct FullTask<'a>(PhantomData<&'a ()>, NotThreadSafe);
 
@@ -45,8 +45,8 @@ impl WorkerTask<'_> {
     ///
     /// # Safety
     ///
-    /// The current task is such a thread, in process context with no locks held, but perhaps a mutex
-    /// that only its end takes, until `f` has returned.
+    /// The current task is such a thread, in process context with no locks held, but perhaps a
+    /// mutex that only its end takes, until `f` has returned.
     pub(super) unsafe fn with<R>(f: impl for<'b> FnOnce(WorkerTask<'b>) -> R) -> R {
         f(WorkerTask(PhantomData, NotThreadSafe))
     }

@@ -50,9 +50,10 @@ pub(crate) fn after_others<F: FnOnce() + 'static>(run: F) {
         ..Default::default()
     });
     let work = KBox::into_raw(place.write(Work { head, run }));
-    // SAFETY: `work` is valid, and no longer ours if it was added: then the current task calls `call`,
-    // once, or else we do. `task_work_add()` may be called in any context of a task but an NMI. The
-    // module is in use here, so that one more reference may be taken; `call` gives it back.
+    // SAFETY: `work` is valid, and no longer ours if it was added: then the current task calls
+    // `call`, once, or else we do. `task_work_add()` may be called in any context of a task but an
+    // NMI. The module is in use here, so that one more reference may be taken; `call` gives it
+    // back.
     unsafe {
         bindings::__module_get(this_module::<crate::LocalModule>().as_ptr());
         let head = Opaque::cast_into(&raw const (*work).head);
@@ -68,9 +69,9 @@ pub(crate) fn after_others<F: FnOnce() + 'static>(run: F) {
 ///
 /// `head` is that of a `Work<F>` which was given up for this call, the only one.
 unsafe extern "C" fn call<F: FnOnce()>(head: *mut bindings::callback_head) {
-    // SAFETY: By the requirement `head` lies in the `Opaque` of a boxed `Work<F>`, which is ours now. The
-    // kernel has taken it off its list. It is the task that it was made in, so `run` need not be
-    // `Send`.
+    // SAFETY: By the requirement `head` lies in the `Opaque` of a boxed `Work<F>`, which is ours
+    // now. The kernel has taken it off its list. It is the task that it was made in, so `run` need
+    // not be `Send`.
     let work = unsafe {
         KBox::from_raw(container_of!(
             Opaque::cast_from(head).cast_mut(),
@@ -89,8 +90,8 @@ pub(crate) struct TaskWork<T, const ID: u32> {
     head: Opaque<bindings::callback_head>,
     /// The object, as `Arc::into_raw()` gave it, while the work is queued.
     of: UnsafeCell<*const T>,
-    /// Who is to do it; NULL if nobody is, and [`SOMEBODY`] if that is not known. Who sets it has the
-    /// rest.
+    /// Who is to do it; NULL if nobody is, and [`SOMEBODY`] if that is not known. Who sets it has
+    /// the rest.
     task: Atomic<*mut bindings::task_struct>,
 }
 
@@ -99,8 +100,8 @@ const SOMEBODY: *mut bindings::task_struct = ptr::without_provenance_mut(1);
 
 // SAFETY: It is bound to no task, and the object that it may refer to may be sent and shared.
 unsafe impl<T: Send + Sync, const ID: u32> Send for TaskWork<T, ID> {}
-// SAFETY: By a shared reference only `task` is used, an atomic; `head` and `of` by whoever has set that,
-// one at a time.
+// SAFETY: By a shared reference only `task` is used, an atomic; `head` and `of` by whoever has set
+// that, one at a time.
 unsafe impl<T: Send + Sync, const ID: u32> Sync for TaskWork<T, ID> {}
 
 /// An object with such work.
@@ -139,8 +140,8 @@ pub(crate) fn goes_back_to(mm: &Mm) -> bool {
 ///
 /// # Safety
 ///
-/// If this is the context of a task, it is process context without locks, and no call of the program
-/// into a file with `fdget_pos()`: an ioctl, the release of a file, or task work.
+/// If this is the context of a task, it is process context without locks, and no call of the
+/// program into a file with `fdget_pos()`: an ioctl, the release of a file, or task work.
 pub(super) unsafe fn with_full_task<R>(mm: &Mm, f: impl FnOnce(Option<FullTask<'_>>) -> R) -> R {
     // SAFETY: `mm` is only compared, and the current task's own words are read, in any context. If
     // the helper says yes, it is a task of a program that has files and is not about to exit, and
@@ -160,8 +161,8 @@ pub(super) unsafe fn with_full_task<R>(mm: &Mm, f: impl FnOnce(Option<FullTask<'
 /// Any context in which [`goes_back_to`] said yes.
 pub(crate) fn enqueue<T: TaskWorkItem<ID>, const ID: u32>(of: Arc<T>) -> bool {
     let task = Task::current_raw();
-    // SAFETY: The current task is valid, and `give` says that `head` is initialised and on no list. The
-    // call is an atomic and sets a flag of the task: any context of it but an NMI.
+    // SAFETY: The current task is valid, and `give` says that `head` is initialised and on no list.
+    // The call is an atomic and sets a flag of the task: any context of it but an NMI.
     let add = |head| unsafe {
         bindings::task_work_add(task, head, bindings::task_work_notify_mode_TWA_RESUME) == 0
     };
@@ -175,9 +176,10 @@ pub(crate) fn enqueue<T: TaskWorkItem<ID>, const ID: u32>(of: Arc<T>) -> bool {
 /// the same memory: a sleep of it is interrupted for that. False if there is none. Any context.
 pub(crate) fn summon<T: TaskWorkItem<ID>, const ID: u32>(of: Arc<T>, task: &Task) -> bool {
     let mm = of.mm().as_raw();
-    // SAFETY: Task and address space are valid, the one borrowed, the other of `of`, which `give` keeps.
-    // It says that `head` is initialised and on no list. Threads are walked under RCU; to interrupt
-    // one takes locks of the scheduler alone, with interrupts off: any context that has none.
+    // SAFETY: Task and address space are valid, the one borrowed, the other of `of`, which `give`
+    // keeps. It says that `head` is initialised and on no list. Threads are walked under RCU; to
+    // interrupt one takes locks of the scheduler alone, with interrupts off: any context that has
+    // none.
     let add = |head| unsafe { bindings::raio_helper_task_work_of(task.as_ptr(), mm, head) };
     match give(of, SOMEBODY, add) {
         Ok(()) => true,
@@ -201,10 +203,10 @@ fn give<T: TaskWorkItem<ID>, const ID: u32>(
     }
     work.task.cmpxchg(ptr::null_mut(), whom, Acquire)?;
     let work = ptr::from_ref(work);
-    // SAFETY: The work is in the object, which lives until `call_item` has the reference back, or we. It
-    // is ours until `add` says yes, as the `cmpxchg` set `task`; after that it is not touched. The
-    // module is in use here, so that one more reference may be taken; `call_item` gives it back, or
-    // we do. `add` says in which context it may be called: that of our callers.
+    // SAFETY: The work is in the object, which lives until `call_item` has the reference back, or
+    // we. It is ours until `add` says yes, as the `cmpxchg` set `task`; after that it is not
+    // touched. The module is in use here, so that one more reference may be taken; `call_item`
+    // gives it back, or we do. `add` says in which context it may be called: that of our callers.
     unsafe {
         *(*work).of.get() = Arc::into_raw(of);
         let head = (*work).head.get();
@@ -228,9 +230,10 @@ fn give<T: TaskWorkItem<ID>, const ID: u32>(
 unsafe extern "C" fn call_item<T: TaskWorkItem<ID>, const ID: u32>(
     head: *mut bindings::callback_head,
 ) {
-    // SAFETY: By the requirement `head` lies in the `Opaque` of a work whose `task` was set for this
-    // call, so that it is ours, and holds a reference to the object that it lies in. The kernel has
-    // taken it off its list. From the store on it may be given again, and is not touched here.
+    // SAFETY: By the requirement `head` lies in the `Opaque` of a work whose `task` was set for
+    // this call, so that it is ours, and holds a reference to the object that it lies in. The
+    // kernel has taken it off its list. From the store on it may be given again, and is not touched
+    // here.
     let of = unsafe {
         let work = container_of!(Opaque::cast_from(head).cast_mut(), TaskWork<T, ID>, head);
         let of = *(*work).of.get();
@@ -242,7 +245,7 @@ unsafe extern "C" fn call_item<T: TaskWorkItem<ID>, const ID: u32>(
     // over, or inside one that does not have a file by `fdget_pos()`, or when the task exits.
     unsafe { with_full_task(&mm, |task| T::run(of, task)) };
     drop(mm);
-    // SAFETY: `give` took this reference, for this call. The instructions that are left are covered by
-    // `TextInUse`. An atomic: any context.
+    // SAFETY: `give` took this reference, for this call. The instructions that are left are covered
+    // by `TextInUse`. An atomic: any context.
     unsafe { bindings::module_put(this_module::<crate::LocalModule>().as_ptr()) };
 }

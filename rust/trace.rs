@@ -38,8 +38,9 @@ macro_rules! tracepoints {
             pub(crate) fn $name(about: impl FnOnce() -> About) {
                 #[cfg(CONFIG_TRACEPOINTS)]
                 {
-                    // SAFETY: The static is a tracepoint that `rust/trace.c` defines, and the field its
-                    // key. To look at it is an instruction that the kernel patches: any context.
+                    // SAFETY: The static is a tracepoint that `rust/trace.c` defines, and the field
+                    // its key. To look at it is an instruction that the kernel patches: any
+                    // context.
                     let on = unsafe {
                         kernel::jump_label::static_branch_unlikely!(
                             bindings::$tracepoint,
@@ -49,8 +50,8 @@ macro_rules! tracepoints {
                     };
                     if on {
                         let about = about();
-                        // SAFETY: All arguments are integers: no memory. A tracepoint may be called in
-                        // any context where RCU watches, which it does outside of idle.
+                        // SAFETY: All arguments are integers: no memory. A tracepoint may be called
+                        // in any context where RCU watches, which it does outside of idle.
                         unsafe {
                             bindings::$call(
                                 about.ctx,

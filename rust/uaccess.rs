@@ -29,13 +29,14 @@ pub(crate) fn read_struct<T: FromBytes>(address: u64) -> Result<T> {
     }
     let mut value = MaybeUninit::<T>::uninit();
     let nr = size_of::<T>() / size_of::<u64>();
-    // SAFETY: `value` is aligned and valid for writes of `nr` words. The helper checks that `address` is
-    // the program's; a fault there may sleep, as this function may, or fails where it must not.
+    // SAFETY: `value` is aligned and valid for writes of `nr` words. The helper checks that
+    // `address` is the program's; a fault there may sleep, as this function may, or fails where it
+    // must not.
     if unsafe {
         bindings::raio_helper_get_words(value.as_mut_ptr().cast(), address as *const u64, nr)
     } {
-        // SAFETY: The helper wrote all of it, as the size is `nr` words, and any bytes are a value, as
-        // `T` is `FromBytes`.
+        // SAFETY: The helper wrote all of it, as the size is `nr` words, and any bytes are a value,
+        // as `T` is `FromBytes`.
         Ok(unsafe { value.assume_init() })
     } else {
         Err(EFAULT)
@@ -51,8 +52,9 @@ pub(crate) fn read_words<const N: usize>(
     into: &mut Array<u64, N>,
 ) -> Result {
     let nr = nr.min(N);
-    // SAFETY: The helper writes `nr` words, for which `fill` gives room, or returns false. It checks that
-    // `address` is the program's; a fault there may sleep, as this function may, or fails.
+    // SAFETY: The helper writes `nr` words, for which `fill` gives room, or returns false. It
+    // checks that `address` is the program's; a fault there may sleep, as this function may, or
+    // fails.
     if unsafe {
         into.fill(nr, |to| {
             bindings::raio_helper_get_words(to, address as *const u64, nr)
@@ -91,8 +93,8 @@ pub(crate) fn read_iocb_now(address: u64, into: &mut iocb) -> Option<Stamp> {
 /// As [`write_u32`].
 #[inline]
 pub(crate) fn write_u64(address: u64, value: u64) -> Result {
-    // SAFETY: Memory of the kernel is not touched: the helper checks that `address` is the program's. A
-    // fault there may sleep, as this function may, or fails where it must not.
+    // SAFETY: Memory of the kernel is not touched: the helper checks that `address` is the
+    // program's. A fault there may sleep, as this function may, or fails where it must not.
     if unsafe { bindings::raio_helper_put_u64(value, address as *mut u64) } {
         Ok(())
     } else {
@@ -103,8 +105,8 @@ pub(crate) fn write_u64(address: u64, value: u64) -> Result {
 /// Writes `value` to `address` of the current address space. EFAULT. Process context, may sleep.
 #[inline]
 pub(crate) fn write_u32(address: u64, value: u32) -> Result {
-    // SAFETY: Memory of the kernel is not touched: the helper checks that `address` is the program's. A
-    // fault there may sleep, as this function may, or fails where it must not.
+    // SAFETY: Memory of the kernel is not touched: the helper checks that `address` is the
+    // program's. A fault there may sleep, as this function may, or fails where it must not.
     if unsafe { bindings::raio_helper_put_u32(value, address as *mut u32) } {
         Ok(())
     } else {

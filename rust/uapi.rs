@@ -65,8 +65,8 @@ macro_rules! plain {
             const _: () = assert!(size_of::<$name>() == $size);
             // SAFETY: All fields are integers, so any bytes are a value.
             unsafe impl FromBytes for $name {}
-            // SAFETY: All fields are integers, and the size above leaves no padding between them: all
-            // bytes are initialised, and none can be changed by a shared reference.
+            // SAFETY: All fields are integers, and the size above leaves no padding between them:
+            // all bytes are initialised, and none can be changed by a shared reference.
             unsafe impl AsBytes for $name {}
         )*
     };

@@ -26,8 +26,8 @@ unsafe impl Sync for LockedCharge {}
 impl LockedCharge {
     /// No page, of the current task's user.
     pub(crate) fn new() -> Self {
-        // SAFETY: Every task has credentials, which refer to a user: it is never NULL. The reference
-        // that is taken, by an atomic, is ours.
+        // SAFETY: Every task has credentials, which refer to a user: it is never NULL. The
+        // reference that is taken, by an atomic, is ours.
         let user = unsafe { NonNull::new_unchecked(bindings::raio_helper_get_current_user()) };
         // INVARIANT: As said, and nothing is charged.
         LockedCharge { user, pages: 0 }
@@ -35,8 +35,8 @@ impl LockedCharge {
 
     /// Charges `pages` more. ENOMEM if the user had more than RLIMIT_MEMLOCK of the current task.
     pub(crate) fn add(&mut self, pages: usize) -> Result {
-        // SAFETY: By the invariants `user` is valid. An atomic of it, and a limit of the current task,
-        // which any task has: any context.
+        // SAFETY: By the invariants `user` is valid. An atomic of it, and a limit of the current
+        // task, which any task has: any context.
         if !unsafe { bindings::raio_helper_charge_locked(self.user.as_ptr(), pages) } {
             return Err(ENOMEM);
         }

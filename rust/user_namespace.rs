@@ -35,8 +35,8 @@ impl Iterator for Owners<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        // SAFETY: By the invariants it is held: credentials hold their namespace, and each namespace
-        // the one above it. Owner and parent never change, so no lock is needed.
+        // SAFETY: By the invariants it is held: credentials hold their namespace, and each
+        // namespace the one above it. Owner and parent never change, so no lock is needed.
         let (parent, owner) = unsafe { ((*self.next).parent, (*self.next).owner.val) };
         if parent.is_null() {
             return None;

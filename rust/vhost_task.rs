@@ -3,10 +3,10 @@
 //! Threads that the kernel makes in a process: they share its address space, signals, namespaces,
 //! limits and cgroups, and die with it.
 //!
-//! `vhost_task_stop()` waits for the thread, which a stopped, traced or frozen one keeps from ending
-//! for as long as somebody likes. So nobody else calls it: a thread ends by itself, when its
-//! [`Worker::run`] says so or when it is killed, and nobody waits for that who is not of its process. One
-//! that is killed calls it in its last work, when it does not wait.
+//! `vhost_task_stop()` waits for the thread, which a stopped, traced or frozen one keeps from
+//! ending for as long as somebody likes. So nobody else calls it: a thread ends by itself, when its
+//! [`Worker::run`] says so or when it is killed, and nobody waits for that who is not of its
+//! process. One that is killed calls it in its last work, when it does not wait.
 //!
 //! C headers: [`include/linux/sched/vhost_task.h`](srctree/include/linux/sched/vhost_task.h),
 //! [`include/linux/task_work.h`](srctree/include/linux/task_work.h)
@@ -65,12 +65,12 @@ pub(crate) trait Worker: Send + Sync + Sized + 'static {
     /// Does one piece of work.
     ///
     /// In process context, in the state TASK_INTERRUPTIBLE: it must call [`set_running`] before it
-    /// does something that may sleep. A wake from when it looked for work on ends a [`Next::Sleep`].
-    /// Not called any more when it has said [`Next::End`].
+    /// does something that may sleep. A wake from when it looked for work on ends a
+    /// [`Next::Sleep`]. Not called any more when it has said [`Next::End`].
     fn run(&self, task: WorkerTask<'_>) -> Next<Self>;
 
-    /// The thread is killed, and will not run any more. Returns itself, so that nobody else refers to
-    /// it; without that, what belongs to it is never freed. Not called after [`Next::End`].
+    /// The thread is killed, and will not run any more. Returns itself, so that nobody else refers
+    /// to it; without that, what belongs to it is never freed. Not called after [`Next::End`].
     /// Process context, may sleep; a fault or wait here delays the end of the process.
     fn killed(&self, task: WorkerTask<'_>) -> Option<Thread<Self>>;
 }
@@ -99,14 +99,16 @@ struct Shell<W> {
 ///
 /// # Invariants
 ///
-/// It points to the shell of a thread that has been created. Shell and `vhost_task` are freed by the
-/// thread alone, after it was given this one value back: they are valid as long as this is there.
+/// It points to the shell of a thread that has been created. Shell and `vhost_task` are freed by
+/// the thread alone, after it was given this one value back: they are valid as long as this is
+/// there.
 pub(crate) struct Thread<W: Worker>(NonNull<Shell<W>>);
 
 // SAFETY: It is bound to no task: each method may be called by any, on what the invariants keep
 // valid. The shell is freed by its thread, which must have got this back for that.
 unsafe impl<W: Worker> Send for Thread<W> {}
-// SAFETY: The methods use atomics of the shell, and C functions that may be called at the same time.
+// SAFETY: The methods use atomics of the shell, and C functions that may be called at the same
+// time.
 unsafe impl<W: Worker> Sync for Thread<W> {}
 
 /// Whether this kernel has such threads.
@@ -247,8 +249,8 @@ impl<W: Worker> Thread<W> {
 ///
 /// `head` is the `notice` of the current task's shell, queued once.
 unsafe extern "C" fn notice<W: Worker>(head: *mut bindings::callback_head) {
-    // SAFETY: By the requirement `head` lies in the shell, which the thread, the current task, frees
-    // only when this has been called: it looks at `noticed`.
+    // SAFETY: By the requirement `head` lies in the shell, which the thread, the current task,
+    // frees only when this has been called: it looks at `noticed`.
     unsafe {
         let shell = container_of!(Opaque::cast_from(head).cast_mut(), Shell<W>, notice);
         (*shell).noticed.store(false, Release);
@@ -258,8 +260,8 @@ unsafe extern "C" fn notice<W: Worker>(head: *mut bindings::callback_head) {
 /// Whether all others of the current thread's process have gone, so that it keeps alive what has no
 /// use.
 pub(crate) fn is_left_alone(_task: WorkerTask<'_>) -> bool {
-    // SAFETY: The current task is valid, and `_task` says that it is a worker, of a thread group that
-    // the helper walks under RCU. It does not sleep.
+    // SAFETY: The current task is valid, and `_task` says that it is a worker, of a thread group
+    // that the helper walks under RCU. It does not sleep.
     unsafe { bindings::raio_helper_is_left_alone(Task::current_raw()) }
 }
 
@@ -290,9 +292,9 @@ unsafe extern "C" fn run<W: Worker>(data: *mut c_void) -> bool {
         }
     }
     let ended = this.ended.load(Relaxed);
-    // SAFETY: All three are about the current task, in process context. It comes back here by way of
-    // `get_signal()`, which runs task work if it is notified. What a request let go of, an fput say,
-    // waits there.
+    // SAFETY: All three are about the current task, in process context. It comes back here by way
+    // of `get_signal()`, which runs task work if it is notified. What a request let go of, an fput
+    // say, waits there.
     unsafe {
         if bindings::raio_helper_task_work_pending() {
             // It may sleep.
@@ -304,8 +306,8 @@ unsafe extern "C" fn run<W: Worker>(data: *mut c_void) -> bool {
         }
     }
     if ended {
-        // SAFETY: `ended` says that nobody else refers to the shell. It is that of the current task,
-        // which was not killed, as it runs this, and is in process context without locks.
+        // SAFETY: `ended` says that nobody else refers to the shell. It is that of the current
+        // task, which was not killed, as it runs this, and is in process context without locks.
         unsafe { end(shell) };
     } else if let Some(deadline) = pause {
         // In the state in which it looked for work: a wake since then ends it at once.
@@ -325,8 +327,8 @@ unsafe fn end<W: Worker>(shell: *mut Shell<W>) {
     set_running();
     // SAFETY: By the requirement the shell is valid: it is freed below, by this thread.
     if unsafe { (*shell).noticed.load(Acquire) } {
-        // SAFETY: Sets a flag of the current task. The notice is queued to it, and is called when it
-        // goes through `get_signal()`; then `run` comes here again, by `ended`.
+        // SAFETY: Sets a flag of the current task. The notice is queued to it, and is called when
+        // it goes through `get_signal()`; then `run` comes here again, by `ended`.
         return unsafe { bindings::raio_helper_notify_current() };
     }
     // SAFETY: `create` leaked that box. By the requirement nobody else refers to it, no callback in
@@ -338,9 +340,9 @@ unsafe fn end<W: Worker>(shell: *mut Shell<W>) {
     // The instructions that are left are covered by `TextInUse`.
     drop(module);
     // SAFETY: `vhost` is what `create` stored; nobody calls `vhost_task_stop()` for it, there is no
-    // `Thread`, and `vhost_task_fn()`, who else uses it, is left for good. The reference to the task
-    // is the structure's; the current task has its own until it is dead. `do_exit()` wants process
-    // context without locks, as the requirement says; what is on the stack needs no drop.
+    // `Thread`, and `vhost_task_fn()`, who else uses it, is left for good. The reference to the
+    // task is the structure's; the current task has its own until it is dead. `do_exit()` wants
+    // process context without locks, as the requirement says; what is on the stack needs no drop.
     unsafe { bindings::raio_helper_vhost_task_exit(vhost) }
 }
 
@@ -381,10 +383,11 @@ unsafe extern "C" fn killed<W: Worker>(data: *mut c_void) {
 ///
 /// `head` is the `last` of the current task's shell; the task exits, and was killed.
 unsafe extern "C" fn last<W: Worker>(head: *mut bindings::callback_head) {
-    // SAFETY: By the requirement `head` lies in the shell, to which nobody else refers, see `killed`.
-    // Should a notice be queued behind this, it is called before what is queued now. At exit task
-    // work is run in process context without locks, so that `vhost_task_stop()` may sleep; it does
-    // not wait, since `vhost_task_fn()` has been left, having said that it has exited.
+    // SAFETY: By the requirement `head` lies in the shell, to which nobody else refers, see
+    // `killed`. Should a notice be queued behind this, it is called before what is queued now. At
+    // exit task work is run in process context without locks, so that `vhost_task_stop()` may
+    // sleep; it does not wait, since `vhost_task_fn()` has been left, having said that it has
+    // exited.
     unsafe {
         let shell = container_of!(Opaque::cast_from(head).cast_mut(), Shell<W>, last);
         if (*shell).noticed.load(Acquire) {

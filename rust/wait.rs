@@ -42,7 +42,8 @@ impl Deadline {
 
 /// The time of CLOCK_MONOTONIC, in ns. Any context.
 pub(crate) fn now() -> i64 {
-    // SAFETY: Reads a clock, under a sequence count: in any context but an NMI, of which none is ours.
+    // SAFETY: Reads a clock, under a sequence count: in any context but an NMI, of which none is
+    // ours.
     unsafe { bindings::ktime_get() }
 }
 
@@ -122,8 +123,9 @@ unsafe extern "C" fn wake_at_level(
     if key.addr() < unsafe { (*waiter).level } {
         return 0;
     }
-    // SAFETY: It wants what this function wants, an entry on a queue whose lock is held, and gets the
-    // arguments of this call. `init_wait_entry()` set the task, which sleeps. It does not sleep.
+    // SAFETY: It wants what this function wants, an entry on a queue whose lock is held, and gets
+    // the arguments of this call. `init_wait_entry()` set the task, which sleeps. It does not
+    // sleep.
     unsafe { bindings::autoremove_wake_function(entry, mode, flags, key) }
 }
 
@@ -131,8 +133,8 @@ impl WaitQueue {
     /// Initialises a queue; use [`new_wait_queue!`].
     pub(crate) fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
-            // SAFETY: `slot` is valid for writes, and pinned; `name` and `key` live for ever. Writes
-            // memory, and tells lockdep: any context.
+            // SAFETY: `slot` is valid for writes, and pinned; `name` and `key` live for ever.
+            // Writes memory, and tells lockdep: any context.
             head <- Opaque::ffi_init(|slot| unsafe {
                 bindings::__init_waitqueue_head(slot, name.as_char_ptr(), key.as_ptr())
             }),
@@ -159,9 +161,9 @@ impl WaitQueue {
 
     /// As [`Self::wake`], where it is known that there are some.
     pub(crate) fn wake_all(&self, level: usize) {
-        // SAFETY: `new` initialised the queue. Its lock is taken with interrupts off, and those of the
-        // scheduler inside: any context that has none of them. All entries are of `Waiter`s, whose
-        // wake function takes the key for a level, and does not follow it.
+        // SAFETY: `new` initialised the queue. Its lock is taken with interrupts off, and those of
+        // the scheduler inside: any context that has none of them. All entries are of `Waiter`s,
+        // whose wake function takes the key for a level, and does not follow it.
         unsafe {
             bindings::__wake_up(
                 self.head.get(),
@@ -194,8 +196,8 @@ impl WaitQueue {
     ) -> Woken {
         let waiter = Opaque::<Waiter>::uninit();
         let waiter = waiter.get();
-        // SAFETY: `waiter` is valid for writes; from here on it is initialised, for the current task,
-        // and it stays in place until this function returns, when it is off the queue.
+        // SAFETY: `waiter` is valid for writes; from here on it is initialised, for the current
+        // task, and it stays in place until this function returns, when it is off the queue.
         let entry = unsafe {
             (&raw mut (*waiter).level).write(level);
             let entry = &raw mut (*waiter).entry;
@@ -224,8 +226,8 @@ impl WaitQueue {
                 };
             }
         };
-        // SAFETY: The entry is initialised, and on this queue or on none. The task is set running, and
-        // since the queue's lock was taken no wake function runs on `entry` afterwards.
+        // SAFETY: The entry is initialised, and on this queue or on none. The task is set running,
+        // and since the queue's lock was taken no wake function runs on `entry` afterwards.
         unsafe { bindings::finish_wait(self.head.get(), entry) };
         woken
     }
@@ -256,8 +258,8 @@ pub(super) fn sleep(deadline: Deadline) -> bool {
 
 /// Sleeps for less than a tenth of a millisecond, whatever comes. Process context.
 pub(crate) fn pause_briefly() {
-    // SAFETY: A pause of the current task, by a timer on its stack: it sleeps, which this function's
-    // callers may, in process context without spinlocks.
+    // SAFETY: A pause of the current task, by a timer on its stack: it sleeps, which this
+    // function's callers may, in process context without spinlocks.
     unsafe { bindings::usleep_range_state(50, 100, bindings::TASK_UNINTERRUPTIBLE) };
 }
 

@@ -36,14 +36,15 @@ pub(crate) struct WorkQueue(());
 impl WorkQueue {
     /// Makes the queue. ENOMEM if it can't, EEXIST if there is one. Process context.
     pub(crate) fn new(name: &'static CStr) -> Result<Self> {
-        // SAFETY: The name is static, and printed by a format of the helper's own. By this function's
-        // terms the task may sleep.
+        // SAFETY: The name is static, and printed by a format of the helper's own. By this
+        // function's terms the task may sleep.
         let queue = unsafe { bindings::raio_helper_alloc_workqueue(name.as_char_ptr()) };
         if queue.is_null() {
             return Err(ENOMEM);
         }
         if QUEUE.cmpxchg(ptr::null_mut(), queue, Full).is_err() {
-            // SAFETY: It was just made, and nobody else has it. Process context, no work to wait for.
+            // SAFETY: It was just made, and nobody else has it. Process context, no work to wait
+            // for.
             unsafe { bindings::destroy_workqueue(queue) };
             return Err(EEXIST);
         }
@@ -54,16 +55,16 @@ impl WorkQueue {
 impl Drop for WorkQueue {
     /// Waits for what is queued. Process context.
     fn drop(&mut self) {
-        // SAFETY: `new` made it, and there is no other `WorkQueue`. It sleeps: this is dropped with the
-        // module, in process context without locks. Whoever could queue work keeps the module, or is
-        // work that this waits for.
+        // SAFETY: `new` made it, and there is no other `WorkQueue`. It sleeps: this is dropped with
+        // the module, in process context without locks. Whoever could queue work keeps the module,
+        // or is work that this waits for.
         unsafe { bindings::destroy_workqueue(QUEUE.load(Relaxed)) };
         QUEUE.store(ptr::null_mut(), Relaxed);
     }
 }
 
-/// Queues delayed work for `ticks` from now, also if it waits for later. Any context; the reference is
-/// not the last.
+/// Queues delayed work for `ticks` from now, also if it waits for later. Any context; the reference
+/// is not the last.
 pub(crate) fn enqueue_by<T, const ID: u64>(of: Arc<T>, ticks: Jiffies)
 where
     T: HasDelayedWork<T, ID> + WorkItem<ID, Pointer = Arc<T>>,
@@ -88,15 +89,16 @@ pub(crate) fn cancel_delayed<T, const ID: u64>(of: &Arc<T>) -> bool
 where
     T: HasDelayedWork<T, ID> + WorkItem<ID, Pointer = Arc<T>>,
 {
-    // SAFETY: The object is alive by `of`, and `raw_get_work` gives the work inside its delayed work,
-    // which was initialised with it. It takes locks with interrupts off, and does not wait for a run.
+    // SAFETY: The object is alive by `of`, and `raw_get_work` gives the work inside its delayed
+    // work, which was initialised with it. It takes locks with interrupts off, and does not wait
+    // for a run.
     let cancelled = unsafe {
         let work = Work::raw_get(T::raw_get_work(Arc::as_ptr(of).cast_mut()));
         bindings::cancel_delayed_work(container_of!(work, bindings::delayed_work, work))
     };
     if cancelled {
-        // SAFETY: Who queued it gave a reference by `into_raw`, for the run that will not be: so it is
-        // taken back once. It is not the last, as there is `of`.
+        // SAFETY: Who queued it gave a reference by `into_raw`, for the run that will not be: so it
+        // is taken back once. It is not the last, as there is `of`.
         drop(unsafe { Arc::from_raw(Arc::as_ptr(of)) });
     }
     cancelled

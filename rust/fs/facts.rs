@@ -67,8 +67,8 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    /// Whether reads and writes of such a file may be made by a thread that has no files, and on which
-    /// signals have no effect. The reasons are in `src/policy.rs`.
+    /// Whether reads and writes of such a file may be made by a thread that has no files, and on
+    /// which signals have no effect. The reasons are in `src/policy.rs`.
     pub(crate) fn is_for_workers(self) -> bool {
         match self {
             Class::Pipe
@@ -88,8 +88,8 @@ impl Class {
 
 /// S_IF*; 0 of anonymous files.
 pub(super) fn file_type(file: &File) -> u32 {
-    // SAFETY: The file is valid, as it is borrowed, with its inode, whose type does not change. A read of
-    // memory: any context.
+    // SAFETY: The file is valid, as it is borrowed, with its inode, whose type does not change. A
+    // read of memory: any context.
     u32::from(unsafe { (*(*file.as_ptr()).f_inode).i_mode }) & bindings::S_IFMT
 }
 
@@ -105,13 +105,13 @@ pub(crate) fn facts(file: &File) -> Facts {
         )
     };
     let is_inet = || {
-        // SAFETY: The file is valid, as it is borrowed. The helper looks whether it is a socket, whose
-        // family and protocol do not change. It takes no lock: any context.
+        // SAFETY: The file is valid, as it is borrowed. The helper looks whether it is a socket,
+        // whose family and protocol do not change. It takes no lock: any context.
         unsafe { bindings::raio_helper_is_tcp_or_udp(file.as_ptr()) }
     };
     let nowait = f_mode & bindings::FMODE_NOWAIT != 0;
-    // SAFETY: The file is valid, as it is borrowed. The helpers below look at its kind, which is fixed
-    // while it is open, and take no lock: any context.
+    // SAFETY: The file is valid, as it is borrowed. The helpers below look at its kind, which is
+    // fixed while it is open, and take no lock: any context.
     let is = |helper: unsafe extern "C" fn(*const bindings::file) -> bool| unsafe {
         helper(file.as_ptr())
     };
@@ -120,8 +120,8 @@ pub(crate) fn facts(file: &File) -> Facts {
         bindings::S_IFIFO => Class::Pipe,
         bindings::S_IFSOCK if is_inet() => Class::Inet,
         bindings::S_IFSOCK if is(bindings::raio_helper_is_unix) => Class::Unix,
-        // SAFETY: The file is valid, as it is borrowed, with its inode, super block and mapping. A count
-        // of tmpfs, which may change, is read once. No lock: any context.
+        // SAFETY: The file is valid, as it is borrowed, with its inode, super block and mapping. A
+        // count of tmpfs, which may change, is read once. No lock: any context.
         bindings::S_IFREG => match unsafe { bindings::raio_helper_regular_kind(file.as_ptr()) } {
             bindings::raio_regular_RAIO_REGULAR_CACHED => Class::Regular,
             bindings::raio_regular_RAIO_REGULAR_IN_MEMORY => Class::Memory,
@@ -145,16 +145,16 @@ pub(crate) fn facts(file: &File) -> Facts {
 
 /// Whether it is a pipe without a name.
 fn is_pipefs(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, with its inode and super block, whose number does not
-    // change. A read of memory: any context.
+    // SAFETY: The file is valid, as it is borrowed, with its inode and super block, whose number
+    // does not change. A read of memory: any context.
     unsafe { bindings::raio_helper_super_magic(file.as_ptr()) == bindings::PIPEFS_MAGIC as c_ulong }
 }
 
-/// Whether somebody is at work with `file`, a pipe or socket, and keeps all others out: perhaps while
-/// he waits for a page of his own. Any context.
+/// Whether somebody is at work with `file`, a pipe or socket, and keeps all others out: perhaps
+/// while he waits for a page of his own. Any context.
 pub(crate) fn is_stream_locked(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed. The helper looks what it is, and whether somebody
-    // has its lock, a word that may change: it takes none, in any context.
+    // SAFETY: The file is valid, as it is borrowed. The helper looks what it is, and whether
+    // somebody has its lock, a word that may change: it takes none, in any context.
     unsafe { bindings::raio_helper_is_stream_locked(file.as_ptr()) }
 }
 
@@ -163,8 +163,8 @@ pub(crate) fn is_stream_locked(file: &File) -> bool {
 pub(crate) fn has_own_rules(file: &File, class: Class, direction: Direction) -> bool {
     let write = direction == Direction::Write;
     match class {
-        // SAFETY: The file is valid, as it is borrowed. The helper looks whether it is a socket, and
-        // reads words that may change, each once. No lock: any context.
+        // SAFETY: The file is valid, as it is borrowed. The helper looks whether it is a socket,
+        // and reads words that may change, each once. No lock: any context.
         Class::Inet | Class::Unix => unsafe {
             bindings::raio_helper_has_socket_rules(file.as_ptr(), write)
         },
@@ -175,9 +175,9 @@ pub(crate) fn has_own_rules(file: &File, class: Class, direction: Direction) -> 
 /// Whether job control stops the current process at a transfer of `file`, which is a tty's. Process
 /// context.
 pub(crate) fn tty_stops(file: &File, direction: Direction) -> bool {
-    // SAFETY: The file is valid, as it is borrowed. Only if it is a tty's the tty is looked at, to which
-    // it refers until it is released. The current task has a process as long as it runs. The lock of
-    // the tty is taken with interrupts off; process context, in which no such lock is held.
+    // SAFETY: The file is valid, as it is borrowed. Only if it is a tty's the tty is looked at, to
+    // which it refers until it is released. The current task has a process as long as it runs. The
+    // lock of the tty is taken with interrupts off; process context, in which no such lock is held.
     unsafe {
         bindings::raio_helper_is_tty(file.as_ptr())
             && bindings::raio_helper_tty_stops(file.as_ptr(), direction == Direction::Write)
@@ -192,8 +192,8 @@ pub(crate) fn is_pipe_unread(file: &File) -> bool {
     unsafe { bindings::raio_helper_is_pipe_unread(file.as_ptr()) }
 }
 
-/// Whether `file` is a pipe, or a TCP, UDP or AF_UNIX socket, of which a read would have to wait until
-/// poll says that it need not. Any context.
+/// Whether `file` is a pipe, or a TCP, UDP or AF_UNIX socket, of which a read would have to wait
+/// until poll says that it need not. Any context.
 pub(crate) fn is_stream_idle(file: &File) -> bool {
     // SAFETY: The file is valid, and the helper looks what it is. It reads words that may change.
     unsafe { bindings::raio_helper_is_stream_idle(file.as_ptr()) }
@@ -201,15 +201,16 @@ pub(crate) fn is_stream_idle(file: &File) -> bool {
 
 /// Whether `file` is a pipe that has no room: who writes to it sleeps. Any context.
 pub(in crate::sys) fn is_pipe_full(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed. The helper looks whether it is a pipe, and reads
-    // words that may change, each once. No lock: also in a wake function of the pipe's queue.
+    // SAFETY: The file is valid, as it is borrowed. The helper looks whether it is a pipe, and
+    // reads words that may change, each once. No lock: also in a wake function of the pipe's queue.
     unsafe { bindings::raio_helper_is_pipe_full(file.as_ptr()) }
 }
 
 /// Whether it is an eventfd or timerfd, which have no type that a module could compare.
 fn is_counter(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, with its entry, which has a name that ends in NUL. It
-    // has no type, so it is anonymous, and its name does not change. A read of memory: any context.
+    // SAFETY: The file is valid, as it is borrowed, with its entry, which has a name that ends in
+    // NUL. It has no type, so it is anonymous, and its name does not change. A read of memory: any
+    // context.
     let (magic, name) = unsafe {
         (
             bindings::raio_helper_super_magic(file.as_ptr()),
@@ -223,8 +224,8 @@ fn is_counter(file: &File) -> bool {
 /// The number of the file, or of its inode, that tells it from all others while it is open.
 pub(crate) fn identity(file: &File, inode: bool) -> usize {
     if inode {
-        // SAFETY: The file is valid, as it is borrowed, and its inode stays the same. The pointer is
-        // read, in any context, and not followed.
+        // SAFETY: The file is valid, as it is borrowed, and its inode stays the same. The pointer
+        // is read, in any context, and not followed.
         unsafe { (*file.as_ptr()).f_inode }.addr()
     } else {
         file.as_ptr().addr()
@@ -233,8 +234,8 @@ pub(crate) fn identity(file: &File, inode: bool) -> usize {
 
 /// Whether it is a file of FUSE, whose `poll` asks the server and waits for the answer.
 pub(crate) fn is_fuse(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, with its inode and super block, whose number does not
-    // change. A read of memory: any context.
+    // SAFETY: The file is valid, as it is borrowed, with its inode and super block, whose number
+    // does not change. A read of memory: any context.
     unsafe {
         bindings::raio_helper_super_magic(file.as_ptr()) == bindings::FUSE_SUPER_MAGIC as c_ulong
     }
@@ -242,15 +243,15 @@ pub(crate) fn is_fuse(file: &File) -> bool {
 
 /// Whether a read of `file` will have to note when, which may wait for the device. Any context.
 pub(crate) fn notes_access(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, with its inode and mount. The helper reads words that
-    // may change, whereby it may err, and a clock. No lock: any context.
+    // SAFETY: The file is valid, as it is borrowed, with its inode and mount. The helper reads
+    // words that may change, whereby it may err, and a clock. No lock: any context.
     unsafe { bindings::raio_helper_atime_needs_update(file.as_ptr()) }
 }
 
 /// Whether the file system of `file` has had no direct transfer that completes later. Any context.
 pub(crate) fn is_first_direct(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, with its inode and super block. The word is set once,
-    // by an atomic: it is read once, in any context, and not followed.
+    // SAFETY: The file is valid, as it is borrowed, with its inode and super block. The word is set
+    // once, by an atomic: it is read once, in any context, and not followed.
     unsafe {
         let sb = (*(*file.as_ptr()).f_inode).i_sb;
         (&raw const (*sb).s_dio_done_wq).read_volatile().is_null()
@@ -263,9 +264,9 @@ pub(crate) fn is_beyond_limit(file: &File, transfer: &Transfer) -> bool {
     transfer.direction() == Some(Direction::Write)
         && transfer.done() == 0
         && transfer.left() > 0
-        // SAFETY: The file is valid, as it is borrowed, with its inode and mapping. The current task
-        // has limits as long as it runs, and they and the size may be read while they change. No
-        // lock, no sleep.
+        // SAFETY: The file is valid, as it is borrowed, with its inode and mapping. The current
+        // task has limits as long as it runs, and they and the size may be read while they change.
+        // No lock, no sleep.
         && unsafe {
             bindings::raio_helper_exceeds_fsize(
                 file.as_ptr(),
@@ -277,8 +278,8 @@ pub(crate) fn is_beyond_limit(file: &File, transfer: &Transfer) -> bool {
 
 /// The size of the file's data, or device. Any context.
 pub(crate) fn size(file: &File) -> i64 {
-    // SAFETY: The file is valid, as it is borrowed, with its mapping and the inode of that. The size may
-    // change, and is read as a whole; where it can't be, with preemption off. Any context.
+    // SAFETY: The file is valid, as it is borrowed, with its mapping and the inode of that. The
+    // size may change, and is read as a whole; where it can't be, with preemption off. Any context.
     unsafe { bindings::raio_helper_mapping_size(file.as_ptr()) }
 }
 
@@ -289,8 +290,9 @@ pub(crate) fn has_fsync(file: &File) -> bool {
 
 /// Writes back `file`, its data alone or all of it. Process context, sleeps.
 pub(crate) fn fsync(file: &File, datasync: bool, _may: MayBlock<'_>) -> Result {
-    // SAFETY: The file is valid, as it is borrowed. The call says EINVAL if there is no such operation.
-    // It sleeps, for the device: `_may` says that this task may, in process context without locks.
+    // SAFETY: The file is valid, as it is borrowed. The call says EINVAL if there is no such
+    // operation. It sleeps, for the device: `_may` says that this task may, in process context
+    // without locks.
     to_result(unsafe {
         bindings::vfs_fsync_range(file.as_ptr(), 0, i64::MAX, c_int::from(datasync))
     })
@@ -299,7 +301,7 @@ pub(crate) fn fsync(file: &File, datasync: bool, _may: MayBlock<'_>) -> Result {
 /// Whether somebody is asked about each range of `file` that is read or written, and may take his
 /// time. Any context.
 pub(crate) fn has_permission_events(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed. Bits of it that are set when it is opened are read: any
-    // context.
+    // SAFETY: The file is valid, as it is borrowed. Bits of it that are set when it is opened are
+    // read: any context.
     unsafe { bindings::raio_helper_has_permission_events(file.as_ptr()) }
 }

@@ -34,8 +34,9 @@ pub(crate) fn is_direct(file: &File) -> bool {
 }
 
 /// Reads up to `len` bytes at `pos` of `open` to `address` in the current address space, or in the
-/// buffer `pinned`, and says how many; `None` if it is not all in there, if there is no `read_iter`,
-/// for any error, and if a page fault would have to be served. `mode` says how it may wait.
+/// buffer `pinned`, and says how many; `None` if it is not all in there, if there is no
+/// `read_iter`, for any error, and if a page fault would have to be served. `mode` says how it may
+/// wait.
 pub(crate) fn read_now<T>(
     _task: FullTask<'_>,
     open: &mut OpenFile<T>,
@@ -179,15 +180,16 @@ impl<T> OpenFile<T> {
 
 /// IOCB_* of all transfers of `file`; fcntl(2) may change them.
 pub(super) fn iocb_flags(file: &File) -> c_int {
-    // SAFETY: The file is valid, as it is borrowed. fcntl(2) may change the word, so it is read once. Any
-    // context.
+    // SAFETY: The file is valid, as it is borrowed. fcntl(2) may change the word, so it is read
+    // once. Any context.
     unsafe { (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() as c_int }
 }
 
 /// Whether all writes to `file` are. Any context.
 fn is_sync(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, with its mapping and the inode of that. The flags that
-    // are read of inode and super block may change: either answer is right then. Any context.
+    // SAFETY: The file is valid, as it is borrowed, with its mapping and the inode of that. The
+    // flags that are read of inode and super block may change: either answer is right then. Any
+    // context.
     unsafe { bindings::raio_helper_is_sync(file.as_ptr()) }
 }
 
@@ -202,8 +204,9 @@ fn check<T>(
     if rw_flags != 0 {
         let kiocb = Opaque::uninit();
         let kiocb: *mut bindings::kiocb = kiocb.get();
-        // SAFETY: The kiocb is ours, on the stack, and all of it is written. The helper only looks at the
-        // file, which is valid as it is borrowed, and the flags, and writes the flags. No sleep.
+        // SAFETY: The kiocb is ours, on the stack, and all of it is written. The helper only looks
+        // at the file, which is valid as it is borrowed, and the flags, and writes the flags. No
+        // sleep.
         unsafe {
             kiocb.write(bindings::kiocb {
                 ki_filp: file.as_ptr(),
@@ -245,8 +248,8 @@ fn check<T>(
 /// Whether the security modules have agreed to transfers of one direction of a file.
 pub(super) struct Verified(bool);
 
-/// rw_verify_area(): whether `len` bytes at `pos` may be transferred, by the file's kind of offsets,
-/// the security modules and who listens to permission events. Process context, may sleep.
+/// rw_verify_area(): whether `len` bytes at `pos` may be transferred, by the file's kind of
+/// offsets, the security modules and who listens to permission events. Process context, may sleep.
 ///
 /// The security modules are told of the file and the direction only, so that it is enough to ask
 /// them once in a call.
@@ -273,9 +276,9 @@ fn verify_area(
     len: usize,
     verified: &mut Verified,
 ) -> Result {
-    // SAFETY: The file is valid, as it is borrowed, and `pos`, which is only read, on the stack. It asks
-    // security modules and perhaps a listener, and may sleep: callers are in process context, with
-    // no lock.
+    // SAFETY: The file is valid, as it is borrowed, and `pos`, which is only read, on the stack. It
+    // asks security modules and perhaps a listener, and may sleep: callers are in process context,
+    // with no lock.
     unsafe {
         let at = (&raw const pos).cast_mut();
         to_result(bindings::rw_verify_area(

@@ -91,9 +91,9 @@ impl<C: Client> Owned<C> {
         let (flags, has_places) = (checked.flags, checked.has_places);
 
         let kiocb = self.slot().kiocb.get();
-        // SAFETY: We own the request, so the kiocb is ours, and `file` is a reference that the request
-        // holds for longer than any peer holds the kiocb. The remaining fields are each try's, or of
-        // no meaning without their flags. Memory is written: any context.
+        // SAFETY: We own the request, so the kiocb is ours, and `file` is a reference that the
+        // request holds for longer than any peer holds the kiocb. The remaining fields are each
+        // try's, or of no meaning without their flags. Memory is written: any context.
         unsafe {
             (*kiocb).ki_filp = file;
             (*kiocb).ki_complete = Some(request::ki_complete::<C>);
@@ -122,8 +122,9 @@ impl<'f, C: Client, T> Preparing<'_, 'f, C, T> {
     #[inline(always)]
     pub(crate) fn buffer(self, address: u64, len: usize) -> Result<&'f T> {
         let iter = self.request.slot().iter.get();
-        // SAFETY: We own the request, so the iterator is ours. The import checks that the address is the
-        // program's, does not touch what is there, and may shorten the length. It does not sleep.
+        // SAFETY: We own the request, so the iterator is ours. The import checks that the address
+        // is the program's, does not touch what is there, and may shorten the length. It does not
+        // sleep.
         let error = unsafe {
             bindings::import_ubuf(self.direction.rw(), address as *mut c_void, len, iter)
         };
@@ -141,8 +142,8 @@ impl<'f, C: Client, T> Preparing<'_, 'f, C, T> {
     pub(crate) fn buffers(self, buffers: Buffers) -> Result<&'f T> {
         let iter = self.request.slot().iter.get();
         let transfer = self.request.transfer_mut();
-        // SAFETY: We own the request, so both are ours, and they are of one slot. By this function's terms
-        // the current task is in process context and may sleep.
+        // SAFETY: We own the request, so both are ours, and they are of one slot. By this
+        // function's terms the current task is in process context and may sleep.
         unsafe { import(transfer, iter, self.direction, buffers)? };
         self.finish()
     }
@@ -155,7 +156,8 @@ impl<'f, C: Client, T> Preparing<'_, 'f, C, T> {
             direction,
             pos,
         } = self;
-        // SAFETY: The iterator was just imported, so it is initialised, and is ours, as the request is.
+        // SAFETY: The iterator was just imported, so it is initialised, and is ours, as the request
+        // is.
         let len = unsafe { iter_count(request.slot().iter.get()) };
         let transfer = request.transfer_mut();
         transfer.len = len;
@@ -188,7 +190,8 @@ fn check_ioprio(ioprio: u16) -> Result {
     }
 }
 
-/// Imports `buffers` for a transfer that is not used by anybody yet, and makes `iter` one over them.
+/// Imports `buffers` for a transfer that is not used by anybody yet, and makes `iter` one over
+/// them.
 ///
 /// # Safety
 ///
@@ -207,10 +210,10 @@ unsafe fn import(
         pinned,
     } = buffers;
     transfer.holds = true;
-    // SAFETY: By the requirement `iter` is ours to write, and the current task may sleep. The transfer
-    // keeps buffer and segments for as long as it is prepared: it takes over `pinned` below, and if
-    // there is an error, no transfer was prepared. The imports check the addresses. `memory_of` is
-    // asked when all of them have succeeded, and nothing was advanced.
+    // SAFETY: By the requirement `iter` is ours to write, and the current task may sleep. The
+    // transfer keeps buffer and segments for as long as it is prepared: it takes over `pinned`
+    // below, and if there is an error, no transfer was prepared. The imports check the addresses.
+    // `memory_of` is asked when all of them have succeeded, and nothing was advanced.
     unsafe {
         match (&pinned, vectored) {
             (Some(pinned), false) => pinned.import(direction, address, len, iter)?,
@@ -238,8 +241,8 @@ unsafe fn import(
 ///
 /// It is initialised and was not advanced.
 unsafe fn memory_of(iter: *const bindings::iov_iter) -> Memory {
-    // SAFETY: By the requirement all of it is initialised, and the type says which field of the union it
-    // is. Memory is read: any context.
+    // SAFETY: By the requirement all of it is initialised, and the type says which field of the
+    // union it is. Memory is read: any context.
     unsafe {
         let at = (*iter)
             .__bindgen_anon_1
@@ -279,10 +282,10 @@ unsafe fn import_segments(
     nr: usize,
 ) -> Result {
     let (mut segments, room) = transfer.segments.room(nr)?;
-    // SAFETY: By the requirement transfer and iterator are ours, and the current task may sleep for the
-    // program's memory. The import checks the addresses, and may shorten the length. It allocates
-    // nothing, as there is room, or refuses so many. What is in place stays there: a slot does not
-    // move, and its transfer is forgotten before it is prepared anew.
+    // SAFETY: By the requirement transfer and iterator are ours, and the current task may sleep for
+    // the program's memory. The import checks the addresses, and may shorten the length. It
+    // allocates nothing, as there is room, or refuses so many. What is in place stays there: a slot
+    // does not move, and its transfer is forgotten before it is prepared anew.
     let result = unsafe {
         bindings::import_iovec(
             direction.rw(),
@@ -316,13 +319,13 @@ unsafe fn import_pinned_segments(
         return Ok(());
     }
     // Segments without a byte lie nowhere; this goes over those at the start.
-    // SAFETY: `iter` is ours, over what was imported. It is advanced by no more than it has: it only
-    // reads the segments, in any context.
+    // SAFETY: `iter` is ours, over what was imported. It is advanced by no more than it has: it
+    // only reads the segments, in any context.
     unsafe { bindings::iov_iter_advance(iter, 0) };
     let mut left = len;
     while left > 0 {
-        // SAFETY: There is more in the iterator, which is over segments, or one buffer, of the program:
-        // those kinds are what the helpers read. What is there is not touched.
+        // SAFETY: There is more in the iterator, which is over segments, or one buffer, of the
+        // program: those kinds are what the helpers read. What is there is not touched.
         let (address, len) = unsafe {
             (
                 bindings::raio_helper_iter_address(iter),
@@ -330,14 +333,16 @@ unsafe fn import_pinned_segments(
             )
         };
         pinned.collect(address, len, &mut parts)?;
-        // SAFETY: `iter` is ours and initialised, and has `len` bytes more, as that is at most `left`.
+        // SAFETY: `iter` is ours and initialised, and has `len` bytes more, as that is at most
+        // `left`.
         unsafe { bindings::iov_iter_advance(iter, len) };
         left -= len;
     }
     let nr = parts.len();
     let parts = transfer.segments.replace(parts);
-    // SAFETY: `iter` is valid for writes. The transfer has the parts, of pages that `pinned` keeps, which
-    // it is to take over; they have `len` bytes, as `collect` has found all. Memory is written.
+    // SAFETY: `iter` is valid for writes. The transfer has the parts, of pages that `pinned` keeps,
+    // which it is to take over; they have `len` bytes, as `collect` has found all. Memory is
+    // written.
     unsafe { bindings::raio_helper_import_bvec(iter, direction.rw(), parts, nr, 0, len) };
     Ok(())
 }

@@ -79,8 +79,8 @@ impl Default for Segments {
 }
 
 impl Segments {
-    /// Where `nr` of them go that are to be imported, and how many fit there; more than a program may
-    /// have do not. ENOMEM. Process context.
+    /// Where `nr` of them go that are to be imported, and how many fit there; more than a program
+    /// may have do not. ENOMEM. Process context.
     ///
     /// `import_iovec()` would not charge what it allocates to the cgroup.
     pub(super) fn room(&mut self, nr: usize) -> Result<(*mut bindings::iovec, usize)> {
@@ -106,9 +106,9 @@ impl Segments {
     fn free(&mut self) {
         let allocated = core::mem::replace(&mut self.allocated, ptr::null_mut());
         if !allocated.is_null() {
-            // SAFETY: A `KVec` allocated it, by kmalloc(), and nobody uses it any more: the pointer was
-            // just taken out, and no driver has the transfer. kfree() may be called in any context but
-            // an NMI.
+            // SAFETY: A `KVec` allocated it, by kmalloc(), and nobody uses it any more: the pointer
+            // was just taken out, and no driver has the transfer. kfree() may be called in any
+            // context but an NMI.
             unsafe { bindings::kfree(allocated.cast()) };
         }
     }
@@ -153,9 +153,9 @@ impl Transfer {
     /// transfer is prepared anew, forgotten or moved.
     pub(in crate::sys) unsafe fn iterate(&self, iter: *mut bindings::iov_iter) {
         let (rw, len) = (self.direction.unwrap_or(Direction::Write).rw(), self.len);
-        // SAFETY: By the requirements `iter` may be written, and what was prepared is there for as long as
-        // it is used: `memory` says where, of which an import has checked `len` bytes. No more than
-        // those is advanced. Segments are read, the program's memory is not: any context.
+        // SAFETY: By the requirements `iter` may be written, and what was prepared is there for as
+        // long as it is used: `memory` says where, of which an import has checked `len` bytes. No
+        // more than those is advanced. Segments are read, the program's memory is not: any context.
         unsafe {
             match self.memory {
                 Memory::Buffer(at) => {

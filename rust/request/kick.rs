@@ -64,7 +64,9 @@ impl<'a, C: Client> Kick<'a, C> {
     ///
     /// The entry is on the wait queue of the request's file, whose lock is held for `'a`.
     pub(in crate::sys) unsafe fn of_file(slot: &'a Slot<C>, woken: Woken) -> Self {
-        // SAFETY: Whoever lets go of the file takes the entry off first, and waits for the lock.
+        // SAFETY: The entry is on the file's wait queue, whose lock is held for `'a`: whoever lets
+        // go of the file takes the entry off first, and waits for the lock. Until then nobody
+        // writes there.
         let file = unsafe { (*slot.file.get()).as_deref() };
         let file = file.map(|file| (file, woken));
         // INVARIANT: By the requirement.
@@ -102,8 +104,9 @@ impl<'a, C: Client> Kick<'a, C> {
 
     /// The object that the request belongs to.
     pub(crate) fn client(&self) -> &'a C {
-        // SAFETY: The request is out, see the invariants. Who holds up the request from being run
-        // or freed does so for the client as well.
+        // SAFETY: By the invariants the request is out, and so its client is there, until the kick
+        // is made or fired. From there on who has the reference relies on the lock of the lists,
+        // see `make`, or on the request that it got by `fire`.
         unsafe { self.slot.client.as_ref() }
     }
 
@@ -119,7 +122,8 @@ impl<'a, C: Client> Kick<'a, C> {
 
     /// A reference to it.
     pub(crate) fn client_arc(&self) -> Arc<C> {
-        // SAFETY: As above.
+        // SAFETY: By the invariants the request is out, and stays so while `self` is borrowed, as
+        // to make or fire the kick takes it.
         unsafe { self.slot.client_arc() }
     }
 
@@ -144,26 +148,33 @@ impl<'a, C: Client> Kick<'a, C> {
 ///
 /// # Safety
 ///
-/// `kiocb` is that of a request whose issue call has begun, and the caller is its peer.
+/// `kiocb` is that of a request whose issue call has begun, and the caller is its peer. Any
+/// context.
 pub(in crate::sys) unsafe extern "C" fn ki_complete<C: Client>(
     kiocb: *mut bindings::kiocb,
     result: c_long,
 ) {
-    // SAFETY: By the requirement, `kiocb` lies in the `Opaque` of a slot.
+    // SAFETY: By the requirement `kiocb` is that of a request, so it lies in the `Opaque` of a
+    // slot.
     let slot = unsafe { container_of!(Opaque::cast_from(kiocb).cast_mut(), Slot<C>, kiocb) };
-    // SAFETY: `container_of!` gives no NULL.
+    // SAFETY: It is the address of a slot, which is not NULL.
     let slot = unsafe { NonNull::new_unchecked(slot) };
     {
-        // SAFETY: A request with a peer is out, so it is valid, until the step below.
+        // SAFETY: The caller is the request's peer: it is out, so the slot is valid, until the step
+        // below.
         let slot = unsafe { slot.as_ref() };
-        // SAFETY: The peer still has the request.
+        // SAFETY: The peer, an owner, has the request until the step below, and the request its
+        // file, for which `prep_rw` initialised the kiocb. It may be called in any context, as
+        // this.
         unsafe { fs::end_write(slot) };
         slot.result.set(result as usize);
     }
-    // SAFETY: As above; the step is the last access unless it makes the request ours.
+    // SAFETY: The peer has the request until the step, so the slot is valid. The step is the last
+    // access unless it makes the request ours.
     match unsafe { slot.as_ref() }.step(Step::Complete) {
         Some(Then::Own) => {
-            // SAFETY: The step just said so.
+            // SAFETY: The step just said that the request is ours: the run has left it, and nobody
+            // else made an `Owned` of that step.
             C::complete(unsafe { Owned::from_slot(slot) }, result);
         }
         Some(_) => {}

@@ -40,7 +40,8 @@ use kernel::{
 /// `Run` of it; so its client is alive and its memory valid.
 pub(crate) struct Owned<C: Client>(pub(super) NonNull<Slot<C>>, pub(super) PhantomData<C>);
 
-// SAFETY: Whatever is in the slot is `Send`, and not bound to a task.
+// SAFETY: What it owns is in the slot, which is `Send`: nothing there is bound to a task. Whoever
+// has it may drop it in any context.
 unsafe impl<C: Client> Send for Owned<C> {}
 
 /// A request inside a run, this one.
@@ -52,7 +53,8 @@ unsafe impl<C: Client> Send for Owned<C> {}
 #[must_use = "a run must be ended"]
 pub(crate) struct Run<C: Client>(pub(super) NonNull<Slot<C>>);
 
-// SAFETY: As for `Owned`.
+// SAFETY: What it owns is in the slot, which is `Send`: a run may be ended by another task than
+// began it.
 unsafe impl<C: Client> Send for Run<C> {}
 
 /// How a run ended that left the request to wait entries.
@@ -68,7 +70,8 @@ pub(crate) enum Armed<C: Client> {
 macro_rules! accessors {
     () => {
         pub(in crate::sys) fn slot(&self) -> &Slot<C> {
-            // SAFETY: By the invariants it is valid, and what is not `Sync` in it is ours.
+            // SAFETY: By the invariants it is valid while this is there. The reference is shared,
+            // and `Slot` is `Sync`: others may look at its atomics.
             unsafe { self.0.as_ref() }
         }
 
@@ -79,7 +82,8 @@ macro_rules! accessors {
 
         /// What the owner keeps.
         pub(crate) fn private(&mut self) -> &mut C::Private {
-            // SAFETY: By the invariants nobody else has access, and `self` is borrowed mutably.
+            // SAFETY: By the invariants nobody else has access to that cell, and `self` is borrowed
+            // mutably for as long as the reference lives.
             unsafe { &mut *self.slot().private.get() }
         }
 
@@ -90,13 +94,15 @@ macro_rules! accessors {
 
         /// The file that the request is for.
         pub(crate) fn file(&self) -> Option<&File> {
-            // SAFETY: By the invariants only the owner writes it, with `self` borrowed mutably.
+            // SAFETY: By the invariants only the owner writes it, with `self` borrowed mutably. A
+            // wake function that looks at it as well only reads.
             unsafe { (*self.slot().file.get()).as_deref() }
         }
 
         /// What was prepared, and how much of it is done.
         pub(crate) fn transfer(&self) -> &Transfer {
-            // SAFETY: As above.
+            // SAFETY: By the invariants only the owner writes it, with `self` borrowed mutably:
+            // what the iterator refers to there is only read by a file.
             unsafe { &*self.slot().transfer.get() }
         }
 
@@ -107,7 +113,9 @@ macro_rules! accessors {
 
         /// As [`Self::transfer`], to be changed in its place: its iterator refers to it.
         pub(in crate::sys) fn transfer_mut(&mut self) -> &mut Transfer {
-            // SAFETY: As in `private`.
+            // SAFETY: By the invariants nobody else has access to that cell, `self` is borrowed
+            // mutably, and no driver has the iterator, which refers to it. It can't be moved out:
+            // only functions of rust/ have the reference, which leave it in its place.
             unsafe { &mut *self.slot().transfer.get() }
         }
     };
@@ -126,13 +134,14 @@ impl<C: Client> Owned<C> {
 
     /// The object that the request belongs to.
     pub(crate) fn client(&self) -> &C {
-        // SAFETY: A request that is out keeps its client alive, see the invariants.
+        // SAFETY: By the invariants the request is out as long as `self` is borrowed, and so the
+        // pool has its reference to the client, which nobody borrows mutably.
         unsafe { self.slot().client.as_ref() }
     }
 
     /// A reference to the object that the request belongs to.
     pub(crate) fn client_arc(&self) -> Arc<C> {
-        // SAFETY: The request is out.
+        // SAFETY: By the invariants the request is out, and stays so while `self` is borrowed.
         unsafe { self.slot().client_arc() }
     }
 
@@ -152,8 +161,8 @@ impl<C: Client> Owned<C> {
         if self.file().is_some() {
             self.forget_file();
         }
-        // SAFETY: By the invariants only this owner has access, with `self` borrowed mutably, and no
-        // other reference to it is there. One that was kept is given back by whoever submits.
+        // SAFETY: By the invariants only this owner has access, with `self` borrowed mutably, and
+        // no other reference to it is there. One that was kept is given back by whoever submits.
         unsafe { *self.slot().file.get() = Some(file) };
     }
 
@@ -167,7 +176,8 @@ impl<C: Client> Owned<C> {
         if let Some(file) = self.take_file() {
             let (mm, task) = self.client().process();
             if let Some(file) = fs::put(file, mm, task) {
-                // SAFETY: As in `private`.
+                // SAFETY: By the invariants nobody else has access, `self` is borrowed mutably, and
+                // the place is empty: nothing is dropped here. Any context.
                 unsafe { *self.slot().file.get() = Some(file) };
                 C::has_kept_file(self);
             }
@@ -177,7 +187,8 @@ impl<C: Client> Owned<C> {
     /// Takes out the file. Any context.
     #[inline(always)]
     pub(super) fn take_file(&mut self) -> Option<ARef<File>> {
-        // SAFETY: As in `private`.
+        // SAFETY: By the invariants nobody else writes it, and `self` is borrowed mutably. No entry
+        // is queued, so no wake function reads it: `forget_file` took them off, or nobody armed it.
         unsafe { (*self.slot().file.get()).take() }
     }
 
@@ -220,7 +231,9 @@ impl<C: Client> Run<C> {
     /// Ends the run. Any context.
     pub(crate) fn finish(self) -> Owned<C> {
         let slot = self.into_slot();
-        // SAFETY: By the invariants of `Run`, which was just given up.
+        // SAFETY: By the invariants of `Run`, which was just given up, the slot is valid and
+        // Running, and no driver has it. So the step is allowed, and makes it ours: nobody else
+        // takes one from there that owns. Atomics alone: any context.
         unsafe {
             slot.as_ref().step(Step::Finish);
             // INVARIANT: From Running this is allowed always.
@@ -245,7 +258,8 @@ impl<C: Client> Run<C> {
 
     pub(in crate::sys) fn leave_to_entries(self, step: Step) -> Armed<C> {
         let slot = self.into_slot();
-        // SAFETY: By the invariants of `Run`. The step is the last access if it leaves it.
+        // SAFETY: By the invariants of `Run`, which was just given up, the slot is valid until the
+        // step, which is the last access if it leaves the request to somebody. Any context.
         match unsafe { slot.as_ref() }.step(step) {
             Some(Then::Nothing) => Armed::Left,
             // INVARIANT: It is still the run's.
@@ -267,7 +281,8 @@ impl<C: Client> Drop for Run<C> {
     /// Nobody forgets a run; if somebody does, there is an event all the same.
     fn drop(&mut self) {
         kernel::warn_on!(true);
-        // SAFETY: By the invariants, and `self` is not used any more.
+        // SAFETY: By the invariants the slot is valid and Running, and no driver has it, so that
+        // the step is allowed and makes it ours; `self` is not used any more. Any context.
         let request = unsafe {
             self.0.as_ref().step(Step::Finish);
             Owned::from_slot(self.0)

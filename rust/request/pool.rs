@@ -238,8 +238,8 @@ impl<C: Client> Pool<C> {
             if let Some(slot) = self.slot(0) {
                 // SAFETY: `grow` made this reference with `into_raw`, once, and it is taken back
                 // once. All requests that there are were closed, each once since it stays out, and
-                // who has the list adds none: nobody relies on it, as whoever gave the last one back
-                // did so as its last access.
+                // who has the list adds none: nobody relies on it, as whoever gave the last one
+                // back did so as its last access.
                 drop(unsafe { Arc::from_raw(slot.client.as_ptr()) });
             }
         }
@@ -309,8 +309,8 @@ impl<C: Client> Pool<C> {
             word.is_in_flight(generation, mask) && matches(&slot.shared)
         });
         match then {
-            // SAFETY: The step just said that the request is ours, so it is out, which keeps it valid,
-            // and nobody else made an `Owned` of that step.
+            // SAFETY: The step just said that the request is ours, so it is out, which keeps it
+            // valid, and nobody else made an `Owned` of that step.
             Some(Then::Own) => Cancel::Own(unsafe { Owned::from_slot(NonNull::from(slot)) }),
             Some(Then::Ended) => Cancel::Ended,
             Some(_) => Cancel::Busy,
