@@ -11,9 +11,9 @@ use super::{
     bindings,
     fs::Transfer,
     request::{
+        kick_page,
         Armed,
         Client,
-        Kick,
         Run,
         Slot, //
     }, //
@@ -21,7 +21,10 @@ use super::{
 use crate::state::Step;
 use core::{
     mem::ManuallyDrop,
-    ptr, //
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
     container_of,
@@ -95,10 +98,10 @@ unsafe extern "C" fn wake<C: Client>(
         if !bindings::raio_helper_wake_page_match(queue, key.cast()) {
             return 0;
         }
-        let slot = &*(*wait).private.cast::<Slot<C>>();
+        let slot = NonNull::new_unchecked((*wait).private.cast::<Slot<C>>());
         bindings::raio_helper_list_del_init(&raw mut (*wait).entry);
         // The request can't be run, freed or reused before the kick is made.
-        C::kick(Kick::new(slot));
+        kick_page(slot);
     }
     1
 }

@@ -8,8 +8,8 @@ use super::{
     bindings,
     fs::operations,
     request::{
+        kick_file,
         Client,
-        Kick,
         Run,
         Slot, //
     },
@@ -19,7 +19,10 @@ use core::{
     cell::UnsafeCell,
     marker::PhantomData,
     mem::ManuallyDrop,
-    ptr, //
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
     container_of,
@@ -352,20 +355,12 @@ unsafe extern "C" fn wake<C: Client>(
     } else {
         mask & slot.entries.events.load(Relaxed)
     };
-    // SAFETY: The entry is on the wait queue of the request's file. Nobody runs or frees the
-    // request for good without `disarm`, which waits for the lock that is held until this returns.
-    let kick = unsafe {
-        Kick::of_file(
-            slot,
-            Woken {
-                ready,
-                entry: entry.cast(),
-            },
-        )
+    let woken = Woken {
+        ready,
+        entry: entry.cast(),
     };
-    if kick.is_due() {
-        C::kick(kick);
-    }
+    // SAFETY: The entry is on the wait queue of the request's file, whose lock is held.
+    unsafe { kick_file(NonNull::from(slot), woken) };
     if gone {
         // SAFETY: The lock is held, and the entry on the queue: nobody fired the request, as
         // `ready` is 0, and `disarm` waits for the lock, so it is still what it was. `entry` is not

@@ -52,7 +52,11 @@ use kernel::{
     task::Task,
     types::Opaque, //
 };
-pub(super) use kick::ki_complete;
+pub(super) use kick::{
+    ki_complete,
+    kick_file,
+    kick_page, //
+};
 pub(crate) use kick::{
     Fired,
     Kick, //
@@ -214,6 +218,14 @@ impl<C: Client> Slot<C> {
         // while a request is out, as the requirement says: so the count is not 0 when the new
         // reference is taken. Any context.
         unsafe { ArcBorrow::from_raw(self.client.as_ptr()) }.into()
+    }
+
+    /// The pool, which lies in the client, and does not move, see `Pool::grow`: valid as long as
+    /// that.
+    fn pool(&self) -> NonNull<Pool<C>> {
+        // SAFETY: By `Pool::grow` `client` points to a client in which there is a pool, that of this
+        // slot: so it is there, as the slot is.
+        unsafe { self.client.byte_add(C::POOL_OFFSET) }.cast()
     }
 
     /// Whether the driver has called `ki_complete` during the issue call.

@@ -22,7 +22,10 @@ use crate::{
         }, //
     }, //
 };
-use core::ptr::NonNull;
+use core::{
+    cell::Cell,
+    ptr::NonNull, //
+};
 use kernel::{
     container_of,
     fs::File,
@@ -35,10 +38,13 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// The request is valid until [`Self::make`], or, if it is the entry of a file's wait queue, for
-/// as long as the lock of that queue is held; and the entry of a page is off its queue.
+/// Slot and client are valid for `'a`, and the request is out until the kick is made or fired: the
+/// entry is on the wait queue of its file, whose lock is held for `'a`, or is that of a page, and
+/// off its queue. In the latter case, and from [`Self::fire`] on, the pool is held.
 pub(crate) struct Kick<'a, C: Client> {
     slot: &'a Slot<C>,
+    /// Whether whoever called has to release the pool.
+    held: &'a Cell<bool>,
     /// What the wait queue said, and its file, if it is a file's.
     file: Option<(&'a File, Woken)>,
 }
@@ -51,26 +57,65 @@ pub(crate) enum Fired<'a, C: Client> {
     No(Kick<'a, C>),
 }
 
+/// Tells the client that the page of a request was unlocked.
+///
+/// # Safety
+///
+/// The request is out, Running or PageArmed, and its page entry, which was just taken off its
+/// queue, comes back to nobody else. Any context.
+pub(in crate::sys) unsafe fn kick_page<C: Client>(slot: NonNull<Slot<C>>) {
+    // SAFETY: By the requirement nobody takes the request from there before it is kicked.
+    let pool = unsafe { slot.as_ref() }.pool();
+    // SAFETY: The request is out, so its client is there, with the pool in it; and from `hold` on
+    // both are, with all slots, until the release, which is the last access.
+    unsafe {
+        pool.as_ref().hold();
+        // INVARIANT: The pool is held.
+        C::kick(Kick {
+            slot: slot.as_ref(),
+            held: &Cell::new(true),
+            file: None,
+        });
+        pool.as_ref().release();
+    }
+}
+
+/// Tells the client that an entry of a request was woken, if that would change anything.
+///
+/// # Safety
+///
+/// The entry is on the wait queue of the request's file, whose lock is held. Any context.
+pub(in crate::sys) unsafe fn kick_file<C: Client>(slot: NonNull<Slot<C>>, woken: Woken) {
+    let held = Cell::new(false);
+    // SAFETY: By the requirement the lock is held, and the request out: whoever brings it home
+    // takes the entry off before, and waits for the lock. Where `fire` takes it off, the pool is
+    // held.
+    let (pool, kick) = unsafe {
+        let slot = slot.as_ref();
+        (slot.pool(), Kick::of_file(slot, woken, &held))
+    };
+    if kick.is_due() {
+        C::kick(kick);
+    }
+    if held.get() {
+        // SAFETY: `fire` has held it, so that it is valid until this, the last access.
+        unsafe { pool.as_ref().release() };
+    }
+}
+
 impl<'a, C: Client> Kick<'a, C> {
     /// # Safety
     ///
-    /// As the invariants say.
-    pub(in crate::sys) unsafe fn new(slot: &'a Slot<C>) -> Self {
-        // INVARIANT: By the requirement.
-        Kick { slot, file: None }
-    }
-
-    /// # Safety
-    ///
-    /// The entry is on the wait queue of the request's file, whose lock is held for `'a`.
-    pub(in crate::sys) unsafe fn of_file(slot: &'a Slot<C>, woken: Woken) -> Self {
+    /// The entry is on the wait queue of the request's file, whose lock is held for `'a`; and the
+    /// pool is released after `'a` if `held` says so.
+    unsafe fn of_file(slot: &'a Slot<C>, woken: Woken, held: &'a Cell<bool>) -> Self {
         // SAFETY: The entry is on the file's wait queue, whose lock is held for `'a`: whoever lets
         // go of the file takes the entry off first, and waits for the lock. Until then nobody
         // writes there.
         let file = unsafe { (*slot.file.get()).as_deref() };
         let file = file.map(|file| (file, woken));
         // INVARIANT: By the requirement.
-        Kick { slot, file }
+        Kick { slot, held, file }
     }
 
     /// Takes the request from its wait queue, if what that said is all that it waits for.
@@ -82,8 +127,14 @@ impl<'a, C: Client> Kick<'a, C> {
         if self.slot.word().phase() != Phase::Armed || !self.slot.entries.is_sole() {
             return Fired::No(self);
         }
+        // SAFETY: The request is out, see the invariants, so its client is there, with the pool in
+        // it.
+        let pool = unsafe { self.slot.pool().as_ref() };
+        pool.hold();
         match self.slot.step(Step::Fire) {
             Some(Then::Own) => {
+                // INVARIANT: Who called releases it.
+                self.held.set(true);
                 // SAFETY: The step just said that the request is ours. This is called by the wake
                 // function of the entry, so it is on its queue, whose lock is held, see the
                 // invariants; that is all that `take_off` wants, in any context.
@@ -93,7 +144,10 @@ impl<'a, C: Client> Kick<'a, C> {
                 };
                 Fired::Own(request, woken.ready)
             }
-            _ => Fired::No(self),
+            _ => {
+                pool.release();
+                Fired::No(self)
+            }
         }
     }
 
@@ -104,9 +158,8 @@ impl<'a, C: Client> Kick<'a, C> {
 
     /// The object that the request belongs to.
     pub(crate) fn client(&self) -> &'a C {
-        // SAFETY: By the invariants the request is out, and so its client is there, until the kick
-        // is made or fired. From there on who has the reference relies on the lock of the lists,
-        // see `make`, or on the request that it got by `fire`.
+        // SAFETY: By the invariants it is valid for `'a`: the request is out and does not come home
+        // for as long as the lock of its file's queue is held, or the pool is held.
         unsafe { self.slot.client.as_ref() }
     }
 

@@ -4,7 +4,6 @@
 
 use super::{
     Client,
-    Pool,
     Slot, //
 };
 use crate::{
@@ -324,12 +323,8 @@ impl<C: Client> Owned<C> {
         }
         let slot = self.slot();
         slot.step_alone(Step::Free);
-        // SAFETY: The pool lies in the client, and does not move, see `Pool::grow`. The client is
-        // there until the pool has got back this request, as all others.
-        let pool = unsafe {
-            let pool = slot.client.byte_add(C::POOL_OFFSET);
-            pool.cast::<Pool<C>>().as_ref()
-        };
+        // SAFETY: By the invariants the request is out until the pool has got it back, below.
+        let pool = unsafe { slot.pool().as_ref() };
         // SAFETY: The word is valid and aligned, as `pool` is borrowed. This is READ_ONCE(), as in
         // `Slot::word`; the `cmpxchg` below checks it.
         let mut head = unsafe { pool.returned.as_ptr().read_volatile() };

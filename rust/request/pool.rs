@@ -33,7 +33,8 @@ use kernel::{
             ordering::{
                 Acquire,
                 Full,
-                Relaxed, //
+                Relaxed,
+                Release, //
             },
             Atomic, //
         },
@@ -63,6 +64,8 @@ pub(crate) struct Pool<C: Client> {
     pub(in crate::sys) returned: Atomic<u32>,
     /// [`Self::EMPTY`], [`Self::HELD`] or [`Self::CLOSED`].
     client: Atomic<u32>,
+    /// Wakers that still look at requests, or at the client, when they have given the request away.
+    kicks: Atomic<i32>,
     /// Tells the pool from all others, wherever it lies.
     id: u64,
 }
@@ -113,6 +116,7 @@ impl<C: Client> Pool<C> {
             closed: Atomic::new(0),
             returned: Atomic::new(NONE),
             client: Atomic::new(Self::EMPTY),
+            kicks: Atomic::new(0),
             id,
         };
         // INVARIANT: It is empty.
@@ -207,8 +211,19 @@ impl<C: Client> Pool<C> {
         Ok(())
     }
 
-    /// Gets back every request for good, if all are at home; or else as many as are, to be called
-    /// again.
+    /// Keeps pool and client until [`Self::release`]. Called while a request is out, before the
+    /// step that gives it away, which orders it. Any context.
+    pub(in crate::sys) fn hold(&self) {
+        self.kicks.add(1, Relaxed);
+    }
+
+    /// See [`Self::hold`]. The last access. Any context.
+    pub(in crate::sys) fn release(&self) {
+        self.kicks.fetch_add(-1, Release);
+    }
+
+    /// Gets back every request for good, if all are at home and no waker is at one; or else as many
+    /// as are, to be called again.
     ///
     /// No request leaves the pool afterwards. Files that came home with them are released by `put`.
     /// False if `free` is not its list. Process context.
@@ -231,6 +246,10 @@ impl<C: Client> Pool<C> {
             }
         }
         if self.closed.load(Relaxed) < self.grown.load(Relaxed) * CHUNK {
+            return false;
+        }
+        // After the last request is back: what a waker has held before it gave that away is seen.
+        if self.kicks.load(Acquire) != 0 {
             return false;
         }
         if self.client.xchg(Self::CLOSED, Full) == Self::HELD {
