@@ -223,8 +223,8 @@ impl<C: Client> Slot<C> {
     /// The pool, which lies in the client, and does not move, see `Pool::grow`: valid as long as
     /// that.
     fn pool(&self) -> NonNull<Pool<C>> {
-        // SAFETY: By `Pool::grow` `client` points to a client in which there is a pool, that of this
-        // slot: so it is there, as the slot is.
+        // SAFETY: By `Pool::grow` `client` points to a client in which there is a pool, that of
+        // this slot: so it is there, as the slot is.
         unsafe { self.client.byte_add(C::POOL_OFFSET) }.cast()
     }
 

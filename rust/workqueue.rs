@@ -70,8 +70,9 @@ where
     T: HasDelayedWork<T, ID> + WorkItem<ID, Pointer = Arc<T>>,
 {
     let of = Arc::into_raw(of);
-    // SAFETY: The object is alive, `raw_get_work` gives the work inside its delayed work, and both
-    // queues are there for as long as the module runs. It takes locks with interrupts off only.
+    // SAFETY: The object is alive by the reference, `raw_get_work` gives the work inside its
+    // delayed work, which was initialised with it, and both queues are there for as long as the
+    // module runs. It takes locks with interrupts off, and does not sleep: any context but an NMI.
     let waits = unsafe {
         let work = Work::raw_get(T::raw_get_work(of.cast_mut()));
         let work = container_of!(work, bindings::delayed_work, work);
@@ -79,7 +80,8 @@ where
         bindings::mod_delayed_work_on(cpu, raw(), work, ticks)
     };
     if waits {
-        // SAFETY: It has a reference from when it was queued first, so this one is ours.
+        // SAFETY: It waited, with the reference from when it was queued first, so this one is ours
+        // still, by `into_raw` above. It is not the last, as that is there.
         drop(unsafe { Arc::from_raw(of) });
     }
 }

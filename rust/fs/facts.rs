@@ -195,7 +195,8 @@ pub(crate) fn is_pipe_unread(file: &File) -> bool {
 /// Whether `file` is a pipe, or a TCP, UDP or AF_UNIX socket, of which a read would have to wait
 /// until poll says that it need not. Any context.
 pub(crate) fn is_stream_idle(file: &File) -> bool {
-    // SAFETY: The file is valid, and the helper looks what it is. It reads words that may change.
+    // SAFETY: The file is valid, as it is borrowed. The helper looks what it is, and reads words
+    // that may change, each once. No lock: any context.
     unsafe { bindings::raio_helper_is_stream_idle(file.as_ptr()) }
 }
 
