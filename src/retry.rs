@@ -20,13 +20,15 @@
 //! comes, under the same lock, so that nothing is forgotten. The work queue of the module runs no
 //! request: it only looks whether somebody has to be woken ([`Context::looks`]).
 
+mod end;
+mod own;
+mod queues;
+
 use crate::{
     context::Context,
     lists::{
-        Groups,
         Links,
         List,
-        Lists,
         Nodes, //
     },
     op,
@@ -36,7 +38,6 @@ use crate::{
         Over,
         Request,
         Running,
-        Shared,
         Submitter, //
     },
     sys::{
@@ -45,50 +46,39 @@ use crate::{
         poll,
         request::{
             Fired,
-            Kick,
-            Pool, //
+            Kick, //
         },
         task::{
             Caller,
             FullTask,
             WorkerTask, //
         },
-        task_work::{
-            self,
-            TaskWork,
-            TaskWorkItem, //
-        },
         trace,
         workqueue, //
     },
-    threads::{
-        Claim,
-        Claims,
-        Threads, //
-    }, //
+    threads::Claim, //
+};
+pub(crate) use end::{
+    cancel_for_threads,
+    cancel_queued,
+    finish_accepted,
+    run_accepted, //
 };
 use kernel::{
-    current,
-    mm::Mm,
     prelude::*,
-    sync::Arc,
-    time::Jiffies,
-    workqueue::WorkItem, //
+    sync::Arc, //
 };
-
-/// Most retries that a task runs before it does its own work.
-const OWN_TRIES: usize = 64;
-/// Most retries that a task runs because it has woken them.
-const WOKEN_TRIES: usize = 16;
-/// How long the run list is left to whoever comes, in ticks.
-const PATIENCE: Jiffies = 2;
-/// The longest time between looks at requests that are held, in ticks.
-const MAX_HELD: Jiffies = 64;
-/// How many of those that are held are tried in vain in each look.
-const HELD_TRIES: u32 = 64;
-
-/// The lists of what may be run.
-const ALL: [List; 4] = [List::Run, List::Task, List::Page, List::Block];
+pub(crate) use own::run_own;
+use queues::take;
+pub(crate) use queues::{
+    begin_wait,
+    end_wait,
+    has_work_for_waiter,
+    note_kept_file,
+    take_from,
+    wake_pollers_later,
+    Queues, //
+};
 
 /// Who runs a request.
 #[derive(Clone, Copy)]
@@ -127,188 +117,6 @@ impl<'a> Place<'a> {
 
     pub(crate) fn is_thread(self) -> bool {
         matches!(self, Place::Thread(_))
-    }
-}
-
-/// What the lock of the lists guards.
-pub(crate) struct Queues {
-    pub(crate) lists: Lists,
-    pub(crate) groups: Groups,
-    pub(crate) threads: Threads,
-    /// Tasks that sleep in getevents.
-    pub(crate) waiters: u32,
-    /// Requests that may need a thread of the process.
-    pub(crate) claims: Claims,
-    /// A waiter is to see whether more threads are needed.
-    pub(crate) grow: bool,
-    /// The work queue will look, so many ticks after it was told so.
-    looks: Option<Jiffies>,
-    /// How many of those that are held may be tried in vain.
-    held_due: u32,
-    /// How long they are held, in ticks.
-    held_for: Jiffies,
-    /// Requests came home with files that a task of the process has to release.
-    kept_files: bool,
-    /// The context is dead, and what is on the lists was cancelled, but for what is accepted.
-    pub(crate) closing: bool,
-}
-
-impl Queues {
-    /// For a context of that many requests. ENOMEM. Process context.
-    pub(crate) fn new(requests: u32) -> Result<Self> {
-        Ok(Queues {
-            lists: Lists::new(),
-            groups: Groups::new(requests)?,
-            threads: Threads::new(),
-            waiters: 0,
-            claims: Claims::default(),
-            grow: false,
-            looks: None,
-            held_due: 0,
-            held_for: 1,
-            kept_files: false,
-            closing: false,
-        })
-    }
-
-    /// Puts `index`, which is Queued, on `list`, and sees to it that somebody comes.
-    fn push(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>, index: u32, list: List) {
-        self.lists.push(context.pool(), index, list);
-        match list {
-            List::Waiting => return,
-            List::Held => {
-                context.note_held(true);
-                self.look(arc, self.held_for);
-                return;
-            }
-            List::Run | List::Task | List::Page | List::Block => {}
-        }
-        context.note_queued(true);
-        if self.closing {
-            // Who ends the context waits for it.
-            self.threads.wake();
-            context.wake_drain();
-        } else if matches!(list, List::Page | List::Block) {
-            self.bring_thread(context, arc);
-            if self.threads.has_writes() {
-                // For those that are killed, and wait for what they have issued.
-                context.wake_drain();
-            }
-        } else if self.waiters > 0 {
-            context.wake_waiters();
-        } else if let Some(shared) = context.pool().shared(index) {
-            if shared.is_by_waker() && self.leave_to_waker(context, &arc) {
-                // It may sleep before that, for a long time.
-                self.look(arc, 1);
-            } else if shared.is_watched() || context.has_pollers() {
-                self.bring_soon(context, arc);
-            } else {
-                self.look(arc, PATIENCE);
-            }
-        }
-    }
-
-    /// Something was woken: what is held may wait for the same. Any context.
-    fn try_held(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
-        if self.lists.len(List::Held) > 0 && self.held_due == 0 {
-            self.held_due = HELD_TRIES;
-            self.held_for = 1;
-            context.note_queued(true);
-            self.bring_soon(context, arc);
-        }
-    }
-
-    /// Has the current task run what is ready, when it leaves the kernel. False if it can't.
-    fn leave_to_waker(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) -> bool {
-        task_work::goes_back_to(context.mm()) && task_work::enqueue::<_, 0>(arc())
-    }
-
-    /// Has the work queue look after `ticks` whether somebody has to be woken.
-    fn look(&mut self, arc: impl Fn() -> Arc<Context>, ticks: Jiffies) {
-        if self.looks.is_none_or(|others| ticks < others) {
-            self.looks = Some(ticks);
-            // The reference is not the last: the request has one, or the task.
-            workqueue::enqueue_by::<_, 0>(arc(), ticks);
-        }
-    }
-
-    /// Wakes somebody for the run list, now.
-    fn bring(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
-        let tasks_only = self.lists.len(List::Task) > 0;
-        if self.waiters > 0 {
-            context.wake_waiters();
-        } else if tasks_only || !self.threads.wake() {
-            // Those that are busy may be so for ever.
-            task_work::summon::<_, 1>(arc(), context.task());
-        }
-    }
-
-    /// As [`Self::bring`], but threads that are busy have time to come.
-    fn bring_soon(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
-        let busy = self.threads.is_there() && self.waiters == 0;
-        if busy && !self.threads.wake() {
-            self.look(arc, PATIENCE);
-        } else {
-            self.bring(context, arc);
-        }
-    }
-
-    /// Whether what only threads may run needs another, and no thread is about to see to it.
-    fn is_unserved(&self) -> bool {
-        self.for_threads() > 0
-            && !self.threads.are_coming()
-            && (self.may_grow() || !self.threads.is_there())
-    }
-
-    /// Wakes a thread, or somebody who can create one.
-    fn bring_thread(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
-        if self.threads.wake() {
-            return;
-        }
-        self.need_thread(context, arc);
-    }
-
-    /// Another thread is needed for what is there, if there may be one.
-    pub(crate) fn need_thread(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
-        self.ask_for_thread(context);
-        if !self.grow && self.is_unserved() {
-            self.look(arc, 1);
-        }
-    }
-
-    /// Requests that are on a list and may be run.
-    pub(crate) fn queued(&self) -> u32 {
-        [List::Run, List::Task, List::Page, List::Block, List::Held]
-            .iter()
-            .fold(0, |sum, &list| sum.saturating_add(self.lists.len(list)))
-    }
-
-    /// Requests that any task of the process may run, now.
-    fn runnable(&self) -> u32 {
-        let held = self.held_due.min(self.lists.len(List::Held));
-        [List::Run, List::Task]
-            .iter()
-            .fold(held, |sum, &list| sum.saturating_add(self.lists.len(list)))
-    }
-
-    /// Says so if there is nothing to run.
-    fn note_if_empty(&self, context: &Context) {
-        let rest = self.for_threads().saturating_add(self.runnable());
-        if rest == 0 && !self.grow && !self.kept_files {
-            context.note_queued(false);
-        }
-    }
-
-    /// Requests that only threads may run, now.
-    pub(crate) fn for_threads(&self) -> u32 {
-        let pages = self.lists.len(List::Page).min(self.threads.pages_left());
-        self.lists.len(List::Block).saturating_add(pages)
-    }
-}
-
-impl Nodes for Pool<Context> {
-    fn links(&self, index: u32) -> Option<&Links> {
-        self.shared(index).map(|shared| &shared.links)
     }
 }
 
@@ -507,41 +315,6 @@ pub(crate) fn driver_done(mut request: Request, result: isize) {
     }
 }
 
-/// A request came home with a file that a task of the process has to release. Any context.
-pub(crate) fn note_kept_file(context: &Context, arc: impl Fn() -> Arc<Context>) {
-    let mut queues = context.queues().lock();
-    if !queues.closing {
-        queues.kept_files = true;
-        context.note_queued(true);
-        queues.look(arc, 1);
-    }
-}
-
-/// Takes the first request off one of `lists`, and begins its run.
-pub(crate) fn take(context: &Context, lists: &[List]) -> Option<Running> {
-    let mut queues = context.queues().lock();
-    take_from(&mut queues, context, lists)
-}
-
-/// As [`take`], under the lock.
-pub(crate) fn take_from(queues: &mut Queues, context: &Context, lists: &[List]) -> Option<Running> {
-    for &list in lists {
-        while list != List::Held || queues.held_due > 0 {
-            let Some(index) = queues.lists.pop(context.pool(), list) else {
-                break;
-            };
-            if let Some(mut run) = context.pool().run(index) {
-                run.private().from = Some(list);
-                return Some(run);
-            }
-        }
-    }
-    if queues.lists.len(List::Held) == 0 {
-        queues.held_due = 0;
-    }
-    None
-}
-
 /// Runs a request that was taken off a list, as who has submitted it.
 pub(crate) fn rerun(context: &Arc<Context>, mut run: Running, place: Place<'_>) {
     context.counters().retried();
@@ -577,252 +350,4 @@ pub(crate) fn as_submitter<R>(
 pub(crate) fn cancel_run(run: Running) {
     let done = run.transfer().done();
     run.finish().complete(result_of(done, ECANCELED));
-}
-
-/// Runs what may be run by a task of the process, which is the current one.
-#[inline]
-pub(crate) fn run_own(context: &Arc<Context>, task: FullTask<'_>) {
-    // Without the lock. Whoever puts something there just now sees to it that somebody comes.
-    if context.may_have_queued().get() != 0 {
-        run_queued(context, task);
-    }
-}
-
-fn run_queued(context: &Arc<Context>, task: FullTask<'_>) {
-    for tries in 0.. {
-        let mut queues = context.queues().lock();
-        let kept = core::mem::take(&mut queues.kept_files);
-        let run = if tries < OWN_TRIES {
-            take_from(&mut queues, context, &[List::Run, List::Task, List::Held])
-        } else {
-            None
-        };
-        queues.note_if_empty(context);
-        let for_threads = queues.grow || queues.for_threads() > 0;
-        drop(queues);
-        if kept {
-            context.release_files();
-        }
-        match run {
-            Some(run) => rerun(context, run, Place::Own(task)),
-            None if kept => {}
-            None if for_threads => break,
-            None => return,
-        }
-        // Whatever was put there since then is noted again.
-        if context.may_have_queued().get() == 0 {
-            return;
-        }
-        if current!().signal_pending() {
-            break;
-        }
-    }
-    context.threads_for_queued(task);
-    run_without_threads(context, task);
-    context.queues().lock().note_if_empty(context);
-}
-
-/// Runs what the current task, which is of the process, has woken.
-fn run_woken(context: &Arc<Context>, task: FullTask<'_>) {
-    for _ in 0..WOKEN_TRIES {
-        // As in `run_own`.
-        if context.may_have_queued().get() == 0 {
-            return;
-        }
-        let run = {
-            let mut queues = context.queues().lock();
-            // Others lose what they take from their files, if the program's memory is not there.
-            let first = queues.lists.first(List::Run);
-            let shared = first.and_then(|index| context.pool().shared(index));
-            if !shared.is_some_and(Shared::is_by_waker) {
-                break;
-            }
-            let run = take_from(&mut queues, context, &[List::Run]);
-            queues.note_if_empty(context);
-            run
-        };
-        match run {
-            Some(run) => rerun(context, run, Place::Waker(task)),
-            None => break,
-        }
-    }
-    // It has other things to do.
-    look_now(context);
-}
-
-/// Has somebody else run what is there.
-fn look_now(context: &Arc<Context>) {
-    if context.may_have_queued().get() != 0 {
-        workqueue::enqueue_by::<_, 0>(context.clone(), 0);
-    }
-}
-
-impl TaskWorkItem<0> for Context {
-    fn task_work(&self) -> &TaskWork<Self, 0> {
-        self.woken()
-    }
-
-    fn mm(&self) -> &Mm {
-        Context::mm(self)
-    }
-
-    fn run(context: Arc<Context>, task: Option<FullTask<'_>>) {
-        match task {
-            Some(task) => run_woken(&context, task),
-            // By exec or exit it has left the process.
-            None => look_now(&context),
-        }
-    }
-}
-
-impl TaskWorkItem<1> for Context {
-    fn task_work(&self) -> &TaskWork<Self, 1> {
-        self.summoned()
-    }
-
-    fn mm(&self) -> &Mm {
-        Context::mm(self)
-    }
-
-    fn run(context: Arc<Context>, task: Option<FullTask<'_>>) {
-        let Some(task) = task else {
-            return look_now(&context);
-        };
-        run_own(&context, task);
-    }
-}
-
-/// Runs what is for threads where there are none and can be none: it blocks here, as native aio does in
-/// submit.
-fn run_without_threads(context: &Arc<Context>, task: FullTask<'_>) {
-    loop {
-        let run = {
-            let mut queues = context.queues().lock();
-            if queues.threads.is_there() || queues.closing {
-                return;
-            }
-            if current!().signal_pending() {
-                // That first, or it would end each wait at once.
-                if queues.for_threads() > 0 {
-                    queues.look(|| context.clone(), 1);
-                }
-                return;
-            }
-            take_from(&mut queues, context, &[List::Page, List::Block])
-        };
-        match run {
-            Some(run) => rerun(context, run, Place::Own(task)),
-            None => return,
-        }
-    }
-}
-
-impl WorkItem<0> for Context {
-    type Pointer = Arc<Context>;
-
-    /// Looks whether somebody has come, and else wakes somebody. Runs no request, and never sleeps.
-    fn run(context: Arc<Context>) {
-        let mut queues = context.queues().lock();
-        queues.looks = None;
-        let arc = || context.clone();
-        let held = queues.lists.len(List::Held);
-        if held > 0 {
-            // Some may be tried now, and again after twice the time.
-            queues.held_due = HELD_TRIES;
-            queues.held_for = queues.held_for.saturating_mul(2).min(MAX_HELD);
-            context.note_queued(true);
-            let ticks = queues.held_for;
-            queues.look(arc, ticks);
-        } else {
-            queues.held_for = 1;
-            context.note_held(false);
-        }
-        if context.has_woken_in_wake() {
-            drop(queues);
-            context.wake_pollers();
-            queues = context.queues().lock();
-        }
-        if queues.closing {
-            return;
-        }
-        if queues.runnable() > 0 {
-            queues.bring(&context, arc);
-        }
-        if queues.is_unserved() || queues.kept_files {
-            task_work::summon::<_, 1>(context.clone(), context.task());
-        }
-    }
-}
-
-/// Has the work queue wake the pollers, which a wake function must not. Any context.
-pub(crate) fn wake_pollers_later(context: Arc<Context>) {
-    workqueue::enqueue_by::<_, 0>(context, 0);
-}
-
-/// A task is about to sleep in getevents: kicks go to it from here on.
-pub(crate) fn begin_wait(context: &Context) {
-    let mut queues = context.queues().lock();
-    queues.waiters = queues.waiters.saturating_add(1);
-}
-
-/// Whether a task that waits should look at the lists. Any context.
-pub(crate) fn has_work_for_waiter(context: &Context) -> bool {
-    let queues = context.queues().lock();
-    queues.grow || queues.runnable() > 0
-}
-
-/// It does not sleep any more. It may have no time for what was left to it.
-pub(crate) fn end_wait(context: &Arc<Context>) {
-    let mut queues = context.queues().lock();
-    queues.waiters = queues.waiters.saturating_sub(1);
-    if queues.waiters > 0 {
-        return;
-    }
-    if queues.runnable() > 0 {
-        queues.look(|| context.clone(), PATIENCE);
-    }
-}
-
-/// Runs what was accepted of a dead context, by a task of the process; whether there was anything.
-pub(crate) fn run_accepted(context: &Arc<Context>, task: FullTask<'_>) -> bool {
-    let mut any = false;
-    while let Some(run) = take(context, &ALL) {
-        rerun(context, run, Place::Own(task));
-        any = true;
-    }
-    any
-}
-
-/// As [`run_accepted`], by a thread that is killed: as far as the memory is there.
-pub(crate) fn finish_accepted(context: &Arc<Context>, task: WorkerTask<'_>) {
-    loop {
-        let run = {
-            let mut queues = context.queues().lock();
-            take_from(&mut queues, context, &[List::Block])
-        };
-        let Some(mut run) = run else { return };
-        if !run.shared().is_accepted() {
-            cancel_run(run);
-            continue;
-        }
-        let submitter = run.private().submitter();
-        as_submitter(context, &submitter, || op::finish_accepted(run, task));
-    }
-}
-
-/// Cancels what only threads could have run. Process context.
-pub(crate) fn cancel_for_threads(context: &Context) {
-    while let Some(run) = take(context, &[List::Page, List::Block]) {
-        cancel_run(run);
-    }
-}
-
-/// Cancels all that is on a list; whether there was anything. Process context.
-pub(crate) fn cancel_queued(context: &Context) -> bool {
-    let mut any = false;
-    while let Some(run) = take(context, &ALL) {
-        cancel_run(run);
-        any = true;
-    }
-    any
 }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is left on the lists of a dead context, or of threads that are dead.
+
+use super::{
+    as_submitter,
+    cancel_run,
+    rerun,
+    take,
+    take_from,
+    Place, //
+};
+use crate::{
+    context::Context,
+    lists::List,
+    op,
+    sys::task::{
+        FullTask,
+        WorkerTask, //
+    }, //
+};
+use kernel::sync::Arc;
+
+/// The lists of what may be run.
+const ALL: [List; 4] = [List::Run, List::Task, List::Page, List::Block];
+
+/// Runs what was accepted of a dead context, by a task of the process; whether there was anything.
+pub(crate) fn run_accepted(context: &Arc<Context>, task: FullTask<'_>) -> bool {
+    let mut any = false;
+    while let Some(run) = take(context, &ALL) {
+        rerun(context, run, Place::Own(task));
+        any = true;
+    }
+    any
+}
+
+/// As [`run_accepted`], by a thread that is killed: as far as the memory is there.
+pub(crate) fn finish_accepted(context: &Arc<Context>, task: WorkerTask<'_>) {
+    loop {
+        let run = {
+            let mut queues = context.queues().lock();
+            take_from(&mut queues, context, &[List::Block])
+        };
+        let Some(mut run) = run else { return };
+        if !run.shared().is_accepted() {
+            cancel_run(run);
+            continue;
+        }
+        let submitter = run.private().submitter();
+        as_submitter(context, &submitter, || op::finish_accepted(run, task));
+    }
+}
+
+/// Cancels what only threads could have run. Process context.
+pub(crate) fn cancel_for_threads(context: &Context) {
+    while let Some(run) = take(context, &[List::Page, List::Block]) {
+        cancel_run(run);
+    }
+}
+
+/// Cancels all that is on a list; whether there was anything. Process context.
+pub(crate) fn cancel_queued(context: &Context) -> bool {
+    let mut any = false;
+    while let Some(run) = take(context, &ALL) {
+        cancel_run(run);
+        any = true;
+    }
+    any
+}

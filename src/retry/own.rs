@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What tasks of the process run: in submit and getevents, after they have woken it, and summoned.
+
+use super::{
+    rerun,
+    take_from,
+    Place, //
+};
+use crate::{
+    context::Context,
+    lists::List,
+    request::Shared,
+    sys::{
+        task::FullTask,
+        task_work::{
+            TaskWork,
+            TaskWorkItem, //
+        },
+        workqueue, //
+    }, //
+};
+use kernel::{
+    current,
+    mm::Mm,
+    sync::Arc, //
+};
+
+/// Most retries that a task runs before it does its own work.
+const OWN_TRIES: usize = 64;
+/// Most retries that a task runs because it has woken them.
+const WOKEN_TRIES: usize = 16;
+
+/// Runs what may be run by a task of the process, which is the current one.
+#[inline]
+pub(crate) fn run_own(context: &Arc<Context>, task: FullTask<'_>) {
+    // Without the lock. Whoever puts something there just now sees to it that somebody comes.
+    if context.may_have_queued().get() != 0 {
+        run_queued(context, task);
+    }
+}
+
+fn run_queued(context: &Arc<Context>, task: FullTask<'_>) {
+    for tries in 0.. {
+        let mut queues = context.queues().lock();
+        let kept = core::mem::take(&mut queues.kept_files);
+        let run = if tries < OWN_TRIES {
+            take_from(&mut queues, context, &[List::Run, List::Task, List::Held])
+        } else {
+            None
+        };
+        queues.note_if_empty(context);
+        let for_threads = queues.grow || queues.for_threads() > 0;
+        drop(queues);
+        if kept {
+            context.release_files();
+        }
+        match run {
+            Some(run) => rerun(context, run, Place::Own(task)),
+            None if kept => {}
+            None if for_threads => break,
+            None => return,
+        }
+        // Whatever was put there since then is noted again.
+        if context.may_have_queued().get() == 0 {
+            return;
+        }
+        if current!().signal_pending() {
+            break;
+        }
+    }
+    context.threads_for_queued(task);
+    run_without_threads(context, task);
+    context.queues().lock().note_if_empty(context);
+}
+
+/// Runs what the current task, which is of the process, has woken.
+fn run_woken(context: &Arc<Context>, task: FullTask<'_>) {
+    for _ in 0..WOKEN_TRIES {
+        // As in `run_own`.
+        if context.may_have_queued().get() == 0 {
+            return;
+        }
+        let run = {
+            let mut queues = context.queues().lock();
+            // Others lose what they take from their files, if the program's memory is not there.
+            let first = queues.lists.first(List::Run);
+            let shared = first.and_then(|index| context.pool().shared(index));
+            if !shared.is_some_and(Shared::is_by_waker) {
+                break;
+            }
+            let run = take_from(&mut queues, context, &[List::Run]);
+            queues.note_if_empty(context);
+            run
+        };
+        match run {
+            Some(run) => rerun(context, run, Place::Waker(task)),
+            None => break,
+        }
+    }
+    // It has other things to do.
+    look_now(context);
+}
+
+/// Has somebody else run what is there.
+fn look_now(context: &Arc<Context>) {
+    if context.may_have_queued().get() != 0 {
+        workqueue::enqueue_by::<_, 0>(context.clone(), 0);
+    }
+}
+
+impl TaskWorkItem<0> for Context {
+    fn task_work(&self) -> &TaskWork<Self, 0> {
+        self.woken()
+    }
+
+    fn mm(&self) -> &Mm {
+        Context::mm(self)
+    }
+
+    fn run(context: Arc<Context>, task: Option<FullTask<'_>>) {
+        match task {
+            Some(task) => run_woken(&context, task),
+            // By exec or exit it has left the process.
+            None => look_now(&context),
+        }
+    }
+}
+
+impl TaskWorkItem<1> for Context {
+    fn task_work(&self) -> &TaskWork<Self, 1> {
+        self.summoned()
+    }
+
+    fn mm(&self) -> &Mm {
+        Context::mm(self)
+    }
+
+    fn run(context: Arc<Context>, task: Option<FullTask<'_>>) {
+        let Some(task) = task else {
+            return look_now(&context);
+        };
+        run_own(&context, task);
+    }
+}
+
+/// Runs what is for threads where there are none and can be none: it blocks here, as native aio does in
+/// submit.
+fn run_without_threads(context: &Arc<Context>, task: FullTask<'_>) {
+    loop {
+        let run = {
+            let mut queues = context.queues().lock();
+            if queues.threads.is_there() || queues.closing {
+                return;
+            }
+            if current!().signal_pending() {
+                // That first, or it would end each wait at once.
+                if queues.for_threads() > 0 {
+                    queues.look(|| context.clone(), 1);
+                }
+                return;
+            }
+            take_from(&mut queues, context, &[List::Page, List::Block])
+        };
+        match run {
+            Some(run) => rerun(context, run, Place::Own(task)),
+            None => return,
+        }
+    }
+}
