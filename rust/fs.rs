@@ -307,8 +307,11 @@ impl<C: Client> Run<C> {
                 (*kiocb).ki_pos = transfer.pos();
                 transfer.iterate(iter);
             }
-            // What pins pages does not look whether page faults are off.
-            (*iter).nofault = matches!(faults, Faults::Fail);
+            // What pins pages does not look whether page faults are off. Where it is in a task of
+            // the process, and so are the pages, none is waited for.
+            (*iter).nofault = matches!(faults, Faults::Fail)
+                && transfer.is_direct_io()
+                && !bindings::raio_helper_iter_is_anonymous(iter);
         }
         // SAFETY: We have the run, and `prep_rw` initialised the kiocb for the file that the
         // request has. Callers have a token of the task or of who calls, so this is process

@@ -27,6 +27,7 @@
 #include <linux/uaccess.h>
 #include <linux/tty.h>
 #include <linux/uio.h>
+#include <linux/userfaultfd_k.h>
 #ifdef CONFIG_X86
 #include <asm/pkru.h>
 #endif
@@ -242,6 +243,44 @@ bool raio_helper_is_unix(const struct file *file)
 	const struct socket *sock = sock_from_file((struct file *)file);
 
 	return sock && sock->sk && sock->sk->sk_family == AF_UNIX;
+}
+
+static bool is_anonymous(struct mm_struct *mm, unsigned long start, size_t len)
+{
+	struct vm_area_struct *vma;
+	unsigned long end = start + len, at = start;
+	VMA_ITERATOR(vmi, mm, start);
+
+	for_each_vma_range(vmi, vma, end) {
+		if (vma->vm_start > at || !vma_is_anonymous(vma) || userfaultfd_armed(vma))
+			return false;
+		at = vma->vm_end;
+	}
+	return at >= end;
+}
+
+/*
+ * All of the memory is the process's own: a fault of it, to undo the sharing of a
+ * fork say, waits for nobody else.  Of the current task; no if its lock is taken.
+ */
+bool raio_helper_iter_is_anonymous(const struct iov_iter *iter)
+{
+	struct mm_struct *mm = current->mm;
+	bool anonymous = true;
+	unsigned long i;
+
+	if (iov_iter_is_bvec(iter))
+		return true;
+	if (!mm || !mmap_read_trylock(mm))
+		return false;
+	if (iter_is_ubuf(iter))
+		anonymous = is_anonymous(mm, (unsigned long)iter->ubuf, iter->iov_offset + iter->count);
+	else
+		for (i = 0; i < iter->nr_segs && anonymous; i++)
+			anonymous = is_anonymous(mm, (unsigned long)iter_iov(iter)[i].iov_base,
+						 iter_iov(iter)[i].iov_len);
+	mmap_read_unlock(mm);
+	return anonymous;
 }
 
 /* Gives back the reference unless it is the last, and somebody would have to release the file. */
