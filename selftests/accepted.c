@@ -18,7 +18,7 @@
 #include "nullb.h"
 #include "pairs.h"
 
-#define ROUNDS	10
+#define ROUNDS	((int)test_rounds(10))
 #define COUNT	8
 #define PART	16384
 
@@ -140,7 +140,7 @@ static void run_writes(const struct target *target)
 	for (how = 0; how < ENDS; how++) {
 		missing = 0;
 		for (round = 0; round < ROUNDS; round++) {
-			fill_pattern(bufs, COUNT * PART, 0, how * ROUNDS + round);
+			fill_pattern(bufs, COUNT * PART, 0, how * 10 + round);
 			run_child(how, prepare_writes, target->fd);
 			memset(seen, 0, COUNT * PART);
 			if (pread(target->check_fd, seen, COUNT * PART, 0) != COUNT * PART ||
@@ -186,7 +186,7 @@ static void run_fsyncs(const struct target *target)
 	for (how = 0; how < ENDS; how++) {
 		missing = 0;
 		for (round = 0; round < ROUNDS; round++) {
-			fill_pattern(bufs, PART, 0, how * ROUNDS + round);
+			fill_pattern(bufs, PART, 0, how * 10 + round);
 			ASSERT_EQ(PART, pwrite(target->check_fd, bufs, PART, 0));
 			before = sectors_written(&target->nullb);
 			run_child(how, prepare_fsyncs, target->fd);

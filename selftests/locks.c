@@ -22,7 +22,7 @@
 #include "pairs.h"
 #include "registered.h"
 
-#define ROUNDS	15
+#define ROUNDS	((int)test_rounds(15))
 #define COUNT	64
 #define PART	16384
 

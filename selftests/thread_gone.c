@@ -16,7 +16,7 @@
 #include "workers.h"
 
 #define WHY	"it has no such threads"
-#define ROUNDS	100
+#define ROUNDS	test_rounds(100)
 
 /* A request that a thread runs, or has run, or will. */
 

@@ -348,6 +348,12 @@ unsigned long stress_count(unsigned long count)
 	return scale && atol(scale) > 0 ? count * atol(scale) : count;
 }
 
+/* Of those that show what happens each time: fewer where each takes long. */
+unsigned int test_rounds(unsigned int count)
+{
+	return getenv("RAIO_QUICK") ? (count + 4) / 5 : count;
+}
+
 unsigned int random_number(unsigned int *state)
 {
 	*state ^= *state << 13;

@@ -70,6 +70,7 @@ int test_wait(pid_t pid);
 
 /* RAIO_STRESS times that. */
 unsigned long stress_count(unsigned long count);
+unsigned int test_rounds(unsigned int count);
 unsigned int random_number(unsigned int *state);
 uint64_t now_ns(void);
 

@@ -21,7 +21,7 @@
 #include "workers.h"
 
 #define WHY	"io_submit blocks"
-#define ROUNDS	500
+#define ROUNDS	test_rounds(500)
 #define MANY	64
 #define BIG	(1 << 20)
 
