@@ -72,6 +72,7 @@ pub(crate) use own::run_own;
 use queues::take;
 pub(crate) use queues::{
     begin_wait,
+    end_call,
     end_wait,
     has_work_for_waiter,
     note_kept_file,

@@ -33,6 +33,8 @@ use kernel::{
 const PATIENCE: Jiffies = 2;
 /// The longest time between looks at requests that are held, in ticks.
 const MAX_HELD: Jiffies = 64;
+/// How many looks are left to tasks in getevents that are awake.
+const MAX_MISSED: u32 = 4;
 /// How many of those that are held are tried in vain in each look.
 const HELD_TRIES: u32 = 64;
 
@@ -43,6 +45,10 @@ pub(crate) struct Queues {
     pub(crate) threads: Threads,
     /// Tasks that sleep in getevents.
     pub(crate) waiters: u32,
+    /// Tasks in getevents that have slept, and look at the lists before they sleep again or go.
+    callers: u32,
+    /// How often in a row nothing was taken from the lists while there was a caller.
+    missed: u32,
     /// Requests that may need a thread of the process.
     pub(crate) claims: Claims,
     /// A waiter is to see whether more threads are needed.
@@ -67,6 +73,8 @@ impl Queues {
             groups: Groups::new(requests)?,
             threads: Threads::new(),
             waiters: 0,
+            callers: 0,
+            missed: 0,
             claims: Claims::default(),
             grow: false,
             looks: None,
@@ -155,10 +163,10 @@ impl Queues {
         }
     }
 
-    /// As [`Self::bring`], but threads that are busy have time to come.
+    /// As [`Self::bring`], but those who are awake have time to come.
     fn bring_soon(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
-        let busy = self.threads.is_there() && self.waiters == 0;
-        if busy && !self.threads.wake() {
+        let busy = |threads: &mut Threads| threads.is_there() && !threads.wake();
+        if self.waiters == 0 && (self.callers > 0 || busy(&mut self.threads)) {
             self.look(arc, PATIENCE);
         } else {
             self.bring(context, arc);
@@ -248,6 +256,7 @@ pub(crate) fn take_from(queues: &mut Queues, context: &Context, lists: &[List]) 
                 break;
             };
             if let Some(mut run) = context.pool().run(index) {
+                queues.missed = 0;
                 run.private().from = Some(list);
                 return Some(run);
             }
@@ -287,10 +296,20 @@ impl WorkItem<0> for Context {
         if queues.closing {
             return;
         }
+        let for_tasks = queues.is_unserved() || queues.kept_files;
+        if queues.runnable() == 0 && !for_tasks {
+            return;
+        }
+        if queues.waiters == 0 && queues.callers > 0 && queues.missed < MAX_MISSED {
+            // To summon one of them would cut its call short.
+            queues.missed += 1;
+            queues.look(arc, PATIENCE);
+            return;
+        }
         if queues.runnable() > 0 {
             queues.bring(&context, arc);
         }
-        if queues.is_unserved() || queues.kept_files {
+        if for_tasks {
             task_work::summon::<_, 1>(context.clone(), context.task());
         }
     }
@@ -301,9 +320,10 @@ pub(crate) fn wake_pollers_later(context: Arc<Context>) {
     workqueue::enqueue_by::<_, 0>(context, 0);
 }
 
-/// A task is about to sleep in getevents: kicks go to it from here on.
-pub(crate) fn begin_wait(context: &Context) {
+/// A task is about to sleep in getevents, and is a caller if it is not yet: kicks go to it from here on.
+pub(crate) fn begin_wait(context: &Context, is_caller: bool) {
     let mut queues = context.queues().lock();
+    queues.callers = queues.callers.saturating_add(u32::from(!is_caller));
     queues.waiters = queues.waiters.saturating_add(1);
 }
 
@@ -313,13 +333,16 @@ pub(crate) fn has_work_for_waiter(context: &Context) -> bool {
     queues.grow || queues.runnable() > 0
 }
 
-/// It does not sleep any more. It may have no time for what was left to it.
-pub(crate) fn end_wait(context: &Arc<Context>) {
+/// It does not sleep any more.
+pub(crate) fn end_wait(context: &Context) {
     let mut queues = context.queues().lock();
     queues.waiters = queues.waiters.saturating_sub(1);
-    if queues.waiters > 0 {
-        return;
-    }
+}
+
+/// A caller returns to its program. It may have no time for what was left to it.
+pub(crate) fn end_call(context: &Arc<Context>) {
+    let mut queues = context.queues().lock();
+    queues.callers = queues.callers.saturating_sub(1);
     if queues.runnable() > 0 {
         queues.look(|| context.clone(), PATIENCE);
     }
