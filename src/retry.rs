@@ -192,7 +192,11 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
     request.note_waiting(list);
     request.private().joined = key != 0;
     let mut queues = context.queues().lock();
-    queues.held_due = queues.held_due.saturating_sub(u32::from(in_vain));
+    if in_vain {
+        queues.held_due = queues.held_due.saturating_sub(1);
+    } else if list == List::Held {
+        queues.hold_briefly();
+    }
     if key != 0 && !joined {
         queues.groups.join(context.pool(), index, key);
     }

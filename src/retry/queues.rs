@@ -128,6 +128,11 @@ impl Queues {
         }
     }
 
+    /// A request is held that was not before: the next looks come soon.
+    pub(super) fn hold_briefly(&mut self) {
+        self.held_for = 1;
+    }
+
     /// Something was woken: what is held may wait for the same. Any context.
     pub(super) fn try_held(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
         if self.lists.len(List::Held) > 0 && self.held_due == 0 {
@@ -285,7 +290,6 @@ impl WorkItem<0> for Context {
             let ticks = queues.held_for;
             queues.look(arc, ticks);
         } else {
-            queues.held_for = 1;
             context.note_held(false);
         }
         if context.has_woken_in_wake() {

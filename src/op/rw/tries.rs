@@ -262,7 +262,8 @@ fn attempt<'a>(
 ) -> Option<(Tried<Context>, Attempt<'a>)> {
     let mut looks = 0;
     while run.private().policy.locks && run.file().is_some_and(fs::is_stream_locked) {
-        if looks == LOCKED_LOOKS || matches!(place, Place::Waker(_)) {
+        let was_held = run.private().from == Some(List::Held);
+        if looks == LOCKED_LOOKS || was_held || matches!(place, Place::Waker(_)) {
             hold(context, run);
             return None;
         }
