@@ -247,9 +247,9 @@ bool raio_helper_is_unix(const struct file *file)
 
 static bool is_anonymous(struct mm_struct *mm, unsigned long start, size_t len)
 {
-	struct vm_area_struct *vma;
-	unsigned long end = start + len, at = start;
 	VMA_ITERATOR(vmi, mm, start);
+	unsigned long end = start + len, at = start;
+	struct vm_area_struct *vma;
 
 	for_each_vma_range(vmi, vma, end) {
 		if (vma->vm_start > at || !vma_is_anonymous(vma) || userfaultfd_armed(vma))
@@ -274,7 +274,8 @@ bool raio_helper_iter_is_anonymous(const struct iov_iter *iter)
 	if (!mm || !mmap_read_trylock(mm))
 		return false;
 	if (iter_is_ubuf(iter))
-		anonymous = is_anonymous(mm, (unsigned long)iter->ubuf, iter->iov_offset + iter->count);
+		anonymous = is_anonymous(mm, (unsigned long)iter->ubuf,
+					 iter->iov_offset + iter->count);
 	else
 		for (i = 0; i < iter->nr_segs && anonymous; i++)
 			anonymous = is_anonymous(mm, (unsigned long)iter_iov(iter)[i].iov_base,
@@ -796,6 +797,7 @@ bool raio_helper_is_mm_of_current_group(const struct mm_struct *mm)
 bool raio_helper_is_dead(const struct task_struct *task)
 {
 #ifdef CONFIG_SMP
+	/* Pairs with finish_task(). */
 	if (smp_load_acquire(&task->on_cpu))
 		return false;
 #endif
