@@ -896,6 +896,11 @@ struct workqueue_struct *raio_helper_alloc_workqueue(const char *name)
 	return alloc_workqueue("%s", WQ_UNBOUND, 0, name);
 }
 
+bool raio_helper_is_only_notified(void)
+{
+	return test_thread_flag(TIF_NOTIFY_SIGNAL) && !task_sigpending(current);
+}
+
 bool raio_helper_fatal_signal_pending(void)
 {
 	return fatal_signal_pending(current);

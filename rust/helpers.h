@@ -86,6 +86,7 @@ bool raio_helper_is_memory_device(const struct file *file);
 bool raio_helper_is_unix(const struct file *file);
 bool raio_helper_fput_unless_last(struct file *file);
 bool raio_helper_is_pipe_full(const struct file *file);
+bool raio_helper_is_only_notified(void);
 bool raio_helper_iter_is_anonymous(const struct iov_iter *iter);
 bool raio_helper_is_pipe_unread(const struct file *file);
 bool raio_helper_is_pipe_idle(const struct file *file);

@@ -115,3 +115,11 @@ impl Drop for Blocked<'_> {
         }
     }
 }
+
+/// Whether the current task has work to do before it goes back to its program, and no signal. Process
+/// context.
+pub(crate) fn is_only_notified() -> bool {
+    // SAFETY: Reads flags of the current task, which is there. Any context; in an interrupt they
+    // would be those of whom it interrupted.
+    unsafe { bindings::raio_helper_is_only_notified() }
+}

@@ -188,6 +188,8 @@ pub(crate) struct Context {
     may_have_queued: Once<u32>,
     /// 1 if some may be held.
     held: Once<u32>,
+    /// Tasks in getevents that look at the lists before they sleep or go.
+    callers: Atomic<u32>,
     counters: Counters,
     /// Those of who set it up.
     cred: ARef<Credential>,
@@ -289,6 +291,7 @@ impl Context {
                 queues <- new_spinlock_irq!(queues, "Context::queues"),
                 may_have_queued: Once::new(0),
                 held: Once::new(0),
+                callers: Atomic::new(0),
                 counters: Counters::new(),
                 cred,
                 task: (&**current!()).into(),
@@ -504,6 +507,22 @@ impl Context {
             let features = RAIO_RING_COMPAT_FEATURES | any * RAIO_RING_RUNNABLE;
             header.compat_features.store(features, Relaxed);
         }
+    }
+
+    /// Whether there are tasks that will look at the lists. Any context.
+    pub(crate) fn has_callers(&self) -> bool {
+        self.callers.load(Relaxed) > 0
+    }
+
+    /// A task in getevents begins to be one of them.
+    pub(crate) fn begin_call(&self) {
+        self.callers.add(1, Relaxed);
+    }
+
+    /// It is none any more.
+    pub(crate) fn end_call(self: &Arc<Self>) {
+        self.callers.fetch_sub(1, Full);
+        retry::end_call(self);
     }
 
     /// Whether there may be requests that are held. Any context.

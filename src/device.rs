@@ -18,7 +18,10 @@ use crate::{
         Iocbs, //
     },
     sys::{
-        signal::SigSet,
+        signal::{
+            self,
+            SigSet, //
+        },
         task::FullTask,
         uaccess,
         uapi::*,
@@ -214,8 +217,19 @@ fn getevents(door: ArcBorrow<'_, Door>, task: FullTask<'_>, get: raio_getevents)
     let wait = Wait::read(get.timeout, get.sigmask, get.sigsetsize)?;
     let _blocked = wait.blocked.map(|set| set.block(task));
     let context = Context::lookup(door, get.ctx_id)?;
-    let got = getevents::getevents(&context, task, get.min_nr, get.nr, get.events, wait.timeout)?;
+    let got = getevents::getevents(&context, task, get.min_nr, get.nr, get.events, wait.timeout)
+        .map_err(interrupted)?;
     Ok(got as isize)
+}
+
+/// A call is made again that no signal has ended, but work which the task is to do, of another context
+/// say: the program must not see it.
+fn interrupted(error: Error) -> Error {
+    if error == EINTR && signal::is_only_notified() {
+        ERESTARTNOINTR
+    } else {
+        error
+    }
 }
 
 /// What can be checked is, before a request is taken.
@@ -253,7 +267,9 @@ fn enter(
         enter.nr_events,
         enter.events,
         wait.timeout,
-    )?;
+    )
+    // What was submitted is not submitted again.
+    .map_err(|e| if nr == 0 { interrupted(e) } else { e })?;
     Ok(got as isize)
 }
 

@@ -70,70 +70,51 @@ pub(crate) fn getevents(
         Timeout::After(ns) => Deadline::after(ns),
         _ => Deadline::Never,
     };
-    let mut call = Call {
-        context,
-        task,
-        has_waited: false,
-    };
-    call.take(min_nr, nr, events, deadline, timeout != Timeout::Zero)
+    let may_wait = timeout != Timeout::Zero;
+    context.begin_call();
+    let result = take(context, task, min_nr, nr, events, deadline, may_wait);
+    context.end_call();
+    result
 }
 
-/// A call that may wait.
-struct Call<'a> {
-    context: &'a Arc<Context>,
-    task: FullTask<'a>,
-    /// Then it is known as a caller.
-    has_waited: bool,
-}
-
-impl Drop for Call<'_> {
-    fn drop(&mut self) {
-        if self.has_waited {
-            retry::end_call(self.context);
+/// See [`getevents`].
+#[inline]
+fn take(
+    context: &Arc<Context>,
+    task: FullTask<'_>,
+    min_nr: usize,
+    nr: usize,
+    events: u64,
+    deadline: Deadline,
+    mut may_wait: bool,
+) -> Result<usize> {
+    let mut got = 0;
+    loop {
+        retry::run_own(context, task);
+        let to = (events as usize).wrapping_add(got * size_of::<crate::sys::uapi::io_event>());
+        let result = context.reap(nr - got, to);
+        got += result.unwrap_or(0);
+        if got >= min_nr && (got > 0 || result.is_ok()) {
+            break;
         }
+        if got == 0 {
+            result?;
+        }
+        if context.is_dead() {
+            return if got > 0 { Ok(got) } else { Err(EINVAL) };
+        }
+        if !may_wait || result.is_err() {
+            break;
+        }
+        // Whatever ended the wait, look once more what is there.
+        // But what is left to run may need a thread, which can be created only after a signal.
+        may_wait =
+            context.wait(min_nr - got, deadline) == Woken::Ready && !current!().signal_pending();
     }
-}
-
-impl Call<'_> {
-    /// See [`getevents`].
-    fn take(
-        &mut self,
-        min_nr: usize,
-        nr: usize,
-        events: u64,
-        deadline: Deadline,
-        mut may_wait: bool,
-    ) -> Result<usize> {
-        let (context, task) = (self.context, self.task);
-        let mut got = 0;
-        loop {
-            retry::run_own(context, task);
-            let to = (events as usize).wrapping_add(got * size_of::<crate::sys::uapi::io_event>());
-            let result = context.reap(nr - got, to);
-            got += result.unwrap_or(0);
-            if got >= min_nr && (got > 0 || result.is_ok()) {
-                break;
-            }
-            if got == 0 {
-                result?;
-            }
-            if context.is_dead() {
-                return if got > 0 { Ok(got) } else { Err(EINVAL) };
-            }
-            if !may_wait || result.is_err() {
-                break;
-            }
-            // Whatever ended the wait, look once more what is there.
-            // But what is left to run may need a thread, which can be created only after a signal.
-            let woken = context.wait(min_nr - got, deadline, self.has_waited);
-            self.has_waited = true;
-            may_wait = woken == Woken::Ready && !current!().signal_pending();
-        }
-        if got == 0 && current!().signal_pending() {
-            return Err(EINTR);
-        }
-        Ok(got)
+    if got == 0 && current!().signal_pending() {
+        return Err(EINTR);
     }
+    Ok(got)
 }
 
 #[cfg(CONFIG_KUNIT = "y")]

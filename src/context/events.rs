@@ -120,12 +120,10 @@ impl Context {
 
     /// Sleeps until `wanted` events are there, there is something to run, the context is dead,
     /// `deadline` or a signal.
-    ///
-    /// The task is a caller from then on, until [`retry::end_call`]; `is_caller` if it is already.
-    pub(crate) fn wait(&self, wanted: usize, deadline: Deadline, is_caller: bool) -> Woken {
+    pub(crate) fn wait(&self, wanted: usize, deadline: Deadline) -> Woken {
         // No ring has more than that.
         let wanted = wanted.min(self.shape.capacity() as usize);
-        retry::begin_wait(self, is_caller);
+        retry::begin_wait(self);
         let woken = self.events.wait(wanted, deadline, || {
             self.unread() as usize >= wanted || self.is_dead() || retry::has_work_for_waiter(self)
         });

@@ -45,8 +45,6 @@ pub(crate) struct Queues {
     pub(crate) threads: Threads,
     /// Tasks that sleep in getevents.
     pub(crate) waiters: u32,
-    /// Tasks in getevents that have slept, and look at the lists before they sleep again or go.
-    callers: u32,
     /// How often in a row nothing was taken from the lists while there was a caller.
     missed: u32,
     /// Requests that may need a thread of the process.
@@ -73,7 +71,6 @@ impl Queues {
             groups: Groups::new(requests)?,
             threads: Threads::new(),
             waiters: 0,
-            callers: 0,
             missed: 0,
             claims: Claims::default(),
             grow: false,
@@ -171,7 +168,7 @@ impl Queues {
     /// As [`Self::bring`], but those who are awake have time to come.
     fn bring_soon(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
         let busy = |threads: &mut Threads| threads.is_there() && !threads.wake();
-        if self.waiters == 0 && (self.callers > 0 || busy(&mut self.threads)) {
+        if self.waiters == 0 && (context.has_callers() || busy(&mut self.threads)) {
             self.look(arc, PATIENCE);
         } else {
             self.bring(context, arc);
@@ -304,7 +301,7 @@ impl WorkItem<0> for Context {
         if queues.runnable() == 0 && !for_tasks {
             return;
         }
-        if queues.waiters == 0 && queues.callers > 0 && queues.missed < MAX_MISSED {
+        if queues.waiters == 0 && context.has_callers() && queues.missed < MAX_MISSED {
             // To summon one of them would cut its call short.
             queues.missed += 1;
             queues.look(arc, PATIENCE);
@@ -324,10 +321,9 @@ pub(crate) fn wake_pollers_later(context: Arc<Context>) {
     workqueue::enqueue_by::<_, 0>(context, 0);
 }
 
-/// A task is about to sleep in getevents, and is a caller if it is not yet: kicks go to it from here on.
-pub(crate) fn begin_wait(context: &Context, is_caller: bool) {
+/// A task is about to sleep in getevents: kicks go to it from here on.
+pub(crate) fn begin_wait(context: &Context) {
     let mut queues = context.queues().lock();
-    queues.callers = queues.callers.saturating_add(u32::from(!is_caller));
     queues.waiters = queues.waiters.saturating_add(1);
 }
 
@@ -344,10 +340,12 @@ pub(crate) fn end_wait(context: &Context) {
 }
 
 /// A caller returns to its program. It may have no time for what was left to it.
+#[inline]
 pub(crate) fn end_call(context: &Arc<Context>) {
-    let mut queues = context.queues().lock();
-    queues.callers = queues.callers.saturating_sub(1);
-    if queues.runnable() > 0 {
-        queues.look(|| context.clone(), PATIENCE);
+    if context.may_have_queued().get() != 0 {
+        let mut queues = context.queues().lock();
+        if queues.runnable() > 0 {
+            queues.look(|| context.clone(), PATIENCE);
+        }
     }
 }
