@@ -33,7 +33,7 @@ use kernel::{
 const PATIENCE: Jiffies = 2;
 /// The longest time between looks at requests that are held, in ticks.
 const MAX_HELD: Jiffies = 64;
-/// How many looks are left to tasks in getevents that are awake.
+/// How many looks in a row, each after twice the time, are left to who is awake: 60 ticks in all.
 const MAX_MISSED: u32 = 4;
 /// How many of those that are held are tried in vain in each look.
 const HELD_TRIES: u32 = 64;
@@ -45,7 +45,7 @@ pub(crate) struct Queues {
     pub(crate) threads: Threads,
     /// Tasks that sleep in getevents.
     pub(crate) waiters: u32,
-    /// How often in a row nothing was taken from the lists while there was a caller.
+    /// How often in a row nothing was taken from the lists while somebody was awake.
     missed: u32,
     /// Requests that may need a thread of the process.
     pub(crate) claims: Claims,
@@ -297,22 +297,27 @@ impl WorkItem<0> for Context {
         if queues.closing {
             return;
         }
-        let for_tasks = queues.is_unserved() || queues.kept_files;
-        if queues.runnable() == 0 && !for_tasks {
-            return;
-        }
-        if queues.waiters == 0 && context.has_callers() && queues.missed < MAX_MISSED {
-            // To summon one of them would cut its call short.
-            queues.missed += 1;
-            queues.look(arc, PATIENCE);
-            return;
-        }
+        let tasks_only = queues.lists.len(List::Task) > 0 || queues.kept_files;
+        let mut wanted = queues.is_unserved() || queues.kept_files;
         if queues.runnable() > 0 {
-            queues.bring(&context, arc);
+            if queues.waiters > 0 {
+                context.wake_waiters();
+            } else {
+                wanted |= tasks_only || !queues.threads.wake();
+            }
         }
-        if for_tasks {
-            task_work::summon::<_, 1>(context.clone(), context.task());
+        if !wanted {
+            return;
         }
+        let busy = queues.threads.is_there() && !tasks_only;
+        if (context.has_callers() || busy) && queues.missed < MAX_MISSED {
+            // They come when they have done what they do. To summon a task would cut its call short.
+            queues.missed += 1;
+            let ticks = PATIENCE << queues.missed;
+            queues.look(arc, ticks);
+            return;
+        }
+        task_work::summon::<_, 1>(context.clone(), context.task());
     }
 }
 
