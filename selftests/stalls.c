@@ -284,6 +284,9 @@ static unsigned int many_contexts(aio_context_t *ctx, unsigned int max)
 {
 	unsigned int count;
 
+	/* the debug kernel has one CPU's worth of time for as many threads */
+	if (getenv("RAIO_QUICK"))
+		max /= 8;
 	for (count = 0; count < max; count++) {
 		ctx[count] = 0;
 		if (be_setup(1, &ctx[count]))
