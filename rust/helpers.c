@@ -313,27 +313,8 @@ bool raio_helper_is_full_task_of(const struct mm_struct *mm)
 	       !(current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING));
 }
 
-/* A read has to wait; poll says so as well, or says that it has not.  As of just now. */
-bool raio_helper_is_stream_idle(const struct file *file)
-{
-	const struct socket *sock;
-	const struct sock *sk;
-
-	if (S_ISFIFO(file_inode(file)->i_mode))
-		return raio_helper_is_pipe_idle(file);
-	sock = sock_from_file((struct file *)file);
-	sk = sock ? sock->sk : NULL;
-	if (!sk)
-		return false;
-	/* One that is not connected has other things to say. */
-	if (READ_ONCE(sk->sk_state) != TCP_ESTABLISHED && sk->sk_protocol != IPPROTO_UDP)
-		return false;
-	return skb_queue_empty_lockless(&sk->sk_receive_queue) && !READ_ONCE(sk->sk_err) &&
-	       !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN);
-}
-
-/* As above, and no writer has gone. */
-bool raio_helper_is_pipe_idle(const struct file *file)
+/* There is nothing to read, and no writer has gone. */
+static bool is_pipe_idle(const struct file *file)
 {
 	const struct pipe_inode_info *pipe;
 	union pipe_index at;
@@ -350,6 +331,25 @@ bool raio_helper_is_pipe_idle(const struct file *file)
 #endif
 	at.head_tail = READ_ONCE(pipe->head_tail);
 	return pipe_empty(at.head, at.tail);
+}
+
+/* A read has to wait; poll says so as well, or says that it has not.  As of just now. */
+bool raio_helper_is_stream_idle(const struct file *file)
+{
+	const struct socket *sock;
+	const struct sock *sk;
+
+	if (S_ISFIFO(file_inode(file)->i_mode))
+		return is_pipe_idle(file);
+	sock = sock_from_file((struct file *)file);
+	sk = sock ? sock->sk : NULL;
+	if (!sk)
+		return false;
+	/* One that is not connected has other things to say. */
+	if (READ_ONCE(sk->sk_state) != TCP_ESTABLISHED && sk->sk_protocol != IPPROTO_UDP)
+		return false;
+	return skb_queue_empty_lockless(&sk->sk_receive_queue) && !READ_ONCE(sk->sk_err) &&
+	       !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN);
 }
 
 /* A read has left data, and not since a packet ended.  No if somebody is at work with it. */

@@ -89,7 +89,6 @@ bool raio_helper_is_pipe_full(const struct file *file);
 bool raio_helper_is_only_notified(void);
 bool raio_helper_iter_is_anonymous(const struct iov_iter *iter);
 bool raio_helper_is_pipe_unread(const struct file *file);
-bool raio_helper_is_pipe_idle(const struct file *file);
 bool raio_helper_is_stream_idle(const struct file *file);
 const char *raio_helper_dentry_name(const struct file *file);
 unsigned long raio_helper_super_magic(const struct file *file);

@@ -49,6 +49,24 @@ impl Timeout {
     }
 }
 
+/// While it lives the current task is known to look at the lists before it sleeps or goes.
+struct Call<'a>(&'a Arc<Context>);
+
+impl<'a> Call<'a> {
+    #[inline]
+    fn begin(context: &'a Arc<Context>) -> Self {
+        context.begin_call();
+        Call(context)
+    }
+}
+
+impl Drop for Call<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.end_call();
+    }
+}
+
 /// Copies at least `min_nr` and at most `nr` events to the array at `events`, and returns their
 /// number: less than `min_nr` after a timeout, after a signal, or if the context ended.
 ///
@@ -70,24 +88,8 @@ pub(crate) fn getevents(
         Timeout::After(ns) => Deadline::after(ns),
         _ => Deadline::Never,
     };
-    let may_wait = timeout != Timeout::Zero;
-    context.begin_call();
-    let result = take(context, task, min_nr, nr, events, deadline, may_wait);
-    context.end_call();
-    result
-}
-
-/// See [`getevents`].
-#[inline]
-fn take(
-    context: &Arc<Context>,
-    task: FullTask<'_>,
-    min_nr: usize,
-    nr: usize,
-    events: u64,
-    deadline: Deadline,
-    mut may_wait: bool,
-) -> Result<usize> {
+    let mut may_wait = timeout != Timeout::Zero;
+    let _call = Call::begin(context);
     let mut got = 0;
     loop {
         retry::run_own(context, task);

@@ -298,13 +298,19 @@ impl WorkItem<0> for Context {
             return;
         }
         let tasks_only = queues.lists.len(List::Task) > 0 || queues.kept_files;
-        let mut wanted = queues.is_unserved() || queues.kept_files;
-        if queues.runnable() > 0 {
-            if queues.waiters > 0 {
+        let unserved = queues.is_unserved();
+        if unserved {
+            queues.ask_for_thread(&context);
+        }
+        let mut wanted = unserved && !queues.grow;
+        if queues.waiters > 0 {
+            // They see to it all.
+            if queues.runnable() > 0 || queues.kept_files {
                 context.wake_waiters();
-            } else {
-                wanted |= tasks_only || !queues.threads.wake();
             }
+        } else {
+            wanted |= queues.kept_files;
+            wanted |= queues.runnable() > 0 && (tasks_only || !queues.threads.wake());
         }
         if !wanted {
             return;
@@ -335,7 +341,7 @@ pub(crate) fn begin_wait(context: &Context) {
 /// Whether a task that waits should look at the lists. Any context.
 pub(crate) fn has_work_for_waiter(context: &Context) -> bool {
     let queues = context.queues().lock();
-    queues.grow || queues.runnable() > 0
+    queues.grow || queues.kept_files || queues.runnable() > 0
 }
 
 /// It does not sleep any more.
