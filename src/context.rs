@@ -626,11 +626,16 @@ impl Context {
         }
     }
 
-    /// Takes up to `wanted` requests, or as many as fit in `into`, which is empty. The caller has
-    /// the credits for their events.
+    /// Takes a request. The caller has the credit for its event.
     ///
-    /// There is none if there is no memory. Process context, may sleep.
-    pub(crate) fn take<const N: usize>(
+    /// EINVAL if the context is dead, ENOMEM, EAGAIN. Process context, may sleep.
+    pub(crate) fn take(self: &Arc<Self>) -> Result<Request> {
+        let mut submit = self.submit.lock();
+        self.pool.take(self, submit.free.as_mut().ok_or(EINVAL)?)
+    }
+
+    /// Takes up to `wanted` requests, or as many as fit in `into`, which is empty, as [`Self::take`].
+    pub(crate) fn take_some<const N: usize>(
         self: &Arc<Self>,
         wanted: usize,
         into: &mut Stock<Request, N>,

@@ -151,8 +151,10 @@ impl<'a, 'e> Batch<'a, 'e> {
     #[inline(never)]
     fn take_more(&mut self, left: usize) -> Result<Request> {
         if self.requests.is_empty() {
-            let wanted = if self.in_use { left.clamp(1, BATCH) } else { 1 };
-            self.context.take(wanted, &mut self.requests);
+            if !self.in_use || left <= 1 {
+                return self.context.take().or(Err(EAGAIN));
+            }
+            self.context.take_some(left.min(BATCH), &mut self.requests);
         }
         self.requests.pop().ok_or(EAGAIN)
     }

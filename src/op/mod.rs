@@ -119,17 +119,17 @@ pub(crate) fn prep(request: &mut Request, iocb: &iocb, known: &mut Known<'_>) ->
         IOCB_CMD_PWRITE => (Direction::Write, false),
         IOCB_CMD_PREADV => (Direction::Read, true),
         IOCB_CMD_PWRITEV => (Direction::Write, true),
-        _ => return prep_other(request, iocb),
+        _ => return prep_other(request, iocb, known),
     };
     rw::prep(request, iocb, known, direction, vectored)
 }
 
 #[inline(never)]
-fn prep_other(request: &mut Request, iocb: &iocb) -> Result {
+fn prep_other(request: &mut Request, iocb: &iocb, known: &mut Known<'_>) -> Result {
     match u32::from(iocb.aio_lio_opcode) {
         IOCB_CMD_FSYNC => fsync::prep(request, iocb, false),
         IOCB_CMD_FDSYNC => fsync::prep(request, iocb, true),
-        IOCB_CMD_POLL => poll::prep(request, iocb),
+        IOCB_CMD_POLL => poll::prep(request, iocb, known),
         IOCB_CMD_NOOP => {
             request.begin(Op::Noop, &Policy::default(), 0);
             Ok(())
