@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Description: requests whose memory does not come cost nothing while they wait for it:
- * no time of a CPU that is no process's, and little of the one that waits.
+ * no time of a CPU that is no process's, and little of the one that waits.  Nor do
+ * those that can't be armed, since too many wait for the same file.
  */
 #define _GNU_SOURCE
+#include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -16,6 +18,7 @@
 #define WHY	"native: blocks"
 
 #define CONTEXTS	200
+#define EACH		100	/* where many of each context wait */
 #define SECONDS		3
 
 /* A fiftieth is the aim; a slow guest has needs of its own. */
@@ -39,14 +42,20 @@ static unsigned long busy_ms(void)
 	return (user + nice + system + irq + softirq) * 1000 / sysconf(_SC_CLK_TCK);
 }
 
-static void arm(enum pair pair)
+static void raise_limits(void)
 {
 	struct rlimit memlock = { RLIM_INFINITY, RLIM_INFINITY };
 	struct rlimit files = { 4 * CONTEXTS, 4 * CONTEXTS };
-	int i;
 
 	if (setrlimit(RLIMIT_MEMLOCK, &memlock) || setrlimit(RLIMIT_NOFILE, &files))
 		SKIP("needs root, for so many contexts");
+}
+
+static void arm(enum pair pair)
+{
+	int i;
+
+	raise_limits();
 	absent_open(&absent);
 	absent_map(&absent, getpagesize());
 	/* it is there when they are submitted, and then no more */
@@ -115,4 +124,30 @@ TEST_RAIO(pipes, WHY)
 TEST_RAIO(unix_sockets, WHY)
 {
 	run(PAIR_UNIX_STREAM);
+}
+
+/* Most of them find a queue that is full. */
+TEST_RAIO(held, WHY)
+{
+	static struct iocb polls[EACH];
+	struct io_event events[EACH];
+	struct iocb *list[EACH];
+	int pair[2], i;
+
+	raise_limits();
+	pair_open(PAIR_PIPE, pair);
+	for (i = 0; i < EACH; i++) {
+		list[i] = &polls[i];
+		prep(list[i], IOCB_CMD_POLL, pair[0], (void *)POLLIN, 0, 0);
+	}
+	for (i = 0; i < CONTEXTS; i++) {
+		ctxs[i] = new_context(EACH);
+		ASSERT_EQ(EACH, be_submit(ctxs[i], EACH, list));
+	}
+	/* what is done at first is not what is measured */
+	sleep(1);
+	EXPECT_LE(cost("held"), PERCENT);
+	ASSERT_EQ(1, write(pair[1], "x", 1));
+	for (i = 0; i < CONTEXTS; i++)
+		ASSERT_EQ(EACH, events_wait(ctxs[i], events, EACH));
 }

@@ -257,13 +257,13 @@ impl Context {
         flags: u32,
     ) -> Result<(Arc<Context>, usize)> {
         let shape = Shape::new(nr_events)?;
-        let share = Some(Share::take(door.users(), shape.capacity())?);
+        let (share, before) = Share::take(door.users(), shape.capacity())?;
         let pinned = PinnedCharge::new(shape.pages)?;
         let credits = Credits::new(shape.capacity());
         let (pool, free) = Pool::new(shape.slots())?;
         let pages = SharedPages::new(shape.pages)?;
         let keys = Keys::new(pool.capacity());
-        let queues = Queues::new(shape.slots())?;
+        let queues = Queues::new(shape.slots(), before)?;
         let cred = cred::current();
 
         let context = Arc::pin_init(
@@ -278,7 +278,7 @@ impl Context {
                 mapped: Once::new(0),
                 dead: Atomic::new(false),
                 submit <- new_mutex!(
-                    Submit { credits, free: Some(free), dead: false, share, module: None },
+                    Submit { credits, free: Some(free), dead: false, share: Some(share), module: None },
                     "Context::submit"
                 ),
                 taken: Atomic::new(0),

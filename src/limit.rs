@@ -180,13 +180,15 @@ impl Users {
         }
     }
 
-    /// Adds `n` to the account of each of `users`. EAGAIN beyond the limit of one, ENOMEM.
-    fn take(&self, users: &[u32], n: usize) -> Result {
+    /// Adds `n` to the account of each of `users`, and says what the one with the most had. EAGAIN beyond
+    /// the limit of one, ENOMEM.
+    fn take(&self, users: &[u32], n: usize) -> Result<usize> {
         let max = MAX_USER_NR.load(Relaxed);
         let mut accounts = self.accounts.lock();
         // Asked only if it makes a difference.
         if accounts.allow(users, n, max) || capability::has_sys_resource() {
-            return accounts.add(users, n);
+            let before = users.iter().map(|&user| accounts.nr(user)).max();
+            return accounts.add(users, n).map(|()| before.unwrap_or(0));
         }
         drop(accounts);
         printk::notice_max_user_nr(max);
@@ -257,18 +259,19 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Takes a share for `n` requests of the current user.
+    /// Takes a share for `n` requests of the current user, and says how many he had.
     ///
     /// EAGAIN beyond a limit, and the kernel log says which; ENOMEM. Process context.
-    pub(crate) fn take(users: &Arc<Users>, n: u32) -> Result<Self> {
+    pub(crate) fn take(users: &Arc<Users>, n: u32) -> Result<(Self, usize)> {
         let charged = charged_users()?;
         let system = SystemShare::take(n as usize)?;
-        users.take(&charged, system.0)?;
-        Ok(Share {
+        let before = users.take(&charged, system.0)?;
+        let share = Share {
             system,
             users: users.clone(),
             charged,
-        })
+        };
+        Ok((share, before))
     }
 }
 

@@ -31,12 +31,16 @@ use kernel::{
 
 /// How long the run list is left to whoever comes, in ticks.
 const PATIENCE: Jiffies = 2;
-/// The longest time between looks at requests that are held, in ticks.
+/// The longest time between looks at requests that are held, in ticks, for a user who has few.
 const MAX_HELD: Jiffies = 64;
+/// How many requests are few.
+const FEW_REQUESTS: usize = 1 << 16;
 /// How many looks in a row, each after twice the time, are left to who is awake: 60 ticks in all.
 const MAX_MISSED: u32 = 4;
-/// How many of those that are held are tried in vain in each look.
+/// How many of those that are held are tried in vain in each look; fewer when they were held for long.
 const HELD_TRIES: u32 = 64;
+/// From that pause on: so that what is tried in a second has a bound, too.
+const ALL_TRIES: Jiffies = 4;
 
 /// What the lock of the lists guards.
 pub(crate) struct Queues {
@@ -57,6 +61,8 @@ pub(crate) struct Queues {
     pub(super) held_due: u32,
     /// How long they are held, in ticks.
     held_for: Jiffies,
+    /// The most of that.
+    max_held: Jiffies,
     /// Requests came home with files that a task of the process has to release.
     pub(super) kept_files: bool,
     /// The context is dead, and what is on the lists was cancelled, but for what is accepted.
@@ -64,8 +70,10 @@ pub(crate) struct Queues {
 }
 
 impl Queues {
-    /// For a context of that many requests. ENOMEM. Process context.
-    pub(crate) fn new(requests: u32) -> Result<Self> {
+    /// For a context of that many requests, whose user had `before` already. ENOMEM. Process context.
+    pub(crate) fn new(requests: u32, before: usize) -> Result<Self> {
+        // So the looks of a user's contexts, all together, are hardly more than those of a few.
+        let times = before / FEW_REQUESTS + 1;
         Ok(Queues {
             lists: Lists::new(),
             groups: Groups::new(requests)?,
@@ -77,6 +85,7 @@ impl Queues {
             looks: None,
             held_due: 0,
             held_for: 1,
+            max_held: MAX_HELD.saturating_mul(times as Jiffies),
             kept_files: false,
             closing: false,
         })
@@ -234,6 +243,13 @@ impl Nodes for Pool<Context> {
     }
 }
 
+/// How many requests are tried in vain that were held for `ticks`.
+fn held_tries(ticks: Jiffies) -> u32 {
+    let all = HELD_TRIES as Jiffies;
+    let tries = (all * ALL_TRIES).checked_div(ticks).unwrap_or(all);
+    tries.clamp(1, all) as u32
+}
+
 /// A request came home with a file that a task of the process has to release. Any context.
 pub(crate) fn note_kept_file(context: &Context, arc: impl Fn() -> Arc<Context>) {
     let mut queues = context.queues().lock();
@@ -281,8 +297,8 @@ impl WorkItem<0> for Context {
         let held = queues.lists.len(List::Held);
         if held > 0 {
             // Some may be tried now, and again after twice the time.
-            queues.held_due = HELD_TRIES;
-            queues.held_for = queues.held_for.saturating_mul(2).min(MAX_HELD);
+            queues.held_due = held_tries(queues.held_for);
+            queues.held_for = queues.held_for.saturating_mul(2).min(queues.max_held);
             context.note_queued(true);
             let ticks = queues.held_for;
             queues.look(arc, ticks);
