@@ -121,11 +121,23 @@ fn write(event: &io_event, to: u64) -> Result {
 /// Cancels what can be cancelled and was not accepted, the events in the ring, and lets go of their
 /// files by `put`. Process context.
 pub(crate) fn cancel_all(context: &Context, put: fn(ARef<File>)) {
+    cancel_some(context, 0, u32::MAX, put);
+}
+
+/// As [`cancel_all`], of `nr` requests from number `from` on; which is the next one then, or the first
+/// again.
+pub(crate) fn cancel_some(context: &Context, from: u32, nr: u32, put: fn(ARef<File>)) -> u32 {
     let grown = u32::try_from(context.pool().grown()).unwrap_or(u32::MAX);
-    for index in 0..grown {
+    let end = from.saturating_add(nr).min(grown);
+    for index in from..end {
         if let Some(file) = cancel_index(context, index) {
             put(file);
         }
+    }
+    if end < grown {
+        end
+    } else {
+        0
     }
 }
 

@@ -207,6 +207,8 @@ pub(crate) struct Context {
     /// Its own end, for who must not wait for that.
     #[pin]
     last: DelayedWork<Context, 1>,
+    /// The request that the next look of that begins with.
+    next_ended: Atomic<u32>,
     // After the pages that are charged.
     pinned: PinnedCharge,
 }
@@ -220,13 +222,23 @@ impl_has_delayed_work! {
 
 /// How often the work queue looks whether a context can end, in ticks.
 const END_TICKS: Jiffies = 5;
+/// At how many requests it looks then, but for the first time.
+const END_REQUESTS: u32 = 1024;
+/// It is the first time.
+const ALL_REQUESTS: u32 = u32::MAX;
 
 impl WorkItem<1> for Context {
     type Pointer = Arc<Context>;
 
     /// Goes on with the end of a context that nobody waits for. Never sleeps for long.
     fn run(context: Arc<Context>) {
-        cancel::cancel_all(&context, drop);
+        // What is in flight afterwards finds that the context is dead: the later looks are for what was
+        // just on its way from the one to the other.
+        let next = match context.next_ended.load(Relaxed) {
+            ALL_REQUESTS => cancel::cancel_some(&context, 0, u32::MAX, drop),
+            next => cancel::cancel_some(&context, next, END_REQUESTS, drop),
+        };
+        context.next_ended.store(next, Relaxed);
         register::unregister_all(&context, drop);
         context.interrupt_threads();
         if context.outstanding() == 0 || !context.queues.lock().threads.is_there() {
@@ -300,6 +312,7 @@ impl Context {
                 looks <- new_delayed_work!("Context::looks"),
                 woken_in_wake: Once::new(0),
                 last <- new_delayed_work!("Context::last"),
+                next_ended: Atomic::new(ALL_REQUESTS),
                 pinned,
             }),
             GFP_KERNEL_ACCOUNT,
