@@ -90,7 +90,7 @@ pub(crate) trait Client: Send + Sync + Sized + 'static {
 
     /// A request came home with its file, which somebody of the process has to release. Any
     /// context.
-    fn has_kept_file(request: &Owned<Self>);
+    fn has_kept_file(client: ArcBorrow<'_, Self>);
 
     /// A driver had the request, and is done with it, with `result`. Any context.
     fn complete(request: Owned<Self>, result: isize);

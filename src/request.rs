@@ -37,7 +37,10 @@ use kernel::{
     cred::Credential,
     mm::Mm,
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        aref::ARef,
+        ArcBorrow, //
+    },
     task::Task, //
 };
 
@@ -415,8 +418,8 @@ impl Client for Context {
         (self.mm(), self.task())
     }
 
-    fn has_kept_file(request: &Request) {
-        retry::note_kept_file(request.client(), || request.client_arc());
+    fn has_kept_file(context: ArcBorrow<'_, Self>) {
+        retry::note_kept_file(&context, || context.into());
     }
 }
 

@@ -27,7 +27,8 @@ use kernel::{
     sync::{
         aref::ARef,
         atomic::ordering::Full,
-        Arc, //
+        Arc,
+        ArcBorrow, //
     }, //
 };
 
@@ -166,7 +167,7 @@ impl<C: Client> Owned<C> {
     }
 
     /// Gives back the file, and what was prepared for it; but the file stays if somebody of the
-    /// process has to release it, see [`fs::put`], which is told. Any context.
+    /// process has to release it, see [`fs::put`]. Any context.
     #[inline(always)]
     pub(crate) fn forget_file(&mut self) {
         // The wait queues are the file's.
@@ -178,7 +179,6 @@ impl<C: Client> Owned<C> {
                 // SAFETY: By the invariants nobody else has access, `self` is borrowed mutably, and
                 // the place is empty: nothing is dropped here. Any context.
                 unsafe { *self.slot().file.get() = Some(file) };
-                C::has_kept_file(self);
             }
         }
     }
@@ -320,7 +320,32 @@ impl<C: Client> Owned<C> {
     fn bring_home(&mut self) {
         if self.file().is_some() {
             self.forget_file();
+            if self.file().is_some() {
+                return self.bring_home_with_file();
+            }
         }
+        self.give_to_pool();
+    }
+
+    /// As [`Self::bring_home`], with a file that stays: whoever is told of it finds it.
+    #[cold]
+    fn bring_home_with_file(&mut self) {
+        let client = self.slot().client;
+        // SAFETY: By the invariants the request is out until the pool has got it back, below. The
+        // pool is held from before that to after the last use of it, and of the client, to which it
+        // has a reference that `Arc::into_raw` gave.
+        unsafe {
+            let pool = self.slot().pool();
+            pool.as_ref().hold();
+            self.give_to_pool();
+            C::has_kept_file(ArcBorrow::from_raw(client.as_ptr()));
+            pool.as_ref().release();
+        }
+    }
+
+    /// The last access.
+    #[inline(always)]
+    fn give_to_pool(&mut self) {
         let slot = self.slot();
         slot.step_alone(Step::Free);
         // SAFETY: By the invariants the request is out until the pool has got it back, below.
