@@ -267,10 +267,13 @@ fn enter(
         enter.nr_events,
         enter.events,
         wait.timeout,
-    )
-    // What was submitted is not submitted again.
-    .map_err(|e| if nr == 0 { interrupted(e) } else { e })?;
-    Ok(got as isize)
+    );
+    match got.map_err(interrupted) {
+        Ok(got) => Ok(got as isize),
+        // What was submitted is not submitted again.
+        Err(e) if e == ERESTARTNOINTR && nr > 0 => Ok(0),
+        Err(e) => Err(e),
+    }
 }
 
 fn register(
