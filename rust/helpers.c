@@ -941,16 +941,33 @@ void __noreturn raio_helper_vhost_task_exit(struct vhost_task *vhost)
  * Has an ordinary task of that process, or else of another that runs in mm, do
  * the work before it is back in user space; it is woken for that.
  */
+static bool is_at_hand(const struct task_struct *task)
+{
+	return !raio_helper_is_uninterruptible(task) && !raio_helper_is_stopped(task);
+}
+
+static bool give_work(struct task_struct *task, const struct mm_struct *mm,
+		      struct callback_head *work)
+{
+	return READ_ONCE(task->mm) == mm &&
+	       !(READ_ONCE(task->flags) & (PF_EXITING | PF_USER_WORKER | PF_KTHREAD)) &&
+	       !task_work_add(task, work, TWA_SIGNAL);
+}
+
+/* First of those that can come at once: another may wait for what it would do. */
 bool raio_helper_task_work_of(struct task_struct *of, const struct mm_struct *mm,
 			      struct callback_head *work)
 {
 	struct task_struct *task;
 
 	guard(rcu)();
+	if (is_at_hand(of) && give_work(of, mm, work))
+		return true;
 	for_each_thread(of, task)
-		if (READ_ONCE(task->mm) == mm &&
-		    !(READ_ONCE(task->flags) & (PF_EXITING | PF_USER_WORKER | PF_KTHREAD)) &&
-		    !task_work_add(task, work, TWA_SIGNAL))
+		if (is_at_hand(task) && give_work(task, mm, work))
+			return true;
+	for_each_thread(of, task)
+		if (give_work(task, mm, work))
 			return true;
 #ifdef CONFIG_MEMCG
 	of = rcu_dereference(mm->owner);
