@@ -257,6 +257,12 @@ unsafe extern "C" fn notice<W: Worker>(head: *mut bindings::callback_head) {
     }
 }
 
+/// Whether the current thread has task work to do before it comes back for its own.
+pub(crate) fn has_other_work(_task: WorkerTask<'_>) -> bool {
+    // SAFETY: Reads a word of the current task, in any context of it.
+    unsafe { bindings::raio_helper_task_work_pending() }
+}
+
 /// Whether all others of the current thread's process have gone, so that it keeps alive what has no
 /// use.
 pub(crate) fn is_left_alone(_task: WorkerTask<'_>) -> bool {

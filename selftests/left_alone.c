@@ -7,6 +7,8 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -20,6 +22,7 @@
 
 #define WHY	"io_submit blocks"
 #define PAGE	4096
+#define MANY	100	/* more than a task runs at once that was interrupted for them */
 
 static char buf[2 * PAGE];
 static struct io_event events[2];
@@ -175,4 +178,118 @@ TEST_RAIO(packets, WHY)
 		EXPECT_EQ(PAGE, (long long)events[0].res);
 		EXPECT_EQ(1000, run_one(ctx, &iocb));
 	}
+}
+
+static void wait_stopped(pid_t pid)
+{
+	char path[64], state;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	do {
+		file = fopen(path, "re");
+		ASSERT_TRUE(file);
+		ASSERT_EQ(1, fscanf(file, "%*d (%*[^)]) %c", &state));
+		fclose(file);
+	} while (state != 'T');
+}
+
+/* A task is told once of all that is there when it comes. */
+TEST_RAIO(many_at_once, WHY)
+{
+	aio_context_t ctx = new_context_flags(MANY, RAIO_SETUP_NO_THREADS);
+	static struct iocb iocbs[MANY];
+	int fds[MANY][2], i, fd = eventfd(0, EFD_CLOEXEC);
+	uint64_t count, sum = 0;
+	pid_t parent = getpid(), pid;
+
+	for (i = 0; i < MANY; i++) {
+		ASSERT_EQ(0, pipe2(fds[i], O_CLOEXEC));
+		prep(&iocbs[i], IOCB_CMD_PREAD, fds[i][0], buf, 1, 0);
+		iocbs[i].aio_flags = IOCB_FLAG_RESFD;
+		iocbs[i].aio_resfd = fd;
+		ASSERT_EQ(1, submit_one(ctx, &iocbs[i]));
+	}
+	pid = test_fork();
+	if (!pid) {
+		ASSERT_EQ(0, kill(parent, SIGSTOP));
+		wait_stopped(parent);
+		for (i = 0; i < MANY; i++)
+			ASSERT_EQ(1, write(fds[i][1], "x", 1));
+		ASSERT_EQ(0, kill(parent, SIGCONT));
+		_exit(0);
+	}
+	for (; sum < MANY; sum += count)
+		ASSERT_EQ(sizeof(count), read(fd, &count, sizeof(count)));
+	EXPECT_EQ(0, test_wait(pid));
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+/* Another context's business is no signal: what blocks in submit goes on. */
+TEST_RAIO(told_in_submit, WHY)
+{
+	aio_context_t ctx = new_context_flags(4, RAIO_SETUP_NO_THREADS);
+	aio_context_t other = new_context_flags(4, RAIO_SETUP_NO_THREADS);
+	struct timeval limit = { .tv_sec = 20 };
+	struct iocb first, second;
+	int fds[2], sockets[2], fd = eventfd(0, EFD_CLOEXEC);
+	pid_t parent = getpid(), pid;
+	uint64_t count;
+
+	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	ASSERT_EQ(0, setsockopt(sockets[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)));
+	prep(&first, IOCB_CMD_PREAD, fds[0], buf, 1, 0);
+	first.aio_flags = IOCB_FLAG_RESFD;
+	first.aio_resfd = fd;
+	ASSERT_EQ(1, submit_one(other, &first));
+	pid = test_fork();
+	if (!pid) {
+		wait_asleep(parent);
+		ASSERT_EQ(1, write(fds[1], "x", 1));
+		ASSERT_EQ(sizeof(count), read(fd, &count, sizeof(count)));
+		ASSERT_EQ(1, write(sockets[1], "y", 1));
+		_exit(0);
+	}
+	prep(&second, IOCB_CMD_PREAD, sockets[0], buf + 1, 1, 0);
+	EXPECT_EQ(1, run_one(ctx, &second));
+	EXPECT_EQ(0, test_wait(pid));
+	ASSERT_EQ(1, events_now(other, events, 1));
+	EXPECT_EQ(1, (long long)events[0].res);
+}
+
+/* Nor does ENTER say that one came, when it has submitted something. */
+TEST_RAIO(told_in_enter, WHY)
+{
+	aio_context_t ctx = new_context_flags(4, RAIO_SETUP_NO_THREADS);
+	aio_context_t other = new_context_flags(4, RAIO_SETUP_NO_THREADS);
+	struct iocb first, second, *list = &second;
+	struct raio_enter enter = { .ctx_id = ctx, .nr = 1, .iocbpp = (uintptr_t)&list,
+				    .min_events = 1, .nr_events = 1,
+				    .events = (uintptr_t)events };
+	int fds[2], more[2], fd = eventfd(0, EFD_CLOEXEC), ret;
+	pid_t parent = getpid(), pid;
+	uint64_t count;
+
+	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC));
+	ASSERT_EQ(0, pipe2(more, O_CLOEXEC));
+	prep(&first, IOCB_CMD_PREAD, fds[0], buf, 1, 0);
+	first.aio_flags = IOCB_FLAG_RESFD;
+	first.aio_resfd = fd;
+	ASSERT_EQ(1, submit_one(other, &first));
+	prep(&second, IOCB_CMD_PREAD, more[0], buf + 1, 1, 0);
+	pid = test_fork();
+	if (!pid) {
+		wait_asleep(parent);
+		ASSERT_EQ(1, write(fds[1], "x", 1));
+		ASSERT_EQ(sizeof(count), read(fd, &count, sizeof(count)));
+		ASSERT_EQ(1, write(more[1], "y", 1));
+		_exit(0);
+	}
+	ret = raio_ioctl(RAIO_IOC_ENTER, &enter);
+	EXPECT_LE(0, ret);
+	EXPECT_EQ(1, enter.submitted);
+	if (ret == 0)
+		EXPECT_EQ(1, events_wait(ctx, events, 1));
+	EXPECT_EQ(0, test_wait(pid));
 }

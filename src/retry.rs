@@ -68,7 +68,10 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
-pub(crate) use own::run_own;
+pub(crate) use own::{
+    look_now,
+    run_own, //
+};
 use queues::take;
 pub(crate) use queues::{
     begin_wait,
@@ -283,7 +286,6 @@ pub(crate) fn kick(mut kick: Kick<'_, Context>) {
         };
     }
     let by_sleeper = shared.is_by_waker() && kick.is_by_sleeper();
-    let list = shared.kicked_to();
     let mut queues = context.queues().lock();
     let arc = kick.client_arc();
     if by_sleeper {
@@ -296,6 +298,8 @@ pub(crate) fn kick(mut kick: Kick<'_, Context>) {
     }
     context.counters().kicked();
     trace::kick(|| shared.about(context, 0));
+    // Only now: before it was armed, it was for the request that had this place before.
+    let list = shared.kicked_to();
     queues.push(context, || arc.clone(), index, list);
     queues.try_held(context, || arc.clone());
 }

@@ -63,6 +63,9 @@ const IDLE_NS: i64 = 100_000_000;
 /// How often one that has a claim looks whether it is left alone, in ns.
 const ALONE_NS: i64 = 1_000_000_000;
 
+/// The number of no request.
+const NO_REQUEST: u32 = u32::MAX;
+
 /// A thread's own side.
 pub(crate) struct Worker {
     context: Arc<Context>,
@@ -74,7 +77,7 @@ pub(crate) struct Worker {
 enum State {
     /// It was started or woken, and has not looked for work yet.
     Woken,
-    /// It runs this request.
+    /// It runs this request, or is at something else if it is [`NO_REQUEST`].
     Busy(u32),
     /// It sleeps, since this time in ns.
     Idle(i64),
@@ -120,9 +123,20 @@ impl Threads {
         }
     }
 
-    fn count(&self, is: impl Fn(&State) -> bool) -> u32 {
-        let used = |place: &&Seat| matches!(place, Seat::Used(_, state) if is(state));
+    fn count(&self, is: impl Fn(&Thread<Worker>, &State) -> bool) -> u32 {
+        let used = |place: &&Seat| matches!(place, Seat::Used(thread, state) if is(thread, state));
         self.places.iter().filter(used).count() as u32
+    }
+
+    /// Those that were started or woken, and have not looked for work yet.
+    fn woken(&self) -> u32 {
+        // Somebody may have stopped one, and who lets it go on does not say when.
+        self.count(|thread, state| *state == State::Woken && !thread.is_stopped())
+    }
+
+    /// Whether somebody creates one.
+    fn is_coming_up(&self) -> bool {
+        self.places.iter().any(|place| matches!(place, Seat::Taken))
     }
 
     /// Whether there is a thread that will run what is queued.
@@ -164,6 +178,9 @@ impl Threads {
     pub(crate) fn wake(&mut self) -> bool {
         for place in &mut self.places {
             if let Seat::Used(thread, state @ State::Idle(_)) = place {
+                if thread.is_stopped() {
+                    continue;
+                }
                 *state = State::Woken;
                 thread.wake();
                 return true;
@@ -175,17 +192,16 @@ impl Threads {
 
     /// Whether some were started or woken, and have not looked for work yet.
     pub(crate) fn are_coming(&self) -> bool {
-        self.count(|state| *state == State::Woken) > 0
+        self.woken() > 0
     }
 
     /// Wakes all: the context is dead.
     pub(crate) fn wake_all(&mut self) {
-        while self
-            .places
-            .iter()
-            .any(|place| matches!(place, Seat::Used(_, State::Idle(_))))
-        {
-            self.wake();
+        for place in &mut self.places {
+            if let Seat::Used(thread, state @ State::Idle(_)) = place {
+                *state = State::Woken;
+                thread.wake();
+            }
         }
     }
 
@@ -264,8 +280,9 @@ impl Queues {
     /// Threads that will look for work in a moment, and may take what blocks.
     fn coming(&self) -> u32 {
         let kept = u32::from(self.claims.threads() >= 2 && self.for_threads() > 0);
-        let woken = self.threads.count(|state| *state == State::Woken);
-        woken.min(self.threads.free().saturating_sub(kept))
+        self.threads
+            .woken()
+            .min(self.threads.free().saturating_sub(kept))
     }
 
     /// Whether there may be another thread for what is there. The last place is for what does not
@@ -315,13 +332,12 @@ impl Worker {
     }
 
     /// What a thread does that has found nothing.
-    fn idle(&self, task: WorkerTask<'_>, queues: &mut Queues, since: Option<i64>) -> Next<Self> {
+    fn idle(&self, alone: bool, queues: &mut Queues, since: Option<i64>) -> Next<Self> {
         let now = wait::now();
         let since = since.unwrap_or(now);
         let missed = queues.may_be_missed();
         let over = now.saturating_sub(since) >= IDLE_NS;
-        // Nobody tells when the last other task of the process leaves without the process's end.
-        if over && (!missed || vhost_task::is_left_alone(task)) {
+        if over && (!missed || alone) {
             return self.end(queues);
         }
         queues.threads.set(self.place, State::Idle(since));
@@ -336,6 +352,8 @@ impl Worker {
     /// What it does next, under the lock.
     fn take(&self, task: WorkerTask<'_>) -> Result<crate::request::Running, Next<Self>> {
         let context = &self.context;
+        // Nobody tells when the last other task of the process leaves without the process's end.
+        let alone = vhost_task::is_left_alone(task);
         let mut queues = context.queues().lock();
         let since = match queues.threads.places.get(self.place) {
             Some(Seat::Used(_, State::Idle(since))) => Some(*since),
@@ -363,7 +381,7 @@ impl Worker {
                 Ok(run)
             }
             None if queues.closing => Err(self.end(&mut queues)),
-            None => Err(self.idle(task, &mut queues, since)),
+            None => Err(self.idle(alone, &mut queues, since)),
         }
     }
 }
@@ -386,11 +404,23 @@ impl vhost_task::Worker for Worker {
         if page {
             queues.threads.pages = queues.threads.pages.saturating_sub(1);
         }
-        queues.threads.set(self.place, State::Woken);
+        // It may have to release a file before it comes back, and wait for that.
+        let next = if vhost_task::has_other_work(task) {
+            State::Busy(NO_REQUEST)
+        } else {
+            State::Woken
+        };
+        queues.threads.set(self.place, next);
         Next::Again
     }
 
     fn killed(&self, task: WorkerTask<'_>) -> Option<Thread<Self>> {
+        // Nobody may count on it.
+        self.context
+            .queues()
+            .lock()
+            .threads
+            .set(self.place, State::Busy(NO_REQUEST));
         self.context.finish_accepted(task);
         let (thread, last) = {
             let mut queues = self.context.queues().lock();
@@ -403,6 +433,8 @@ impl vhost_task::Worker for Worker {
             retry::cancel_for_threads(&self.context);
         }
         self.context.wake_drain();
+        // Of another process in the same memory, perhaps.
+        retry::look_now(&self.context);
         thread
     }
 }
@@ -423,10 +455,13 @@ impl Context {
             }
             let who = Identity::current();
             if queues.threads.of != who {
+                if queues.threads.is_coming_up() {
+                    return Err(EBUSY);
+                }
                 if queues.threads.is_there() {
                     let idle = queues
                         .threads
-                        .count(|state| matches!(state, State::Idle(_)));
+                        .count(|_, state| matches!(state, State::Idle(_)));
                     if queues.claims.threads() > 0 || idle < queues.threads.alive {
                         return Err(EBUSY);
                     }
@@ -464,7 +499,8 @@ impl Context {
                 queues.grow = false;
                 if queues.for_threads() <= queues.coming()
                     || !queues.may_grow()
-                    || queues.threads.of != who && queues.threads.is_there()
+                    || queues.threads.of != who
+                        && (queues.threads.is_there() || queues.threads.is_coming_up())
                     || queues.closing
                 {
                     return;
@@ -549,7 +585,7 @@ impl Context {
         let mut queues = self.queues().lock();
         let streams = |index| {
             let shared = self.pool().shared(index);
-            shared.is_some_and(|shared| !shared.is_accepted())
+            shared.is_none_or(|shared| !shared.is_accepted())
         };
         queues.threads.interrupt(streams);
         queues.threads.wake_all();

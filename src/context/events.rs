@@ -76,7 +76,7 @@ impl Context {
         self.put_in_ring(core::slice::from_ref(&event));
         if self.door.has_pollers() {
             self.set_woken_in_wake();
-            retry::wake_pollers_later(arc());
+            retry::wake_pollers_later(self, arc);
         }
     }
 

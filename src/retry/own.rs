@@ -3,6 +3,7 @@
 //! What tasks of the process run: in submit and getevents, after they have woken it, and summoned.
 
 use super::{
+    end_call,
     rerun,
     take_from,
     Place, //
@@ -17,7 +18,6 @@ use crate::{
             TaskWork,
             TaskWorkItem, //
         },
-        workqueue, //
     }, //
 };
 use kernel::{
@@ -103,9 +103,9 @@ fn run_woken(context: &Arc<Context>, task: FullTask<'_>) {
 }
 
 /// Has somebody else run what is there.
-fn look_now(context: &Arc<Context>) {
+pub(crate) fn look_now(context: &Arc<Context>) {
     if context.may_have_queued().get() != 0 {
-        workqueue::enqueue_by::<_, 0>(context.clone(), 0);
+        context.queues().lock().look(|| context.clone(), 0);
     }
 }
 
@@ -141,6 +141,13 @@ impl TaskWorkItem<1> for Context {
             return look_now(&context);
         };
         run_own(&context, task);
+        // It is told once, and may have left some: since there are many, or for a signal, which comes
+        // first.
+        if current!().signal_pending() {
+            end_call(&context);
+        } else {
+            look_now(&context);
+        }
     }
 }
 
@@ -150,14 +157,17 @@ fn run_without_threads(context: &Arc<Context>, task: FullTask<'_>) {
     loop {
         let run = {
             let mut queues = context.queues().lock();
-            if queues.threads.is_there() || queues.closing {
+            if queues.closing {
                 return;
             }
             if current!().signal_pending() {
-                // That first, or it would end each wait at once.
+                // That first, or it would end each wait at once; nor can a thread be created.
                 if queues.for_threads() > 0 {
                     queues.look(|| context.clone(), 1);
                 }
+                return;
+            }
+            if queues.threads.is_there() {
                 return;
             }
             take_from(&mut queues, context, &[List::Page, List::Block])

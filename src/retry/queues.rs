@@ -169,8 +169,8 @@ impl Queues {
         if self.waiters > 0 {
             context.wake_waiters();
         } else if tasks_only || !self.threads.wake() {
-            // Those that are busy may be so for ever.
-            task_work::summon::<_, 1>(arc(), context.task());
+            // A task is looked for there, among all of the process: that takes its time.
+            self.look(arc, 0);
         }
     }
 
@@ -339,13 +339,14 @@ impl WorkItem<0> for Context {
             queues.look(arc, ticks);
             return;
         }
+        drop(queues);
         task_work::summon::<_, 1>(context.clone(), context.task());
     }
 }
 
 /// Has the work queue wake the pollers, which a wake function must not. Any context.
-pub(crate) fn wake_pollers_later(context: Arc<Context>) {
-    workqueue::enqueue_by::<_, 0>(context, 0);
+pub(crate) fn wake_pollers_later(context: &Context, arc: impl Fn() -> Arc<Context>) {
+    context.queues().lock().look(arc, 0);
 }
 
 /// A task is about to sleep in getevents: kicks go to it from here on.
