@@ -32,6 +32,7 @@
 #include <asm/pkru.h>
 #endif
 #include <net/af_unix.h>
+#include <net/busy_poll.h>
 #include <net/sock.h>
 #include "helpers.h"
 
@@ -147,11 +148,16 @@ unsigned int raio_helper_regular_kind(const struct file *file)
 	}
 }
 
+static bool is_udp(const struct sock *sk)
+{
+	return sk->sk_type == SOCK_DGRAM && sk->sk_protocol == IPPROTO_UDP;
+}
+
 /*
- * Somebody is at work with the pipe or socket, and keeps all others out: perhaps
- * while he waits for a page of his own.
+ * Somebody is at work with the pipe or socket, and keeps out those who would read,
+ * or write: perhaps while he waits for a page of his own.
  */
-bool raio_helper_is_stream_locked(const struct file *file)
+bool raio_helper_is_stream_locked(const struct file *file, bool write)
 {
 	const struct socket *sock;
 	const struct sock *sk;
@@ -166,7 +172,9 @@ bool raio_helper_is_stream_locked(const struct file *file)
 	if (!sk)
 		return false;
 	if (sk->sk_family == AF_UNIX)
-		return mutex_is_locked(&((struct unix_sock *)sk)->iolock);
+		return !write && mutex_is_locked(&((struct unix_sock *)sk)->iolock);
+	if (!write && is_udp(sk))
+		return false;
 	return READ_ONCE(sk->sk_lock.owned);
 }
 
@@ -184,7 +192,8 @@ bool raio_helper_has_socket_rules(const struct file *file, bool write)
 	if (write)
 		return READ_ONCE(sk->sk_sndtimeo) != MAX_SCHEDULE_TIMEOUT;
 #ifdef CONFIG_NET_RX_BUSY_POLL
-	if (READ_ONCE(sk->sk_ll_usec))
+	/* by sysctl all have that, and few have a device that could be asked */
+	if (READ_ONCE(sk->sk_ll_usec) && READ_ONCE(sk->sk_napi_id) >= MIN_NAPI_ID)
 		return true;
 #endif
 	return READ_ONCE(sk->sk_rcvtimeo) != MAX_SCHEDULE_TIMEOUT ||

@@ -78,7 +78,7 @@ enum raio_regular {
 };
 
 unsigned int raio_helper_regular_kind(const struct file *file);
-bool raio_helper_is_stream_locked(const struct file *file);
+bool raio_helper_is_stream_locked(const struct file *file, bool write);
 bool raio_helper_has_socket_rules(const struct file *file, bool write);
 bool raio_helper_tty_stops(const struct file *file, bool write);
 bool raio_helper_is_tty(const struct file *file);

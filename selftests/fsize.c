@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "workers.h"
 
 #ifndef RWF_NOAPPEND
 #define RWF_NOAPPEND	0x20
@@ -103,6 +104,24 @@ TEST(across_memfd)
 	EXPECT_EQ(-EFBIG, write_at(ctx, fd, 1, LIMIT));
 	EXPECT_EQ(1, signals);
 	expect_size(fd, LIMIT);
+}
+
+/* All of it is done by who submits. */
+TEST_RAIO(across_without_threads, "it has no such threads")
+{
+	aio_context_t ctx = new_context_flags(2, RAIO_SETUP_NO_THREADS);
+	int fd = new_file(0), memory = memfd_create("raio", MFD_CLOEXEC);
+
+	limit_size();
+	EXPECT_EQ(100, write_at(ctx, fd, 1000, LIMIT - 100));
+	EXPECT_EQ(0, signals);
+	expect_size(fd, LIMIT);
+	if (memory < 0)
+		SKIP("memfd_create: %m");
+	EXPECT_EQ(100, write_at(ctx, memory, 1000, LIMIT - 100));
+	EXPECT_EQ(0, signals);
+	EXPECT_EQ(-EFBIG, write_at(ctx, memory, 1, LIMIT));
+	EXPECT_EQ(1, signals);
 }
 
 static int64_t write_flags(aio_context_t ctx, int fd, size_t size, int64_t offset, int rw_flags)

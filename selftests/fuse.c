@@ -118,6 +118,8 @@ static void serve_read(const struct fuse_in_header *in, const struct fuse_read_i
 {
 	uint64_t left = arg->offset < shared->size ? shared->size - arg->offset : 0;
 
+	if (server_flags & FUSE_SHORT_READ && left > FUSE_SHORT_SIZE)
+		left = FUSE_SHORT_SIZE;
 	answer(in->unique, 0, shared->data + arg->offset, arg->size < left ? arg->size : left);
 }
 

@@ -25,6 +25,7 @@
 /* What the file has at the start, of fill_pattern(), and how large it can get. */
 #define FUSE_FILE_SIZE	(64 * 1024)
 #define FUSE_FILE_MAX	(1024 * 1024)
+#define FUSE_SHORT_SIZE	10
 
 /* A set of requests, of those that <linux/fuse.h> names: FUSE_READ, FUSE_FSYNC ... */
 #define FUSE_OP(_opcode)	(1ULL << (_opcode))
@@ -33,6 +34,7 @@
 enum {
 	FUSE_DIRECT_IO = 1,	/* no page cache: each read and write asks the server */
 	FUSE_DEAF = 2,		/* what is held is not even given up when its caller is killed */
+	FUSE_SHORT_READ = 8,	/* a read has at most FUSE_SHORT_SIZE bytes */
 	FUSE_SYNC_READ = 4,	/* the kernel asks for one piece of a read after the other */
 };
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include "harness.h"
 #include "pairs.h"
 
-static const char *const names[PAIR_COUNT] = {
+static const char *const names[PAIR_ALL] = {
 	[PAIR_PIPE] = "pipe",
 	[PAIR_FIFO] = "FIFO",
 	[PAIR_TCP] = "TCP",
@@ -25,6 +26,8 @@ static const char *const names[PAIR_COUNT] = {
 	[PAIR_UNIX_SEQPACKET] = "unix seqpacket",
 	[PAIR_TTY] = "tty",
 	[PAIR_PTY] = "pty",
+	[PAIR_NETLINK] = "netlink",
+	[PAIR_MPTCP] = "MPTCP",
 };
 
 const char *pair_name(enum pair pair)
@@ -50,10 +53,10 @@ static union address loopback(int family)
 }
 
 /* A socket with a port of its own. */
-static int bound(int family, int type, union address *address)
+static int bound(int family, int type, int protocol, union address *address)
 {
 	socklen_t size = family == AF_INET ? sizeof(address->in) : sizeof(address->in6);
-	int fd = socket(family, type | SOCK_CLOEXEC, 0);
+	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
 
 	*address = loopback(family);
 	if (fd < 0)
@@ -75,24 +78,37 @@ static bool datagrams(int family, int fds[2])
 {
 	union address first, second;
 
-	fds[0] = bound(family, SOCK_DGRAM, &first);
-	fds[1] = bound(family, SOCK_DGRAM, &second);
+	fds[0] = bound(family, SOCK_DGRAM, 0, &first);
+	fds[1] = bound(family, SOCK_DGRAM, 0, &second);
 	return fds[0] >= 0 && fds[1] >= 0 && to(fds[0], &second) && to(fds[1], &first);
 }
 
-static bool streams(int family, int fds[2])
+static bool streams(int family, int protocol, int fds[2])
 {
 	union address address;
-	int listener = bound(family, SOCK_STREAM, &address);
+	int listener = bound(family, SOCK_STREAM, protocol, &address);
 
 	if (listener < 0 || listen(listener, 1))
 		return false;
-	fds[1] = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fds[1] = socket(family, SOCK_STREAM | SOCK_CLOEXEC, protocol);
 	if (fds[1] < 0 || !to(fds[1], &address))
 		return false;
 	fds[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	close(listener);
 	return fds[0] >= 0;
+}
+
+/* Between programs: no kernel listens. */
+static bool netlink(int fds[2])
+{
+	struct sockaddr_nl to = { .nl_family = AF_NETLINK };
+	socklen_t size = sizeof(to);
+
+	fds[0] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_USERSOCK);
+	fds[1] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_USERSOCK);
+	return fds[0] >= 0 && fds[1] >= 0 && !bind(fds[0], (struct sockaddr *)&to, size) &&
+	       !getsockname(fds[0], (struct sockaddr *)&to, &size) &&
+	       !connect(fds[1], (struct sockaddr *)&to, size);
 }
 
 static bool named_pipe(int fds[2])
@@ -129,9 +145,9 @@ bool pair_try(enum pair pair, int fds[2])
 	case PAIR_FIFO:
 		return named_pipe(fds);
 	case PAIR_TCP:
-		return streams(AF_INET, fds);
+		return streams(AF_INET, 0, fds);
 	case PAIR_TCP6:
-		return streams(AF_INET6, fds);
+		return streams(AF_INET6, 0, fds);
 	case PAIR_UDP:
 		return datagrams(AF_INET, fds);
 	case PAIR_UDP6:
@@ -146,6 +162,10 @@ bool pair_try(enum pair pair, int fds[2])
 		return terminal(&fds[1], &fds[0]);
 	case PAIR_PTY:
 		return terminal(&fds[0], &fds[1]);
+	case PAIR_NETLINK:
+		return netlink(fds);
+	case PAIR_MPTCP:
+		return streams(AF_INET, IPPROTO_MPTCP, fds);
 	default:
 		return false;
 	}

@@ -18,7 +18,10 @@ enum pair {
 	PAIR_UNIX_SEQPACKET,
 	PAIR_TTY,	/* a raw one, read at its slave */
 	PAIR_PTY,	/* the same, read at its master */
-	PAIR_COUNT,
+	PAIR_COUNT,	/* of those that threads of the process may serve; and others: */
+	PAIR_NETLINK = PAIR_COUNT,
+	PAIR_MPTCP,
+	PAIR_ALL,
 };
 
 const char *pair_name(enum pair pair);

@@ -13,7 +13,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "fuse.h"
 #include "harness.h"
+#include "pairs.h"
 
 #define LARGE (1024 * 1024)
 
@@ -188,6 +190,20 @@ static void check_reader_goes(void (*new_stream)(int fds[2]))
 	/* the next one has only the error to tell */
 	ASSERT_EQ(1, submit_rw(IOCB_CMD_PWRITE, fds[1], buf, 1));
 	EXPECT_EQ(-EPIPE, wait_one());
+}
+
+static void mptcp_pair(int fds[2])
+{
+	int size = 8192;
+
+	pair_open(PAIR_MPTCP, fds);
+	ASSERT_EQ(0, setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
+}
+
+/* By a task of the process, since no thread may. */
+TEST_RAIO(mptcp_write_goes_on, "native: blocks until there is space")
+{
+	check_large(mptcp_pair);
 }
 
 TEST_RAIO(pipe_reader_goes, "native: blocks until the reader has gone")
@@ -380,4 +396,16 @@ TEST_RAIO(datagrams, "native: blocks until there is data")
 	start_rw(IOCB_CMD_PREAD, fds[0], buf, 3);
 	ASSERT_EQ(0, write(fds[1], "", 0));
 	EXPECT_EQ(0, wait_one());
+}
+
+/* What a server says is not asked for again. */
+TEST(short_fuse_read)
+{
+	struct fuse fuse;
+
+	fuse_start(&fuse, FUSE_DIRECT_IO | FUSE_SHORT_READ);
+	ctx = new_context(1);
+	ASSERT_EQ(1, submit_rw(IOCB_CMD_PREAD, fuse_open(&fuse, O_RDONLY), buf, 4096));
+	EXPECT_EQ(FUSE_SHORT_SIZE, wait_one());
+	EXPECT_EQ(1, fuse.shared->seen[FUSE_READ]);
 }

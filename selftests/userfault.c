@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -281,4 +282,30 @@ TEST_RAIO(many, "native: blocks")
 		ASSERT_EQ(1, events_wait(ctx[i], &event, 1));
 		EXPECT_EQ(sizeof(one), (long long)event.res);
 	}
+}
+
+static int reading[2];
+
+static void *read_missing(void *buf)
+{
+	EXPECT_EQ(1, read(reading[0], buf, 1));
+	return NULL;
+}
+
+/* Who reads keeps out those who read, and nobody else. */
+TEST(unix_write_beside_a_read)
+{
+	aio_context_t ctx = new_context(1);
+	char *buf = missing_page();
+	pthread_t thread;
+	struct iocb iocb;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, reading));
+	ASSERT_EQ(1, write(reading[1], "x", 1));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_missing, buf));
+	wait_fault(buf);
+	prep(&iocb, IOCB_CMD_PWRITE, reading[0], "y", 1, 0);
+	EXPECT_EQ(1, run_one(ctx, &iocb));
+	serve(buf);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
 }

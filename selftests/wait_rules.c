@@ -216,6 +216,17 @@ TEST(rcvtimeo_unix_seqpacket)
 	run_rcvtimeo(PAIR_UNIX_SEQPACKET);
 }
 
+/* These no thread may serve: it waits in submit, as with native aio. */
+TEST(rcvtimeo_netlink)
+{
+	run_rcvtimeo(PAIR_NETLINK);
+}
+
+TEST(rcvtimeo_mptcp)
+{
+	run_rcvtimeo(PAIR_MPTCP);
+}
+
 static void set_small(const int fds[2])
 {
 	int small = 4096;
@@ -301,6 +312,11 @@ TEST(sndtimeo_unix_datagram)
 TEST(sndtimeo_unix_seqpacket)
 {
 	run_sndtimeo(PAIR_UNIX_SEQPACKET);
+}
+
+TEST(sndtimeo_mptcp_part)
+{
+	run_sndtimeo_part(PAIR_MPTCP);
 }
 
 static void set_rcvlowat(const int fds[2])

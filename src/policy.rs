@@ -7,7 +7,7 @@
 //! | pipe, FIFO | NOWAIT | its wait queues | yes | copies between memory and the pipe's pages |
 //! | pipe with pages from splice(2) | | | yes, and it waits there | such a page may have to be waited for |
 //! | TCP, UDP, AF_UNIX socket | NOWAIT | its wait queues | yes | copies; the namespace is the socket's; the sender's pid is that of the process; a read has no control messages, so no descriptor is made |
-//! | such a socket with SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_BUSY_POLL | | | yes, and it waits there | what the socket's own wait knows and poll does not tell |
+//! | such a socket with SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, or SO_BUSY_POLL and a device that can be polled | | | yes, and it waits there | what the socket's own wait knows and poll does not tell |
 //! | eventfd, timerfd | NOWAIT | its wait queues | yes, but not who wakes it | a counter |
 //! | tty, pty | with O_NONBLOCK, as it is | | yes, and it waits there | what it waits for is its own (VMIN, VTIME, the end of a line); job control looks at the process, and of one in the background it is submit's, where signals have their effect |
 //! | ext4, xfs, btrfs, f2fs; block device | NOWAIT | the page, or | yes | credentials, limits, cgroups and memory are those of the process |
@@ -15,7 +15,7 @@
 //! | tmpfs, nothing swapped | as it is | | yes | as above |
 //! | FUSE | | | yes | it waits for its server; the lock owner is nobody |
 //! | `/dev/zero`, `null`, `full`, `urandom` | as it is | | no | never waits |
-//! | another that honours NOWAIT and polls (netlink, AF_PACKET, AF_VSOCK, signalfd, ...) | NOWAIT | its wait queues | no: a task of the process alone | it may look at descriptors |
+//! | another that honours NOWAIT and polls (netlink, AF_PACKET, AF_VSOCK, signalfd, ...), but not a socket with such an option | NOWAIT | its wait queues | no: a task of the process alone | it may look at descriptors |
 //! | all else: procfs, sysfs, cgroup, configfs, tracefs, other devices, other file systems | it blocks, as with native aio | | no | nobody has looked at it |
 //! | fsync | | | as for its file | |
 //! | POLL | a look | its wait queues | yes | `poll` looks at no descriptor; the wake tells what is ready, as a rule, and that is all |
@@ -198,8 +198,9 @@ impl Policy {
                 locks: true,
                 ..stream(first_of(Try::Nowait, true))
             },
+            // A send that waits sends all, or says why not.
             Class::Inet | Class::Unix if own_rules && !at_once => Policy {
-                whole: write,
+                locks: true,
                 ..by_own_rules
             },
             Class::Inet | Class::Unix => Policy {
@@ -252,16 +253,19 @@ impl Policy {
                     } else {
                         Order::Free
                     },
-                    whole: true,
+                    // What a server says is the end.
+                    whole: write || facts.class != Class::Fuse,
                     // A server may never answer.
                     accepted: write && facts.class != Class::Fuse,
                     again_is_final: nowait,
                     ..Policy::default()
                 }
             }
-            Class::Other if facts.nowait && can_poll => Policy {
+            Class::Other if facts.nowait && can_poll && (!own_rules || at_once) => Policy {
                 threads: false,
                 retry: List::Task,
+                whole: write && facts.socket,
+                locks: facts.socket,
                 ..stream(first_of(Try::Nowait, true))
             },
             Class::Counter | Class::Zero | Class::Other => Policy::HERE,
@@ -319,6 +323,7 @@ mod tests {
         Facts {
             class,
             device: false,
+            socket: false,
             nowait,
             nonblock: false,
             page_wait: true,
@@ -386,6 +391,7 @@ mod tests {
             };
             let policy = Policy::of_transfer(facts(class, true), traits);
             assert_eq!((policy.first, policy.arm), (First::Punt, false));
+            assert!(policy.locks);
             let nowait = Traits {
                 nowait: true,
                 ..traits
@@ -393,6 +399,34 @@ mod tests {
             let policy = Policy::of_transfer(facts(class, true), nowait);
             assert_eq!(policy.first, First::Try(Try::Inline));
         }
+    }
+
+    #[test]
+    fn own_rules_of_what_threads_may_not_serve_are_submits() {
+        let traits = Traits {
+            own_rules: true,
+            ..READ
+        };
+        let other = facts(Class::Other, true);
+        assert_eq!(Policy::of_transfer(other, traits), Policy::HERE);
+    }
+
+    #[test]
+    fn writes_of_sockets_go_on() {
+        let write = Traits {
+            direction: Direction::Write,
+            ..READ
+        };
+        let socket = Facts {
+            socket: true,
+            ..facts(Class::Other, true)
+        };
+        assert!(Policy::of_transfer(socket, write).whole);
+        assert!(!Policy::of_transfer(facts(Class::Other, true), write).whole);
+        assert!(!Policy::of_transfer(socket, READ).whole);
+        // What a server says is the end of a read.
+        assert!(Policy::of_transfer(facts(Class::Fuse, true), write).whole);
+        assert!(!read(Class::Fuse, true, false).whole);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(crate) struct Facts {
     pub(crate) class: Class,
     /// It is a character device.
     pub(crate) device: bool,
+    /// It is a socket.
+    pub(crate) socket: bool,
     /// IOCB_NOWAIT is honoured (FMODE_NOWAIT).
     pub(crate) nowait: bool,
     /// O_NONBLOCK is set.
@@ -137,6 +139,7 @@ pub(crate) fn facts(file: &File) -> Facts {
     Facts {
         class,
         device: file_type(file) == bindings::S_IFCHR,
+        socket: file_type(file) == bindings::S_IFSOCK,
         nowait,
         nonblock: f_flags & bindings::O_NONBLOCK != 0,
         page_wait: can_page_wait(file),
@@ -150,12 +153,13 @@ fn is_pipefs(file: &File) -> bool {
     unsafe { bindings::raio_helper_super_magic(file.as_ptr()) == bindings::PIPEFS_MAGIC as c_ulong }
 }
 
-/// Whether somebody is at work with `file`, a pipe or socket, and keeps all others out: perhaps
-/// while he waits for a page of his own. Any context.
-pub(crate) fn is_stream_locked(file: &File) -> bool {
+/// Whether somebody is at work with `file`, a pipe or socket, and keeps out all others who want to
+/// transfer in that direction: perhaps while he waits for a page of his own. Any context.
+pub(crate) fn is_stream_locked(file: &File, direction: Direction) -> bool {
+    let write = direction == Direction::Write;
     // SAFETY: The file is valid, as it is borrowed. The helper looks what it is, and whether
     // somebody has its lock, a word that may change: it takes none, in any context.
-    unsafe { bindings::raio_helper_is_stream_locked(file.as_ptr()) }
+    unsafe { bindings::raio_helper_is_stream_locked(file.as_ptr(), write) }
 }
 
 /// Whether a read or write of `file`, of that class, waits by rules of its own that poll does not
@@ -165,7 +169,7 @@ pub(crate) fn has_own_rules(file: &File, class: Class, direction: Direction) -> 
     match class {
         // SAFETY: The file is valid, as it is borrowed. The helper looks whether it is a socket,
         // and reads words that may change, each once. No lock: any context.
-        Class::Inet | Class::Unix => unsafe {
+        Class::Inet | Class::Unix | Class::Other => unsafe {
             bindings::raio_helper_has_socket_rules(file.as_ptr(), write)
         },
         _ => false,
@@ -259,11 +263,10 @@ pub(crate) fn is_first_direct(file: &File) -> bool {
     }
 }
 
-/// Whether `transfer` is a write to `file`, of which nothing is written yet and nothing may be: all
-/// of it is beyond RLIMIT_FSIZE of the current task's process. Process context.
+/// Whether `transfer` is a write to `file`, of which nothing more may be written: the rest is beyond
+/// RLIMIT_FSIZE of the current task's process. Process context.
 pub(crate) fn is_beyond_limit(file: &File, transfer: &Transfer) -> bool {
     transfer.direction() == Some(Direction::Write)
-        && transfer.done() == 0
         && transfer.left() > 0
         // SAFETY: The file is valid, as it is borrowed, with its inode and mapping. The current
         // task has limits as long as it runs, and they and the size may be read while they change.

@@ -102,8 +102,14 @@ fn is_over(run: &mut Running, moved: usize) -> bool {
         Some(Direction::Read) => run
             .file()
             .is_none_or(|file| transfer.pos() >= fs::size(file)),
-        // One that was cut off by the end of its process is finished all the same.
-        _ => transfer.is_indivisible() && (transfer.is_atomic() || !vhost_task::is_killed()),
+        // One that was cut off by the end of its process is finished all the same. To go on beyond a
+        // limit would be a signal, as a write that begins there.
+        _ => {
+            transfer.is_indivisible() && (transfer.is_atomic() || !vhost_task::is_killed())
+                || run
+                    .file()
+                    .is_some_and(|file| fs::is_beyond_limit(file, transfer))
+        }
     }
 }
 
@@ -143,6 +149,11 @@ fn begin<'a>(run: &mut Running, place: Place<'a>) -> Begin<'a> {
     }
 }
 
+/// Whether that is the result of a wait that a signal has ended.
+fn is_interrupted(result: isize) -> bool {
+    is_restart(result) || result == EINTR.to_errno() as isize
+}
+
 /// What a try's result means.
 enum Verdict {
     /// It is over, with this result.
@@ -165,7 +176,7 @@ fn judge(run: &mut Running, mode: Mode<'_>, faults: Faults<'_>, result: isize) -
     if matches!(faults, Faults::Fail) && is(EFAULT) {
         return Verdict::Memory;
     }
-    if is_restart(result) || is(EINTR) {
+    if is_interrupted(result) {
         return Verdict::Interrupted;
     }
     if !policy.again_is_final {
@@ -261,7 +272,7 @@ fn attempt<'a>(
     place: Place<'a>,
 ) -> Option<(Tried<Context>, Attempt<'a>)> {
     let mut looks = 0;
-    while run.private().policy.locks && run.file().is_some_and(fs::is_stream_locked) {
+    while is_locked(&mut run) {
         let was_held = run.private().from == Some(List::Held);
         if looks == LOCKED_LOOKS || was_held || matches!(place, Place::Waker(_)) {
             hold(context, run);
@@ -278,6 +289,16 @@ fn attempt<'a>(
     run.private().tried_nowait = mode.is_nowait();
     let tried = run.call(place.caller(), mode, last.faults);
     Some((tried, last))
+}
+
+/// Whether somebody keeps it out of its file.
+fn is_locked(run: &mut Running) -> bool {
+    let locks = run.private().policy.locks;
+    let direction = run.transfer().direction();
+    locks
+        && direction
+            .zip(run.file())
+            .is_some_and(|(direction, file)| fs::is_stream_locked(file, direction))
 }
 
 /// Has the request tried again in a while.
@@ -427,6 +448,11 @@ fn interrupted(context: &Arc<Context>, run: Running, place: Place<'_>) -> Result
         Place::Own(_) | Place::Waker(_) if current!().signal_pending() && !context.is_dead() => {
             return leave_to_others(context, run);
         }
+        // No signal: it is to do something for another context.
+        Place::Submit(_) if run.transfer().done() == 0 && signal::is_only_notified() => {
+            run.finish().without_event();
+            return Err(ERESTARTNOINTR);
+        }
         Place::Submit(_) | Place::Own(_) | Place::Waker(_) => return end_with(run, EINTR),
         Place::Thread(_) => {}
     }
@@ -455,8 +481,10 @@ fn arm(context: &Arc<Context>, run: Running, place: Place<'_>) -> Result<Option<
 
 /// Whether all of it is a write beyond RLIMIT_FSIZE.
 fn is_beyond_limit(run: &Running) -> bool {
-    run.file()
-        .is_some_and(|file| fs::is_beyond_limit(file, run.transfer()))
+    run.transfer().done() == 0
+        && run
+            .file()
+            .is_some_and(|file| fs::is_beyond_limit(file, run.transfer()))
 }
 
 /// Puts the request on `list`. If it is submitted and there can be no thread, it runs here, as
@@ -472,36 +500,45 @@ fn punt(context: &Arc<Context>, run: Running, list: List, place: Place<'_>) -> R
         Punted::Queued => Ok(()),
         Punted::Unable(run) => {
             let caller = place.caller();
-            block(
-                run,
-                caller,
-                Mode::Block(caller.may_block()),
-                Faults::Wait(caller.may_fault()),
-            )
+            let mode = Mode::Block(caller.may_block());
+            match block(run, caller, mode, Faults::Wait(caller.may_fault())) {
+                None => Ok(()),
+                Some(run) => interrupted(context, run, place),
+            }
         }
     }
 }
 
-/// Runs the transfer to its end, in the current task, as native aio does.
-fn block(mut run: Running, caller: Caller<'_>, mode: Mode<'_>, faults: Faults<'_>) -> Result {
+/// Runs the transfer to its end, in the current task, as native aio does; or gives it back if a signal
+/// came before anything was moved.
+fn block(
+    mut run: Running,
+    caller: Caller<'_>,
+    mode: Mode<'_>,
+    faults: Faults<'_>,
+) -> Option<Running> {
     loop {
         let (next, result) = match run.call(caller, mode, faults) {
             Tried::Returned(run, result) => (run, result),
             Tried::Completed(request, result) => {
                 finish_driver(request, result);
-                return Ok(());
+                return None;
             }
-            Tried::Frozen(run) => return end_with(run, ECANCELED),
-            Tried::InFlight | Tried::Page(_) => return Ok(()),
+            Tried::Frozen(run) => (run, ECANCELED.to_errno() as isize),
+            Tried::InFlight | Tried::Page(_) => return None,
         };
         run = next;
-        match advance(&mut run, result) {
-            Err(result) => return end(run, result),
-            Ok(()) if is_over(&mut run, usize::try_from(result).unwrap_or(0)) => {
-                let done = run.transfer().done() as isize;
-                return end(run, done);
-            }
-            Ok(()) => {}
+        if is_interrupted(result) && run.transfer().done() == 0 {
+            return Some(run);
+        }
+        let over = match advance(&mut run, result) {
+            Err(result) => Some(result),
+            Ok(()) => is_over(&mut run, usize::try_from(result).unwrap_or(0))
+                .then_some(run.transfer().done() as isize),
+        };
+        if let Some(result) = over {
+            run.finish().complete(result);
+            return None;
         }
     }
 }
@@ -509,6 +546,7 @@ fn block(mut run: Running, caller: Caller<'_>, mode: Mode<'_>, faults: Faults<'_
 /// See [`op::finish_accepted`].
 pub(in crate::op) fn finish_accepted(mut run: Running, task: WorkerTask<'_>) {
     run.private().tried_nowait = false;
-    // Nobody is given back: it is not being submitted.
-    let _ = block(run, Caller::Worker(task), Mode::Inline, Faults::Fail);
+    if let Some(run) = block(run, Caller::Worker(task), Mode::Inline, Faults::Fail) {
+        run.finish().complete(EINTR.to_errno() as isize);
+    }
 }
