@@ -822,6 +822,12 @@ bool raio_helper_is_stopped(const struct task_struct *task)
 	       (READ_ONCE(task->__state) & TASK_FROZEN) || freezing((struct task_struct *)task);
 }
 
+/* It sleeps, and a signal would wake it. */
+bool raio_helper_is_asleep(const struct task_struct *task)
+{
+	return (READ_ONCE(task->__state) & TASK_INTERRUPTIBLE) && !READ_ONCE(task->on_rq);
+}
+
 /* A worker never returns to user space. */
 bool raio_helper_is_left_alone(const struct task_struct *worker)
 {

@@ -160,6 +160,7 @@ struct pid *raio_helper_get_current_tgid(void);
 bool raio_helper_is_current_tgid(const struct pid *tgid);
 bool raio_helper_is_mm_of_current_group(const struct mm_struct *mm);
 bool raio_helper_is_dead(const struct task_struct *task);
+bool raio_helper_is_asleep(const struct task_struct *task);
 bool raio_helper_is_stopped(const struct task_struct *task);
 bool raio_helper_is_left_alone(const struct task_struct *worker);
 bool raio_helper_is_group_exiting(void);

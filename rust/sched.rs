@@ -138,6 +138,13 @@ pub(crate) fn is_stopped(task: &Task) -> bool {
     unsafe { bindings::raio_helper_is_stopped(task.as_ptr()) }
 }
 
+/// Whether it is in a sleep that can be interrupted. Any context.
+pub(crate) fn is_asleep(task: &Task) -> bool {
+    // SAFETY: The task is valid, as it is borrowed. Words of it that may change are read, each
+    // once. Any context.
+    unsafe { bindings::raio_helper_is_asleep(task.as_ptr()) }
+}
+
 /// Whether it is no part of its process any more. Any context.
 pub(crate) fn is_gone(task: &Task) -> bool {
     // SAFETY: The task is valid, as it is borrowed, be it dead. Words of it that may change are

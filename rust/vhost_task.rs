@@ -239,6 +239,11 @@ impl<W: Worker> Thread<W> {
         Some(unsafe { task.cast::<Task>().as_ref() }.into())
     }
 
+    /// See [`sched::is_asleep`]. Any context.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.task().is_some_and(|task| sched::is_asleep(&task))
+    }
+
     /// See [`sched::is_stopped`]. Any context.
     pub(crate) fn is_stopped(&self) -> bool {
         self.task().is_some_and(|task| sched::is_stopped(&task))

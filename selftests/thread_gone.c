@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "fuse.h"
@@ -183,4 +185,26 @@ TEST_RAIO(setns_mount, WHY)
 		SKIP("needs root");
 	ASSERT_LE(0, mount_namespace);
 	run_in_child(set_mount);
+}
+
+/* A thread has the last reference to a socket that waits for its peer: that is not waited for. */
+TEST_RAIO(lingering_socket, WHY)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = 3600 };
+	aio_context_t ctx = new_context(1);
+	struct timeval limit = { .tv_sec = 3600 };
+	pid_t tid;
+	int fds[2];
+
+	pair_open(PAIR_TCP, fds);
+	ASSERT_LT(0, pair_fill(fds[0]));
+	ASSERT_EQ(0, setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
+	ASSERT_EQ(0, setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)));
+	prep(&iocb, IOCB_CMD_PREAD, fds[0], buf, 1, 0);
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	while (worker_threads(getpid(), &tid, 1) != 1)
+		usleep(1000);
+	wait_asleep(tid);
+	close(fds[0]);
+	EXPECT_EQ(0, be_destroy(ctx));
 }

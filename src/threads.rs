@@ -248,12 +248,16 @@ impl Threads {
         any
     }
 
-    /// Whether all that are there can't end just now, since somebody has stopped them.
+    /// Whether all that are there can't end just now, since somebody has stopped them, or they release
+    /// a file that waits: a socket lingers.
     fn are_stopped(&self) -> bool {
         self.places.iter().all(|place| match place {
             Seat::Free => true,
             // Whoever creates it will be done with that.
             Seat::Taken => false,
+            Seat::Used(thread, State::Busy(NO_REQUEST)) => {
+                thread.is_asleep() || thread.is_stopped()
+            }
             Seat::Retired(thread) | Seat::Used(thread, _) => thread.is_stopped(),
         })
     }
