@@ -3,7 +3,10 @@
 //! What tasks of the process run: in submit and getevents, after they have woken it, and summoned.
 
 use super::{
-    end_call,
+    queues::{
+        look_for_rest,
+        PATIENCE, //
+    },
     rerun,
     take_from,
     Place, //
@@ -143,11 +146,8 @@ impl TaskWorkItem<1> for Context {
         run_own(&context, task);
         // It is told once, and may have left some: since there are many, or for a signal, which comes
         // first.
-        if current!().signal_pending() {
-            end_call(&context);
-        } else {
-            look_now(&context);
-        }
+        let signal = current!().signal_pending();
+        look_for_rest(&context, if signal { PATIENCE } else { 0 });
     }
 }
 

@@ -30,7 +30,7 @@ use kernel::{
 };
 
 /// How long the run list is left to whoever comes, in ticks.
-const PATIENCE: Jiffies = 2;
+pub(super) const PATIENCE: Jiffies = 2;
 /// The longest time between looks at requests that are held, in ticks, for a user who has few.
 const MAX_HELD: Jiffies = 64;
 /// How many requests are few.
@@ -371,9 +371,14 @@ pub(crate) fn end_wait(context: &Context) {
 #[inline]
 pub(crate) fn end_call(context: &Arc<Context>) {
     if context.may_have_queued().get() != 0 {
-        let mut queues = context.queues().lock();
-        if queues.runnable() > 0 {
-            queues.look(|| context.clone(), PATIENCE);
-        }
+        look_for_rest(context, PATIENCE);
+    }
+}
+
+/// Has the work queue look after `ticks` if there is something that any task may run.
+pub(super) fn look_for_rest(context: &Arc<Context>, ticks: Jiffies) {
+    let mut queues = context.queues().lock();
+    if queues.runnable() > 0 {
+        queues.look(|| context.clone(), ticks);
     }
 }
