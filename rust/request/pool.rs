@@ -271,21 +271,35 @@ impl<C: Client> Pool<C> {
             return;
         }
         let first = self.returned.xchg(NONE, Acquire);
-        let mut at = first;
+        // SAFETY: The one is that list, which only who has `free` uses, and the other was just taken:
+        // both are nobody else's.
+        let last = unsafe {
+            self.release_files_from(free.head);
+            self.release_files_from(first)
+        };
+        if let Some(last) = last {
+            last.next.set(free.head);
+            // INVARIANT: Both are lists of this pool, and disjoint.
+            free.head = first;
+        }
+    }
+
+    /// Releases the files on a list of free requests, and says which is the last of them.
+    ///
+    /// # Safety
+    ///
+    /// It begins with `at`, and is the caller's alone. Process context, a task of the process.
+    unsafe fn release_files_from(&self, mut at: u32) -> Option<&Slot<C>> {
+        let mut last = None;
         while let Some(slot) = self.slot(at) {
-            let next = slot.next.get();
-            // SAFETY: A free request belongs to its list, and this is only on that which was just
-            // taken. To release the file is task work of the current task, or the system's.
+            // SAFETY: A free request belongs to its list, and that is the caller's. To release the file
+            // is task work of the current task, or the system's.
             let file = unsafe { (*slot.file.get()).take() };
             drop(file);
-            if next == NONE {
-                slot.next.set(free.head);
-                // INVARIANT: Both are lists of this pool, and disjoint.
-                free.head = first;
-                return;
-            }
-            at = next;
+            at = slot.next.get();
+            last = Some(slot);
         }
+        last
     }
 
     /// What everybody may see of request `index`.
