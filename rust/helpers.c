@@ -952,10 +952,6 @@ void __noreturn raio_helper_vhost_task_exit(struct vhost_task *vhost)
 	do_exit(0);
 }
 
-/*
- * Has an ordinary task of that process, or else of another that runs in mm, do
- * the work before it is back in user space; it is woken for that.
- */
 static bool is_at_hand(const struct task_struct *task)
 {
 	return !raio_helper_is_uninterruptible(task) && !raio_helper_is_stopped(task);
@@ -969,7 +965,11 @@ static bool give_work(struct task_struct *task, const struct mm_struct *mm,
 	       !task_work_add(task, work, TWA_SIGNAL);
 }
 
-/* First of those that can come at once: another may wait for what it would do. */
+/*
+ * Has an ordinary task of that process, or else of another that runs in mm, do
+ * the work before it is back in user space; it is woken for that.  First one of
+ * those that can come at once: another may wait for what it would do.
+ */
 bool raio_helper_task_work_of(struct task_struct *of, const struct mm_struct *mm,
 			      struct callback_head *work)
 {

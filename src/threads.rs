@@ -63,8 +63,10 @@ const IDLE_NS: i64 = 100_000_000;
 /// How often one that has a claim looks whether it is left alone, in ns.
 const ALONE_NS: i64 = 1_000_000_000;
 
-/// The number of no request.
+/// The number of no request: it releases a file, say.
 const NO_REQUEST: u32 = u32::MAX;
+/// The number of no request: it was killed.
+const KILLED: u32 = u32::MAX - 1;
 
 /// A thread's own side.
 pub(crate) struct Worker {
@@ -77,7 +79,7 @@ pub(crate) struct Worker {
 enum State {
     /// It was started or woken, and has not looked for work yet.
     Woken,
-    /// It runs this request, or is at something else if it is [`NO_REQUEST`].
+    /// It runs this request, or is at something else if it is [`NO_REQUEST`] or [`KILLED`].
     Busy(u32),
     /// It sleeps, since this time in ns.
     Idle(i64),
@@ -361,7 +363,11 @@ impl Worker {
         let mut queues = context.queues().lock();
         let since = match queues.threads.places.get(self.place) {
             Some(Seat::Used(_, State::Idle(since))) => Some(*since),
-            Some(Seat::Used(..)) => None,
+            Some(Seat::Used(..)) => {
+                // It is done with whatever it was at.
+                queues.threads.set(self.place, State::Woken);
+                None
+            }
             _ => return Err(self.end(&mut queues)),
         };
         let lists: &[List] = if !queues.may_block() {
@@ -424,7 +430,7 @@ impl vhost_task::Worker for Worker {
             .queues()
             .lock()
             .threads
-            .set(self.place, State::Busy(NO_REQUEST));
+            .set(self.place, State::Busy(KILLED));
         self.context.finish_accepted(task);
         let (thread, last) = {
             let mut queues = self.context.queues().lock();
@@ -589,7 +595,7 @@ impl Context {
         let mut queues = self.queues().lock();
         let streams = |index| {
             let shared = self.pool().shared(index);
-            shared.is_none_or(|shared| !shared.is_accepted())
+            index == NO_REQUEST || shared.is_some_and(|shared| !shared.is_accepted())
         };
         queues.threads.interrupt(streams);
         queues.threads.wake_all();
