@@ -2,13 +2,18 @@
 /*
  * Description: requests whose memory does not come cost nothing while they wait for it:
  * no time of a CPU that is no process's, and little of the one that waits.  Nor do
- * those that can't be armed, since too many wait for the same file.
+ * those that can't be armed, since too many wait for the same file, and those whose file
+ * somebody keeps to himself.
  */
 #define _GNU_SOURCE
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "absent.h"
@@ -132,7 +137,7 @@ TEST_RAIO(held, WHY)
 	static struct iocb polls[EACH];
 	struct io_event events[EACH];
 	struct iocb *list[EACH];
-	int pair[2], i;
+	int pair[2], count = test_rounds(CONTEXTS), i;
 
 	raise_limits();
 	pair_open(PAIR_PIPE, pair);
@@ -140,7 +145,7 @@ TEST_RAIO(held, WHY)
 		list[i] = &polls[i];
 		prep(list[i], IOCB_CMD_POLL, pair[0], (void *)POLLIN, 0, 0);
 	}
-	for (i = 0; i < CONTEXTS; i++) {
+	for (i = 0; i < count; i++) {
 		ctxs[i] = new_context(EACH);
 		ASSERT_EQ(EACH, be_submit(ctxs[i], EACH, list));
 	}
@@ -148,6 +153,77 @@ TEST_RAIO(held, WHY)
 	sleep(1);
 	EXPECT_LE(cost("held"), PERCENT);
 	ASSERT_EQ(1, write(pair[1], "x", 1));
-	for (i = 0; i < CONTEXTS; i++)
+	for (i = 0; i < count; i++)
 		ASSERT_EQ(EACH, events_wait(ctxs[i], events, EACH));
+}
+
+/* Of all contexts. */
+static unsigned long retries(void)
+{
+	char path[64], line[512];
+	unsigned long sum = 0, one;
+	const char *at;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", raio_fd());
+	file = fopen(path, "re");
+	ASSERT_TRUE(file);
+	while (fgets(line, sizeof(line), file)) {
+		at = strstr(line, "retries=");
+		if (at && sscanf(at, "retries=%lu", &one) == 1)
+			sum += one;
+	}
+	fclose(file);
+	return sum;
+}
+
+static int locked[2];
+
+static void *read_absent(void *unused)
+{
+	(void)unused;
+	EXPECT_EQ(1, read(locked[0], absent.pages, 1));
+	return NULL;
+}
+
+/* Its lock is looked at from time to time, also where it is a thread that reads. */
+static void run_locked(bool timeout)
+{
+	struct timeval limit = { .tv_sec = 1000 };
+	aio_context_t ctx = new_context(1);
+	struct io_event event;
+	unsigned long before;
+	pthread_t thread;
+	struct iocb iocb;
+	char byte;
+
+	absent_open(&absent);
+	absent_map(&absent, getpagesize());
+	pair_open(PAIR_UNIX_STREAM, locked);
+	if (timeout)
+		ASSERT_EQ(0, setsockopt(locked[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)));
+	ASSERT_EQ(2, write(locked[1], "xy", 2));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_absent, NULL));
+	absent_wait(&absent);
+	prep(&iocb, IOCB_CMD_PREAD, locked[0], &byte, 1, 0);
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	/* what is done at first is not what is counted */
+	sleep(1);
+	before = retries();
+	sleep(SECONDS);
+	EXPECT_LE(retries() - before, 100);
+	absent_serve(&absent);
+	ASSERT_EQ(1, events_wait(ctx, &event, 1));
+	EXPECT_EQ(1, (long long)event.res);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
+TEST_RAIO(locked_socket, WHY)
+{
+	run_locked(false);
+}
+
+TEST_RAIO(locked_socket_with_timeout, WHY)
+{
+	run_locked(true);
 }

@@ -13,7 +13,7 @@ const NONE: u32 = u32::MAX;
 
 /// A list, which says who may run what is on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
+#[repr(u8)]
 pub(crate) enum List {
     /// The run list: a task of the process, or a thread; the try does not block in the file.
     Run = 0,

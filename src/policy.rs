@@ -98,8 +98,6 @@ pub(crate) struct Policy {
     pub(crate) whole: bool,
     /// Who wakes it is about to leave the kernel, as a rule: a retry may be left to it.
     pub(crate) by_waker: bool,
-    /// It is to or from a pipe.
-    pub(crate) pipe: bool,
     /// Somebody may keep others out of the file while he waits for a page of his own.
     pub(crate) locks: bool,
     /// It is done once it was taken, whatever becomes of the context.
@@ -119,7 +117,6 @@ impl Default for Policy {
             order: Order::Free,
             whole: false,
             by_waker: false,
-            pipe: false,
             locks: false,
             accepted: false,
             again_is_final: false,
@@ -153,7 +150,6 @@ impl Policy {
         order: Order::Free,
         whole: false,
         by_waker: false,
-        pipe: false,
         locks: false,
         accepted: false,
         again_is_final: true,
@@ -194,7 +190,6 @@ impl Policy {
             Class::Pipe => Policy {
                 whole: write,
                 by_waker: true,
-                pipe: true,
                 locks: true,
                 ..stream(first_of(Try::Nowait, true))
             },

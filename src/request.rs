@@ -178,6 +178,8 @@ pub(crate) struct Private {
     pub(crate) policy: Policy,
     /// The list that it was taken from, if it was on one.
     pub(crate) from: Option<List>,
+    /// It was held, and has neither been armed nor moved data since.
+    pub(crate) held: bool,
     /// Its group, or 0.
     pub(crate) key: usize,
     /// Whether it has joined its group.
@@ -201,6 +203,7 @@ impl Private {
         self.op = op;
         self.policy = *policy;
         self.from = None;
+        self.held = false;
         self.key = key;
         self.joined = false;
         self.claim = None;

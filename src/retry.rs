@@ -160,7 +160,7 @@ fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Reque
     if waits {
         queues.groups.found(context.pool(), request.index(), key);
         let claim = Claim::Own;
-        if queues.try_claim(claim) {
+        if request.private().policy.threads && queues.try_claim(claim) {
             request.private().claim = Some(claim);
         }
     }
@@ -191,13 +191,15 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
         request.private().key,
         request.private().joined,
     );
-    let in_vain = list == List::Held && request.private().from == Some(List::Held);
+    let hold = list == List::Held;
+    let in_vain = hold && request.private().held;
+    request.private().held |= hold;
     request.note_waiting(list);
     request.private().joined = key != 0;
     let mut queues = context.queues().lock();
     if in_vain {
         queues.held_due = queues.held_due.saturating_sub(1);
-    } else if list == List::Held {
+    } else if hold {
         queues.hold_briefly();
     }
     if key != 0 && !joined {
@@ -330,6 +332,10 @@ pub(crate) fn rerun(context: &Arc<Context>, mut run: Running, place: Place<'_>) 
     trace::retry(|| run.shared().about(context, 0));
     if run.is_ended() || context.is_dead() && !run.shared().is_accepted() {
         return cancel_run(run);
+    }
+    if run.private().held && op::is_locked(&mut run) {
+        // It is not handed on to somebody who finds the same.
+        return queue_in_order(context, run.finish(), List::Held);
     }
     if place.is_thread() && !run.private().policy.threads {
         // It was held.

@@ -199,6 +199,11 @@ pub(crate) fn go(context: &Arc<Context>, mut run: Running, place: Place<'_>) -> 
     }
 }
 
+/// Whether somebody keeps it out of its file, which takes a lock.
+pub(crate) fn is_locked(run: &mut Running) -> bool {
+    matches!(run.private().op, Op::Rw) && rw::is_locked(run)
+}
+
 /// Runs to its end what was accepted, in a thread that is killed: the program's memory is there as far
 /// as no fault has to be served.
 pub(crate) fn finish_accepted(mut run: Running, task: WorkerTask<'_>) {
@@ -355,6 +360,7 @@ fn arm(
         }
         Polled::Queued => {}
     }
+    run.private().held = false;
     run.note_waiting(retry);
     let index = run.index();
     context.counters().armed();

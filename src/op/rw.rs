@@ -61,7 +61,8 @@ use tries::{
 };
 pub(super) use tries::{
     finish_accepted,
-    go, //
+    go,
+    is_locked, //
 };
 
 /// Checks a transfer, with native aio's errors in its order.

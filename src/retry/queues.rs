@@ -141,8 +141,9 @@ impl Queues {
 
     /// Something was woken: what is held may wait for the same. Any context.
     pub(super) fn try_held(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
-        if self.lists.len(List::Held) > 0 && self.held_due == 0 {
-            self.held_due = HELD_TRIES;
+        let held = self.lists.len(List::Held);
+        if held > 0 && self.held_due == 0 {
+            self.held_due = HELD_TRIES.min(held);
             self.held_for = 1;
             context.note_queued(true);
             self.bring_soon(context, arc);
@@ -297,7 +298,7 @@ impl WorkItem<0> for Context {
         let held = queues.lists.len(List::Held);
         if held > 0 {
             // Some may be tried now, and again after twice the time.
-            queues.held_due = held_tries(queues.held_for);
+            queues.held_due = held_tries(queues.held_for).min(held);
             queues.held_for = queues.held_for.saturating_mul(2).min(queues.max_held);
             context.note_queued(true);
             let ticks = queues.held_for;

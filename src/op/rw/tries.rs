@@ -67,6 +67,7 @@ const LOCKED_LOOKS: u32 = 3;
 fn advance(run: &mut Running, result: isize) -> Result<(), isize> {
     match usize::try_from(result) {
         Ok(n) => {
+            run.private().held &= n == 0;
             run.advance(n);
             Ok(())
         }
@@ -247,7 +248,6 @@ pub(in crate::op) fn go(context: &Arc<Context>, mut run: Running, place: Place<'
 /// Whether a read has left data in the pipe for want of the program's memory.
 fn was_cut_short(run: &mut Running, faults: Faults<'_>) -> bool {
     matches!(faults, Faults::Fail)
-        && run.private().policy.pipe
         && run.transfer().left() > 0
         && run.file().is_some_and(fs::is_pipe_unread)
 }
@@ -273,8 +273,7 @@ fn attempt<'a>(
 ) -> Option<(Tried<Context>, Attempt<'a>)> {
     let mut looks = 0;
     while is_locked(&mut run) {
-        let was_held = run.private().from == Some(List::Held);
-        if looks == LOCKED_LOOKS || was_held || matches!(place, Place::Waker(_)) {
+        if looks == LOCKED_LOOKS || run.private().held || matches!(place, Place::Waker(_)) {
             hold(context, run);
             return None;
         }
@@ -292,7 +291,7 @@ fn attempt<'a>(
 }
 
 /// Whether somebody keeps it out of its file.
-fn is_locked(run: &mut Running) -> bool {
+pub(in crate::op) fn is_locked(run: &mut Running) -> bool {
     let locks = run.private().policy.locks;
     let direction = run.transfer().direction();
     locks
