@@ -33,7 +33,6 @@ use kernel::{
     error::from_err_ptr,
     prelude::*,
     sync::{
-        aref::ARef,
         atomic::{
             ordering::{
                 Acquire,
@@ -231,22 +230,22 @@ impl<W: Worker> Thread<W> {
     }
 
     /// The task that it is, once it has run. Any context.
-    pub(crate) fn task(&self) -> Option<ARef<Task>> {
+    fn task(&self) -> Option<&Task> {
         // SAFETY: By the invariants the shell is valid; `task` is atomic.
         let task = NonNull::new(unsafe { self.0.as_ref() }.task.load(Acquire))?;
-        // SAFETY: The `vhost_task`, valid by the invariants, has a reference to the task while the
-        // new one is taken. `Task` is transparent over it.
-        Some(unsafe { task.cast::<Task>().as_ref() }.into())
+        // SAFETY: The `vhost_task`, valid by the invariants for as long as `self` is borrowed, has a
+        // reference to the task. `Task` is transparent over it.
+        Some(unsafe { task.cast::<Task>().as_ref() })
     }
 
     /// See [`sched::is_asleep`]. Any context.
     pub(crate) fn is_asleep(&self) -> bool {
-        self.task().is_some_and(|task| sched::is_asleep(&task))
+        self.task().is_some_and(sched::is_asleep)
     }
 
     /// See [`sched::is_stopped`]. Any context.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.task().is_some_and(|task| sched::is_stopped(&task))
+        self.task().is_some_and(sched::is_stopped)
     }
 }
 
