@@ -286,7 +286,7 @@ static unsigned int many_contexts(aio_context_t *ctx, unsigned int max)
 
 	/* the debug kernel has one CPU's worth of time for as many threads */
 	if (getenv("RAIO_QUICK"))
-		max /= 8;
+		max = (max + 7) / 8;
 	for (count = 0; count < max; count++) {
 		ctx[count] = 0;
 		if (be_setup(1, &ctx[count]))
