@@ -5,6 +5,7 @@
 use super::{
     events_for,
     finish_driver,
+    is_cut_off,
     is_refused, //
 };
 use crate::{
@@ -406,11 +407,12 @@ fn completed(
     result: isize,
     place: Place<'_>,
 ) -> Result {
-    if !is_refused(&mut request, result) {
-        finish_driver(request, result);
-        return Ok(());
+    // As in `retry::driver_done`.
+    if is_refused(&mut request, result) || is_cut_off(&mut request, result) {
+        return punt(context, request.run(), List::Block, place);
     }
-    punt(context, request.run(), List::Block, place)
+    finish_driver(request, result);
+    Ok(())
 }
 
 /// Leaves the request to the page's waker; or gives it back, if that has been here.
@@ -519,7 +521,11 @@ fn block(
     loop {
         let (next, result) = match run.call(caller, mode, faults) {
             Tried::Returned(run, result) => (run, result),
-            Tried::Completed(request, result) => {
+            Tried::Completed(mut request, result) => {
+                if is_cut_off(&mut request, result) {
+                    run = request.run();
+                    continue;
+                }
                 finish_driver(request, result);
                 return None;
             }
