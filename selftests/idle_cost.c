@@ -158,7 +158,7 @@ TEST_RAIO(held, WHY)
 }
 
 /* Of all contexts. */
-static unsigned long retries(void)
+static unsigned long count_retries(void)
 {
 	char path[64], line[512];
 	unsigned long sum = 0, one;
@@ -209,9 +209,9 @@ static void run_locked(bool timeout)
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	/* what is done at first is not what is counted */
 	sleep(1);
-	before = retries();
+	before = count_retries();
 	sleep(SECONDS);
-	EXPECT_LE(retries() - before, 100);
+	EXPECT_LE(count_retries() - before, 100);
 	absent_serve(&absent);
 	ASSERT_EQ(1, events_wait(ctx, &event, 1));
 	EXPECT_EQ(1, (long long)event.res);
