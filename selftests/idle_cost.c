@@ -137,7 +137,7 @@ TEST_RAIO(held, WHY)
 	static struct iocb polls[EACH];
 	struct io_event events[EACH];
 	struct iocb *list[EACH];
-	int pair[2], count = test_rounds(CONTEXTS), i;
+	int pair[2], count = test_rounds(test_rounds(CONTEXTS)), i;
 
 	raise_limits();
 	pair_open(PAIR_PIPE, pair);
