@@ -225,6 +225,25 @@ TEST_RAIO(many_at_once, WHY)
 	EXPECT_EQ(0, be_destroy(ctx));
 }
 
+/*
+ * When the parent sleeps somebody writes to first, of another context, whose event counted
+ * counts; when that was served, to second.
+ */
+static pid_t write_one_by_one(int first, int counted, int second)
+{
+	pid_t parent = getpid(), pid = test_fork();
+	uint64_t count;
+
+	if (!pid) {
+		wait_asleep(parent);
+		ASSERT_EQ(1, write(first, "x", 1));
+		ASSERT_EQ(sizeof(count), read(counted, &count, sizeof(count)));
+		ASSERT_EQ(1, write(second, "y", 1));
+		_exit(0);
+	}
+	return pid;
+}
+
 /* Another context's business is no signal: what blocks in submit goes on. */
 TEST_RAIO(told_in_submit, WHY)
 {
@@ -233,8 +252,7 @@ TEST_RAIO(told_in_submit, WHY)
 	struct timeval limit = { .tv_sec = 20 };
 	struct iocb first, second;
 	int fds[2], sockets[2], fd = eventfd(0, EFD_CLOEXEC);
-	pid_t parent = getpid(), pid;
-	uint64_t count;
+	pid_t pid;
 
 	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
@@ -243,14 +261,7 @@ TEST_RAIO(told_in_submit, WHY)
 	first.aio_flags = IOCB_FLAG_RESFD;
 	first.aio_resfd = fd;
 	ASSERT_EQ(1, submit_one(other, &first));
-	pid = test_fork();
-	if (!pid) {
-		wait_asleep(parent);
-		ASSERT_EQ(1, write(fds[1], "x", 1));
-		ASSERT_EQ(sizeof(count), read(fd, &count, sizeof(count)));
-		ASSERT_EQ(1, write(sockets[1], "y", 1));
-		_exit(0);
-	}
+	pid = write_one_by_one(fds[1], fd, sockets[1]);
 	prep(&second, IOCB_CMD_PREAD, sockets[0], buf + 1, 1, 0);
 	EXPECT_EQ(1, run_one(ctx, &second));
 	EXPECT_EQ(0, test_wait(pid));
@@ -268,8 +279,7 @@ TEST_RAIO(told_in_enter, WHY)
 				    .min_events = 1, .nr_events = 1,
 				    .events = (uintptr_t)events };
 	int fds[2], more[2], fd = eventfd(0, EFD_CLOEXEC), ret;
-	pid_t parent = getpid(), pid;
-	uint64_t count;
+	pid_t pid;
 
 	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC));
 	ASSERT_EQ(0, pipe2(more, O_CLOEXEC));
@@ -278,14 +288,7 @@ TEST_RAIO(told_in_enter, WHY)
 	first.aio_resfd = fd;
 	ASSERT_EQ(1, submit_one(other, &first));
 	prep(&second, IOCB_CMD_PREAD, more[0], buf + 1, 1, 0);
-	pid = test_fork();
-	if (!pid) {
-		wait_asleep(parent);
-		ASSERT_EQ(1, write(fds[1], "x", 1));
-		ASSERT_EQ(sizeof(count), read(fd, &count, sizeof(count)));
-		ASSERT_EQ(1, write(more[1], "y", 1));
-		_exit(0);
-	}
+	pid = write_one_by_one(fds[1], fd, more[1]);
 	ret = raio_ioctl(RAIO_IOC_ENTER, &enter);
 	EXPECT_LE(0, ret);
 	EXPECT_EQ(1, enter.submitted);

@@ -39,10 +39,9 @@ use kernel::{
 ///
 /// EAGAIN if a driver has it, or it runs where nothing can end it: its event will come. EINPROGRESS if
 /// a thread runs it, whose wait is ended: its event will come soon, unless it was about to wait where
-/// nothing can end it. EINVAL if there is no such request,
-/// or it is over. EFAULT if `result` can't be written: the event is in the ring then. In a
-/// context with RAIO_SETUP_CANCEL_EVENT it is there always, and EINPROGRESS says so. Process
-/// context.
+/// nothing can end it. EINVAL if there is no such request, or it is over. EFAULT if `result` can't be
+/// written: the event is in the ring then. In a context with RAIO_SETUP_CANCEL_EVENT it is there always,
+/// and EINPROGRESS says so. Process context.
 pub(crate) fn cancel(context: &Context, address: u64, key: u32, result: u64) -> Result {
     let named = context.keys().read(key);
     // Of a request that waits for a page, others may see the end before we are back.

@@ -277,6 +277,7 @@ impl Context {
         let keys = Keys::new(pool.capacity());
         let queues = Queues::new(shape.slots(), before)?;
         let cred = cred::current();
+        let share = Some(share);
 
         let context = Arc::pin_init(
             pin_init!(Context {
@@ -290,7 +291,7 @@ impl Context {
                 mapped: Once::new(0),
                 dead: Atomic::new(false),
                 submit <- new_mutex!(
-                    Submit { credits, free: Some(free), dead: false, share: Some(share), module: None },
+                    Submit { credits, free: Some(free), dead: false, share, module: None },
                     "Context::submit"
                 ),
                 taken: Atomic::new(0),

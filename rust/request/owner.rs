@@ -333,7 +333,7 @@ impl<C: Client> Owned<C> {
         let client = self.slot().client;
         // SAFETY: By the invariants the request is out until the pool has got it back, below. The
         // pool is held from before that to after the last use of it, and of the client, to which it
-        // has a reference that `Arc::into_raw` gave.
+        // has a reference that `Arc::into_raw` gave. All of it is for any context, and so is this.
         unsafe {
             let pool = self.slot().pool();
             pool.as_ref().hold();
