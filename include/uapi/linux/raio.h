@@ -17,7 +17,7 @@
 
 /* The version of this API; a new minor adds, a new major breaks. */
 #define RAIO_API_MAJOR		1
-#define RAIO_API_MINOR		2
+#define RAIO_API_MINOR		3
 
 /* The header of the ring, at the address that is the context's id. */
 #define RAIO_RING_MAGIC			0xa10a10a1U
@@ -69,6 +69,16 @@ struct raio_info {
 #define RAIO_FEATURE_PAGE_WAIT		(1U << 3)
 /* RAIO_IOC_REGISTER, and the iocb flags that go with it. */
 #define RAIO_FEATURE_REGISTER		(1U << 4)
+/* RAIO_IOCB_FLAG_DEADLINE */
+#define RAIO_FEATURE_DEADLINE		(1U << 5)
+/* An aio_offset of -1 is the file position. */
+#define RAIO_FEATURE_CUR_POS		(1U << 6)
+/* RAIO_IOCB_FLAG_RANGE and RAIO_CMD_SYNC_FILE_RANGE */
+#define RAIO_FEATURE_SYNC_RANGE		(1U << 7)
+/* RAIO_IOCB_FLAG_BARRIER */
+#define RAIO_FEATURE_BARRIER		(1U << 8)
+/* Bits 16 to 31 of aio_flags that are not known are refused: EINVAL. */
+#define RAIO_FEATURE_FLAGS_CHECKED	(1U << 9)
 
 /* RAIO_IOC_SETUP */
 struct raio_setup {
@@ -84,6 +94,11 @@ struct raio_setup {
 #define RAIO_SETUP_CANCEL_EVENT		(1U << 0)
 /* raio_setup.flags: no threads; what may block does so in RAIO_IOC_SUBMIT. */
 #define RAIO_SETUP_NO_THREADS		(1U << 1)
+/*
+ * raio_setup.flags: writes without O_DIRECT are done when RAIO_IOC_SUBMIT returns,
+ * which waits for what they wait for, as in native aio.
+ */
+#define RAIO_SETUP_SYNC_WRITES		(1U << 2)
 
 /* RAIO_IOC_DESTROY */
 struct raio_destroy {
@@ -116,6 +131,16 @@ struct raio_timespec {
 	__s64	tv_sec __attribute__((aligned(8)));
 	__s64	tv_nsec __attribute__((aligned(8)));
 };
+
+/* See RAIO_IOCB_FLAG_DEADLINE.  It is read when the request is submitted. */
+struct raio_deadline {
+	struct raio_timespec time;	/* from now on, by CLOCK_MONOTONIC */
+	__u32	flags;		/* RAIO_DEADLINE_* */
+	__u32	buffer;		/* index, with RAIO_IOCB_FLAG_FIXED_BUFFER; else 0 */
+};
+
+/* raio_deadline.flags: time is one of CLOCK_MONOTONIC itself. */
+#define RAIO_DEADLINE_ABS		(1U << 0)
 
 /* RAIO_IOC_GETEVENTS; the result of the ioctl is the number of events */
 struct raio_getevents {
@@ -168,7 +193,31 @@ struct raio_register {
 #define RAIO_UNREGISTER_FILES		3
 
 /*
- * iocb.aio_flags of PREAD, PWRITE, PREADV and PWRITEV: iocb.aio_reserved2 is the index
+ * iocb.aio_lio_opcode: sync_file_range(2) of aio_offset, aio_nbytes, with aio_rw_flags
+ * as its flags.
+ */
+#define RAIO_CMD_SYNC_FILE_RANGE	32
+
+/*
+ * iocb.aio_flags: bits 16 to 31 are those of this module.
+ *
+ * FSYNC and FDSYNC: of aio_nbytes from aio_offset on; an aio_nbytes of 0 is all from there.
+ */
+#define RAIO_IOCB_FLAG_RANGE		(1U << 27)
+/*
+ * It begins when all that was submitted to the context before is over, and what is
+ * submitted to the context after it begins when it is over.
+ */
+#define RAIO_IOCB_FLAG_BARRIER		(1U << 28)
+/*
+ * iocb.aio_reserved2 is the address of a struct raio_deadline.  If the request is not over
+ * by then, it is cancelled: the event has -ETIME in res, and in res2 the bytes moved.  What a
+ * driver has is not cancelled, and what blocks in RAIO_IOC_SUBMIT is not interrupted: they
+ * end as they end.
+ */
+#define RAIO_IOCB_FLAG_DEADLINE		(1U << 29)
+/*
+ * PREAD, PWRITE, PREADV and PWRITEV: iocb.aio_reserved2, or raio_deadline.buffer, is the index
  * of a registered buffer, in which all of the memory lies that the iocb names.
  */
 #define RAIO_IOCB_FLAG_FIXED_BUFFER	(1U << 30)
