@@ -357,6 +357,7 @@ unsafe extern "C" fn wake<C: Client>(
     };
     let woken = Woken {
         ready,
+        told: mask,
         entry: entry.cast(),
     };
     // SAFETY: The entry is on the wait queue of the request's file, whose lock is held.
@@ -375,6 +376,8 @@ unsafe extern "C" fn wake<C: Client>(
 pub(super) struct Woken {
     /// The events that are there; 0 if that is not known.
     pub(super) ready: Mask,
+    /// What the queue said, whether it was asked for or not.
+    pub(super) told: Mask,
     entry: *mut c_void,
 }
 

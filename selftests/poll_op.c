@@ -306,6 +306,39 @@ TEST(bad_fields)
 	EXPECT_EQ(POLLIN, run_one(ctx, &good));
 }
 
+/* A wake tells what is ready, asked for or not; a look tells what was asked for. */
+static void wake_tells(int fd, int other, int resfd, int64_t told)
+{
+	struct iocb iocb;
+
+	prep_poll(&iocb, fd, POLLIN);
+	if (resfd >= 0) {
+		iocb.aio_flags = IOCB_FLAG_RESFD;
+		iocb.aio_resfd = resfd;
+	}
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	ASSERT_EQ(1, write(other, "x", 1));
+	EXPECT_EQ(told, fired(&iocb));
+	EXPECT_EQ(POLLIN, run_poll(fd, POLLIN));
+}
+
+TEST(wake_tells_all)
+{
+	int resfds[] = { -1, eventfd(0, 0) };
+	unsigned int i;
+
+	ctx = new_context(1);
+	for (i = 0; i < ARRAY_SIZE(resfds); i++) {
+		int fds[2];
+
+		ASSERT_EQ(0, pipe(fds));
+		wake_tells(fds[0], fds[1], resfds[i], POLLIN | POLLRDNORM);
+		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+		wake_tells(fds[0], fds[1], resfds[i],
+			   POLLIN | POLLPRI | POLLRDNORM | POLLRDBAND);
+	}
+}
+
 /* All bits of the 16 may be asked for. */
 TEST(all_bits)
 {

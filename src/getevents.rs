@@ -32,19 +32,20 @@ pub(crate) enum Timeout {
 }
 
 impl Timeout {
-    /// The timeout that a program passed. EINVAL if it is negative.
+    /// The timeout that a program passed.
     ///
-    /// As with native aio, nanoseconds above a second's count are just added, and what can't be
-    /// told in nanoseconds is for ever. A negative sum makes native aio wait for ever as well.
-    pub(crate) fn new(timespec: raio_timespec) -> Result<Self> {
+    /// As with native aio, nanoseconds above a second's count are just added, modulo 2^64, and what
+    /// can't be told in nanoseconds, or is negative, is for ever.
+    pub(crate) fn new(timespec: raio_timespec) -> Self {
         const NS: i64 = 1_000_000_000;
-        let sum = timespec.tv_sec.checked_mul(NS);
-        let sum = sum.and_then(|ns| ns.checked_add(timespec.tv_nsec));
-        match sum {
-            Some(0) => Ok(Timeout::Zero),
-            Some(ns) if ns > 0 => Ok(Timeout::After(ns)),
-            None if timespec.tv_sec > 0 => Ok(Timeout::Never),
-            _ => Err(EINVAL),
+        // As `timespec64_to_ktime()`.
+        if timespec.tv_sec >= i64::MAX / NS {
+            return Timeout::Never;
+        }
+        match timespec.tv_sec.wrapping_mul(NS).wrapping_add(timespec.tv_nsec) {
+            0 => Timeout::Zero,
+            ns if ns > 0 => Timeout::After(ns),
+            _ => Timeout::Never,
         }
     }
 }
@@ -124,36 +125,33 @@ pub(crate) fn getevents(
 mod tests {
     use super::*;
 
-    fn timeout(tv_sec: i64, tv_nsec: i64) -> Result<Timeout> {
+    fn timeout(tv_sec: i64, tv_nsec: i64) -> Timeout {
         Timeout::new(raio_timespec { tv_sec, tv_nsec })
     }
 
     #[test]
     fn timeouts() {
-        assert_eq!(timeout(0, 0), Ok(Timeout::Zero));
-        assert_eq!(timeout(0, 1), Ok(Timeout::After(1)));
-        assert_eq!(timeout(2, 3), Ok(Timeout::After(2_000_000_003)));
+        assert_eq!(timeout(0, 0), Timeout::Zero);
+        assert_eq!(timeout(0, 1), Timeout::After(1));
+        assert_eq!(timeout(2, 3), Timeout::After(2_000_000_003));
     }
 
     #[test]
     fn nanoseconds_are_added() {
-        assert_eq!(timeout(0, 2_000_000_000), Ok(Timeout::After(2_000_000_000)));
-        assert_eq!(timeout(1, -1), Ok(Timeout::After(999_999_999)));
+        assert_eq!(timeout(0, 2_000_000_000), Timeout::After(2_000_000_000));
+        assert_eq!(timeout(1, -1), Timeout::After(999_999_999));
     }
 
     #[test]
     fn too_long_is_for_ever() {
-        assert_eq!(timeout(i64::MAX, 0), Ok(Timeout::Never));
-        assert_eq!(
-            timeout(i64::MAX / 1_000_000_000, i64::MAX),
-            Ok(Timeout::Never)
-        );
+        assert_eq!(timeout(i64::MAX, 0), Timeout::Never);
+        assert_eq!(timeout(i64::MAX / 1_000_000_000, 0), Timeout::Never);
     }
 
     #[test]
-    fn negative_is_refused() {
-        assert_eq!(timeout(-1, 0), Err(EINVAL));
-        assert_eq!(timeout(0, -1), Err(EINVAL));
-        assert_eq!(timeout(i64::MIN, 0), Err(EINVAL));
+    fn negative_is_for_ever() {
+        assert_eq!(timeout(-1, 0), Timeout::Never);
+        assert_eq!(timeout(0, -1), Timeout::Never);
+        assert_eq!(timeout(0, i64::MIN), Timeout::Never);
     }
 }

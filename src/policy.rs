@@ -18,6 +18,7 @@
 //! | another that honours NOWAIT and polls (netlink, AF_PACKET, AF_VSOCK, signalfd, ...), but not a socket with such an option | NOWAIT | its wait queues | no: a task of the process alone | it may look at descriptors |
 //! | all else: procfs, sysfs, cgroup, configfs, tracefs, other devices, other file systems | it blocks, as with native aio | | no | nobody has looked at it |
 //! | fsync | | | as for its file | |
+//! | with RAIO_SETUP_SYNC_WRITES, writes without O_DIRECT of files and block devices | it blocks, as with native aio | | yes, if it was held back | programs rely on it |
 //! | POLL | a look | its wait queues | yes | `poll` looks at no descriptor; the wake tells what is ready, as a rule, and that is all |
 //!
 //! The places are those of [`Place`](crate::retry::Place). No file code runs in an interrupt, in a
@@ -137,6 +138,8 @@ pub(crate) struct Traits {
     pub(crate) direct: bool,
     /// RWF_NOWAIT.
     pub(crate) nowait: bool,
+    /// What is written to the page cache is there when submit returns.
+    pub(crate) sync_writes: bool,
 }
 
 impl Policy {
@@ -157,12 +160,26 @@ impl Policy {
 
     /// The policy for a transfer.
     pub(crate) fn of_transfer(facts: Facts, traits: Traits) -> Self {
+        let policy = Self::of_async_transfer(facts, traits);
+        let write = traits.direction == Direction::Write;
+        if traits.sync_writes && write && policy.order == Order::Inode && !traits.nowait {
+            // Where it was held back, a thread runs it all the same.
+            return Policy {
+                first: First::Block,
+                ..policy
+            };
+        }
+        policy
+    }
+
+    fn of_async_transfer(facts: Facts, traits: Traits) -> Self {
         let Traits {
             can_poll,
             own_rules,
             direction,
             direct,
             nowait,
+            sync_writes: _,
         } = traits;
         let write = direction == Direction::Write;
         let first_of = |how, honoured| match (nowait, honoured) {
@@ -331,6 +348,7 @@ mod tests {
         direction: Direction::Read,
         direct: false,
         nowait: false,
+        sync_writes: false,
     };
 
     fn read(class: Class, nowait: bool, can_poll: bool) -> Policy {
@@ -460,6 +478,32 @@ mod tests {
         assert!(!write.page_wait && write.accepted);
         assert_eq!(write.order, Order::Inode);
         assert!(!with(Class::Fuse, Direction::Write, false).accepted);
+    }
+
+    #[test]
+    fn sync_writes_are_submits() {
+        let of = |class, direction, direct, nowait| {
+            let traits = Traits {
+                direction,
+                direct,
+                nowait,
+                sync_writes: true,
+                ..READ
+            };
+            Policy::of_transfer(facts(class, true), traits).first
+        };
+        for class in [Class::Regular, Class::Block, Class::Fuse, Class::Memory] {
+            assert_eq!(of(class, Direction::Write, false, false), First::Block);
+            assert_ne!(of(class, Direction::Write, false, true), First::Block);
+            assert_ne!(of(class, Direction::Read, false, false), First::Block);
+        }
+        assert_ne!(
+            of(Class::Regular, Direction::Write, true, false),
+            First::Block
+        );
+        for class in [Class::Pipe, Class::Unix, Class::Inet] {
+            assert_ne!(of(class, Direction::Write, false, false), First::Block);
+        }
     }
 
     #[test]

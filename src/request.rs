@@ -14,6 +14,7 @@ use crate::{
     sys::{
         eventfd::EventFd,
         once::Once,
+        poll::Mask,
         request::{
             Client,
             Kick,
@@ -58,6 +59,8 @@ const WATCHED: u32 = 1 << 1;
 const FIRED: u32 = 1 << 2;
 /// It is done whatever becomes of the context.
 const ACCEPTED: u32 = 1 << 3;
+/// What its wake says is to be kept for its retry.
+const TOLD: u32 = 1 << 4;
 
 /// What everybody may look at.
 #[derive(Default)]
@@ -72,7 +75,7 @@ pub(crate) struct Shared {
     kicked_to: Once<u32>,
     /// What is known of it where it is woken, and by who ends its context: [`BY_WAKER`] and so on.
     marks: Once<u32>,
-    /// The bytes that were moved when it was armed on a page.
+    /// The bytes that were moved when it was armed on a page; of a POLL what its wake said.
     moved: Once<usize>,
     /// `aio_lio_opcode` and `aio_fildes`, for tracepoints.
     opcode: Once<u32>,
@@ -150,6 +153,18 @@ impl Shared {
     /// Whether a wake that says what is ready ends it.
     pub(crate) fn is_fired(&self) -> bool {
         self.has(FIRED)
+    }
+
+    /// Keeps what the wake says of a request that has to know; under the lock of the wait queue.
+    pub(crate) fn keep_told(&self, told: impl Fn() -> Mask) {
+        if self.has(TOLD) {
+            self.moved.set(told() as usize);
+        }
+    }
+
+    /// What the last wake of a POLL said; 0 if it said nothing, or was no wake.
+    pub(crate) fn told(&self) -> Mask {
+        self.moved.get() as Mask
     }
 
     /// Whether it is done whatever becomes of the context.
@@ -265,11 +280,11 @@ fn marks(private: &Private) -> u32 {
     let mark = |is: bool, mark| if is { mark } else { 0 };
     mark(private.policy.by_waker, BY_WAKER)
         | mark(private.policy.accepted, ACCEPTED)
-        | mark(private.eventfd.is_some(), WATCHED)
-        | mark(
-            matches!(private.op, Op::Poll { .. }) && private.eventfd.is_none(),
-            FIRED,
-        )
+        | match (&private.op, private.eventfd.is_some()) {
+            (Op::Poll { .. }, true) => WATCHED | TOLD,
+            (Op::Poll { .. }, false) => FIRED,
+            (_, watched) => mark(watched, WATCHED),
+        }
 }
 
 impl Running {

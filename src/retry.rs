@@ -32,7 +32,10 @@ use crate::{
         Nodes, //
     },
     op,
-    policy::First,
+    policy::{
+        First,
+        Order, //
+    },
     request::{
         result_of,
         Over,
@@ -127,7 +130,7 @@ impl<'a> Place<'a> {
 /// Begins to run a prepared request, in the submitting task; it may be over then, and its event
 /// is to be published.
 ///
-/// An error is submit's, and the request is gone then: ERESTARTNOINTR.
+/// An error is submit's, and the request is gone then: see [`op::go`].
 #[inline(always)]
 pub(crate) fn start(
     context: &Arc<Context>,
@@ -144,6 +147,11 @@ pub(crate) fn start(
 #[inline(never)]
 fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Request) -> Result {
     let key = request.private().key;
+    let policy = request.private().policy;
+    if policy.first == First::Block && policy.order == Order::Inode {
+        // A write that is done here. What is before it may be an fsync, which can only gain.
+        return op::go(context, request.run(), Place::Submit(task));
+    }
     // Then it is armed without a try, and joins right now.
     let waits = op::has_to_wait(&mut request);
     let mut queues = context.queues().lock();
@@ -293,6 +301,7 @@ pub(crate) fn kick(mut kick: Kick<'_, Context>) {
     if by_sleeper {
         shared.set_not_by_waker();
     }
+    shared.keep_told(|| kick.told());
     // All of it under the lock: once it is let go of, the request may be over.
     if !kick.make() {
         drop(queues);

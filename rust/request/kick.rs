@@ -51,7 +51,7 @@ pub(crate) struct Kick<'a, C: Client> {
 
 /// What firing came to.
 pub(crate) enum Fired<'a, C: Client> {
-    /// The request is the waker's, with these events.
+    /// The request is the waker's, with the events that the queue told, some of which it waits for.
     Own(Owned<C>, Mask),
     /// It is not known what is ready, or not all: it can still be kicked.
     No(Kick<'a, C>),
@@ -142,12 +142,27 @@ impl<'a, C: Client> Kick<'a, C> {
                     woken.take_off();
                     Owned::from_slot(NonNull::from(self.slot))
                 };
-                Fired::Own(request, woken.ready)
+                Fired::Own(request, woken.told)
             }
             _ => {
                 pool.release();
                 Fired::No(self)
             }
+        }
+    }
+
+    /// What the wait queue told, if that is all that the request waits for; else 0.
+    pub(crate) fn told(&self) -> Mask {
+        match self.file {
+            // While it is still being armed, who does so looks again.
+            Some((_, woken))
+                if woken.ready != 0
+                    && self.slot.word().phase() == Phase::Armed
+                    && self.slot.entries.is_sole() =>
+            {
+                woken.told
+            }
+            _ => 0,
         }
     }
 

@@ -115,6 +115,12 @@ impl<'a> Known<'a> {
         self.now = now;
     }
 
+    /// RAIO_SETUP_* of the context.
+    #[inline(always)]
+    pub(crate) fn flags(&self) -> u32 {
+        self.context.flags()
+    }
+
     /// Who submits.
     pub(crate) fn task(&self) -> FullTask<'a> {
         self.task

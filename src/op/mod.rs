@@ -189,7 +189,8 @@ pub(crate) fn wait(context: &Arc<Context>, task: FullTask<'_>, run: Running) -> 
 
 /// Runs a prepared operation: it is over, armed, in flight or queued afterwards.
 ///
-/// An error is that of a request that was being submitted, and can't be taken: ERESTARTNOINTR.
+/// An error is that of a request that was being submitted, and can't be taken: ERESTARTNOINTR, and
+/// EINVAL of a POLL.
 pub(crate) fn go(context: &Arc<Context>, mut run: Running, place: Place<'_>) -> Result {
     match run.private().op {
         Op::Rw => rw::go(context, run, place),

@@ -64,6 +64,11 @@ pub(super) fn go(
     events: Mask,
     place: Place<'_>,
 ) -> Result {
+    let told = run.shared().told();
+    if told != 0 && !place.is_submit() {
+        run.finish().complete(poll::to_user(told) as isize);
+        return Ok(());
+    }
     let blocks = run.private().policy.first == First::Punt;
     // Where there can be no thread, it is asked here, as by native aio.
     if blocks && place.is_submit() {
@@ -92,6 +97,10 @@ pub(super) fn go(
             Waiting::Ready(run, mask) => {
                 run.finish().complete(poll::to_user(mask) as isize);
                 return Ok(());
+            }
+            Waiting::Unable(run) if place.is_submit() => {
+                run.finish().without_event();
+                return Err(EINVAL);
             }
             Waiting::Unable(run) => {
                 run.finish().complete(EINVAL.to_errno() as isize);

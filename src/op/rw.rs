@@ -46,7 +46,8 @@ use crate::{
         uapi::{
             iocb,
             IOCB_FLAG_IOPRIO,
-            RAIO_IOCB_FLAG_FIXED_BUFFER, //
+            RAIO_IOCB_FLAG_FIXED_BUFFER,
+            RAIO_SETUP_SYNC_WRITES, //
         }, //
     },
 };
@@ -85,6 +86,7 @@ pub(super) fn prep(
     } else {
         None
     };
+    let sync_writes = known.flags() & RAIO_SETUP_SYNC_WRITES != 0;
     let (open, facts) = known.open().ok_or(EBADF)?;
     let preparing = request.prep_rw(
         open,
@@ -92,7 +94,7 @@ pub(super) fn prep(
         iocb.aio_offset,
         iocb.aio_rw_flags,
         ioprio,
-        |file, kind| Rules::of(file, *facts, kind),
+        |file, kind| Rules::of(file, *facts, kind, sync_writes),
     )?;
     let rules = match others {
         None => preparing.buffer(iocb.aio_buf, usize::try_from(iocb.aio_nbytes)?)?,
@@ -119,15 +121,15 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    fn of(file: &kernel::fs::File, facts: Facts, kind: Kind) -> Self {
-        let policy = policy(file, facts, kind);
+    fn of(file: &kernel::fs::File, facts: Facts, kind: Kind, sync_writes: bool) -> Self {
+        let policy = policy(file, facts, kind, sync_writes);
         let key = key(file, policy.order, kind.direction);
         Rules { policy, key }
     }
 }
 
 /// The policy for such transfers of `file`.
-fn policy(file: &kernel::fs::File, facts: Facts, kind: Kind) -> Policy {
+fn policy(file: &kernel::fs::File, facts: Facts, kind: Kind, sync_writes: bool) -> Policy {
     let Kind {
         direction,
         direct,
@@ -143,8 +145,12 @@ fn policy(file: &kernel::fs::File, facts: Facts, kind: Kind) -> Policy {
             direction,
             direct,
             nowait,
+            sync_writes,
         },
     );
+    if policy.first == First::Block {
+        return policy;
+    }
     if facts.class == Class::Regular && write && sync && !direct {
         // The file system waits for the device after the copy, whatever the try says of waits.
         policy.first = First::Punt;
