@@ -38,6 +38,7 @@ use core::ptr;
 use facts::file_type;
 pub(super) use facts::is_pipe_full;
 pub(crate) use facts::{
+    can_sync_range,
     facts,
     fsync,
     has_fsync,
@@ -52,9 +53,12 @@ pub(crate) use facts::{
     is_stream_locked,
     notes_access,
     size,
+    sync_range,
     tty_stops,
     Class,
-    Facts, //
+    Facts,
+    Range,
+    SYNC_FLAGS, //
 };
 use kernel::{
     fs::{

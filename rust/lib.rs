@@ -34,6 +34,7 @@ pub(crate) mod capability;
 pub(crate) mod cred;
 pub(crate) mod eventfd;
 pub(crate) mod fs;
+pub(crate) mod hrtimer;
 pub(crate) mod mapping;
 pub(crate) mod miscdevice;
 pub(crate) mod mm;

@@ -94,7 +94,7 @@ pub(super) struct Entries<C: Client> {
     /// Of a page only if `used` is 0.
     room: UnsafeCell<Room>,
     /// How many of them were queued since they were last taken off. The run's or the owner's.
-    used: UnsafeCell<usize>,
+    used: UnsafeCell<u32>,
     /// Whether any was queued for this file. The run's or the owner's.
     ever: UnsafeCell<bool>,
     /// What the request waits for. Written before an entry is queued.
@@ -199,14 +199,14 @@ impl<C: Client> Entries<C> {
         }
     }
 
-    fn take_off(&self, used: &mut usize) {
+    fn take_off(&self, used: &mut u32) {
         // A queue that goes before its file (POLLFREE) is freed after a grace period.
         let guard = rcu::read_lock();
         // SAFETY: As `used` is not 0, entries of a file are there: a run that prepares that of a
         // page has disarmed the request before, and it comes back to an owner or a run when that is
         // off.
         let entries = unsafe { self.of_file() };
-        for entry in entries.iter().take(*used) {
+        for entry in entries.iter().take(*used as usize) {
             let head = entry.head.load(Acquire);
             if head.is_null() {
                 continue;
@@ -305,7 +305,7 @@ unsafe extern "C" fn queue<C: Client>(
     // SAFETY: The run is in `poll`, so its page entry is not queued: before that was, it would have
     // ended.
     let entries = unsafe { slot.entries.of_file() };
-    let Some(entry) = entries.get(*used) else {
+    let Some(entry) = entries.get(*used as usize) else {
         *too_many = true;
         return;
     };

@@ -7,6 +7,7 @@
 #define _RAIO_TRACE_H
 
 #include <linux/aio_abi.h>
+#include <linux/raio.h>
 #include <linux/tracepoint.h>
 
 /* Programs that read the format can't know the numbers. */
@@ -28,7 +29,8 @@ TRACE_DEFINE_ENUM(IOCB_CMD_PWRITEV);
 			 { IOCB_CMD_POLL, "POLL" },	\
 			 { IOCB_CMD_NOOP, "NOOP" },	\
 			 { IOCB_CMD_PREADV, "PREADV" },	\
-			 { IOCB_CMD_PWRITEV, "PWRITEV" })
+			 { IOCB_CMD_PWRITEV, "PWRITEV" },	\
+			 { RAIO_CMD_SYNC_FILE_RANGE, "SYNC_FILE_RANGE" })
 
 DECLARE_EVENT_CLASS(raio_request,
 	TP_PROTO(u64 ctx, u64 iocb, u32 key, u16 opcode, u32 fd, s64 result),

@@ -233,6 +233,12 @@ impl WaitQueue {
     }
 }
 
+/// How late a timer of the current task may be, in nanoseconds. Process context.
+pub(crate) fn timer_slack() -> u64 {
+    // SAFETY: Reads a number of the current task, in process context: any task has it.
+    unsafe { bindings::raio_helper_timer_slack() }
+}
+
 /// Sleeps in the state that the task is in; false when the deadline is over. Process context.
 pub(super) fn sleep(deadline: Deadline) -> bool {
     let (mut at, slack);
@@ -243,8 +249,7 @@ pub(super) fn sleep(deadline: Deadline) -> bool {
         }
         Deadline::At(ns) => {
             at = ns;
-            // SAFETY: Reads a number of the current task, in process context: any task has it.
-            slack = unsafe { bindings::raio_helper_timer_slack() };
+            slack = timer_slack();
             &raw mut at
         }
     };

@@ -27,7 +27,10 @@ use core::cell::Cell;
 use kernel::{
     fs::File,
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
     uaccess::{
         UserPtr,
         UserSlice, //
@@ -42,7 +45,7 @@ use kernel::{
 /// nothing can end it. EINVAL if there is no such request, or it is over. EFAULT if `result` can't be
 /// written: the event is in the ring then. In a context with RAIO_SETUP_CANCEL_EVENT it is there always,
 /// and EINPROGRESS says so. Process context.
-pub(crate) fn cancel(context: &Context, address: u64, key: u32, result: u64) -> Result {
+pub(crate) fn cancel(context: &Arc<Context>, address: u64, key: u32, result: u64) -> Result {
     let named = context.keys().read(key);
     // Of a request that waits for a page, others may see the end before we are back.
     let event = Cell::new(None);
@@ -97,8 +100,8 @@ fn deliver_own(context: &Context, request: Request, result: u64) -> Result {
 }
 
 /// As above for a request that is not ours, but its event is.
-fn deliver(context: &Context, event: io_event, result: u64) -> Result {
-    if in_ring(context) {
+fn deliver(context: &Arc<Context>, event: io_event, result: u64) -> Result {
+    let delivered = if in_ring(context) {
         context.publish(event);
         Err(EINPROGRESS)
     } else if let Err(e) = write(&event, result) {
@@ -107,7 +110,42 @@ fn deliver(context: &Context, event: io_event, result: u64) -> Result {
     } else {
         context.give_back_credits(1);
         Ok(())
+    };
+    retry::let_next_begin(context, || context.clone());
+    delivered
+}
+
+/// Cancels the request that `key` names since its time is over; false if it is not in flight, or on its
+/// way from one to another. Any context.
+pub(crate) fn cancel_late(context: &Arc<Context>, key: u32) -> bool {
+    let named = context.keys().read(key);
+    let event = Cell::new(None);
+    let (cancel, _) = cancel_one(
+        context,
+        named.index,
+        named.generation,
+        named.mask,
+        |shared| {
+            event.set(Some(shared.late_event()));
+            true
+        },
+    );
+    match cancel {
+        Cancel::Unknown => return false,
+        Cancel::Busy => {}
+        Cancel::Own(request) => {
+            context.counters().cancelled();
+            request.complete_cancelled();
+        }
+        Cancel::Ended => {
+            context.counters().cancelled();
+            if let Some(event) = event.take() {
+                context.publish(event);
+                retry::let_next_begin(context, || context.clone());
+            }
+        }
     }
+    true
 }
 
 fn write(event: &io_event, to: u64) -> Result {
@@ -119,13 +157,18 @@ fn write(event: &io_event, to: u64) -> Result {
 
 /// Cancels what can be cancelled and was not accepted, the events in the ring, and lets go of their
 /// files by `put`. Process context.
-pub(crate) fn cancel_all(context: &Context, put: fn(ARef<File>)) {
+pub(crate) fn cancel_all(context: &Arc<Context>, put: fn(ARef<File>)) {
     cancel_some(context, 0, u32::MAX, put);
 }
 
 /// As [`cancel_all`], of `nr` requests from number `from` on; which is the next one then, or the first
 /// again.
-pub(crate) fn cancel_some(context: &Context, from: u32, nr: u32, put: fn(ARef<File>)) -> u32 {
+pub(crate) fn cancel_some(
+    context: &Arc<Context>,
+    from: u32,
+    nr: u32,
+    put: fn(ARef<File>),
+) -> u32 {
     let grown = u32::try_from(context.pool().grown()).unwrap_or(u32::MAX);
     let end = from.saturating_add(nr).min(grown);
     for index in from..end {
@@ -142,7 +185,7 @@ pub(crate) fn cancel_some(context: &Context, from: u32, nr: u32, put: fn(ARef<Fi
 
 /// Cancels request `index`, of whatever generation, with its event in the ring, and returns its
 /// file if it has come home. Process context.
-pub(crate) fn cancel_index(context: &Context, index: u32) -> Option<ARef<File>> {
+pub(crate) fn cancel_index(context: &Arc<Context>, index: u32) -> Option<ARef<File>> {
     let event = Cell::new(None);
     let (cancel, _) = cancel_one(context, index, 0, 0, |shared| {
         event.set(Some(shared.cancelled_event()));
@@ -154,7 +197,10 @@ pub(crate) fn cancel_index(context: &Context, index: u32) -> Option<ARef<File>> 
             retry::cancelled(request);
             return file;
         }
-        (Cancel::Ended, Some(event)) => context.publish(event),
+        (Cancel::Ended, Some(event)) => {
+            context.publish(event);
+            retry::let_next_begin(context, || context.clone());
+        }
         _ => {}
     }
     None

@@ -188,6 +188,8 @@ pub(crate) struct Context {
     may_have_queued: Once<u32>,
     /// 1 if some may be held.
     held: Once<u32>,
+    /// 1 if there are barriers.
+    barriers: Once<u32>,
     /// Tasks in getevents that look at the lists before they sleep or go.
     callers: Atomic<u32>,
     counters: Counters,
@@ -304,6 +306,7 @@ impl Context {
                 queues <- new_spinlock_irq!(queues, "Context::queues"),
                 may_have_queued: Once::new(0),
                 held: Once::new(0),
+                barriers: Once::new(0),
                 callers: Atomic::new(0),
                 counters: Counters::new(),
                 cred,
@@ -469,7 +472,8 @@ impl Context {
         }
     }
 
-    fn outstanding(&self) -> u32 {
+    /// Requests that were taken and have no event yet, and credits that may become such.
+    pub(crate) fn outstanding(&self) -> u32 {
         // In this order. Once the context is dead one only grows and the other only shrinks, to
         // the same value: it is not zero too early.
         let published = self.shown_published.load(Acquire);
@@ -547,6 +551,17 @@ impl Context {
     /// Under the lock of the lists.
     pub(crate) fn note_held(&self, any: bool) {
         self.held.set(u32::from(any));
+    }
+
+    /// Whether what is submitted has to wait for a barrier. Any context.
+    #[inline(always)]
+    pub(crate) fn has_barriers(&self) -> bool {
+        self.barriers.get() != 0
+    }
+
+    /// Under the lock of the lists.
+    pub(crate) fn note_barriers(&self, any: bool) {
+        self.barriers.set(u32::from(any));
     }
 
     /// See [`retry`](crate::retry).

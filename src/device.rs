@@ -144,7 +144,15 @@ fn features() -> u64 {
     } else {
         0
     };
-    u64::from(RAIO_FEATURE_DIRECT | RAIO_FEATURE_RETRY | RAIO_FEATURE_REGISTER | threads)
+    let always = RAIO_FEATURE_DIRECT
+        | RAIO_FEATURE_RETRY
+        | RAIO_FEATURE_REGISTER
+        | RAIO_FEATURE_DEADLINE
+        | RAIO_FEATURE_CUR_POS
+        | RAIO_FEATURE_SYNC_RANGE
+        | RAIO_FEATURE_BARRIER
+        | RAIO_FEATURE_FLAGS_CHECKED;
+    u64::from(always | threads)
 }
 
 fn setup(door: ArcBorrow<'_, Door>, task: FullTask<'_>, arg: Argument) -> Result<isize> {

@@ -28,10 +28,12 @@ pub(crate) enum List {
     Waiting = 4,
     /// As [`List::Run`], but by a task of the process alone: the file may look at its descriptors.
     Task = 5,
+    /// Nobody yet: a barrier, or behind one.
+    Barrier = 6,
 }
 
 impl List {
-    const NUMBER: usize = 6;
+    const NUMBER: usize = 7;
 
     /// The list whose number this is.
     pub(crate) fn from_number(number: u32) -> Self {
@@ -41,6 +43,7 @@ impl List {
             3 => List::Held,
             4 => List::Waiting,
             5 => List::Task,
+            6 => List::Barrier,
             _ => List::Block,
         }
     }
@@ -81,6 +84,11 @@ impl Links {
     /// Whether it is on a list.
     pub(crate) fn is_listed(&self) -> bool {
         self.list.get() != NONE
+    }
+
+    /// Whether it is on `list`.
+    pub(crate) fn is_on(&self, list: List) -> bool {
+        self.list.get() == list as u32
     }
 }
 
@@ -255,11 +263,11 @@ impl Groups {
         }
     }
 
-    /// Whether `index`, which is in a group, is its first.
+    /// Whether `index` is the first of its group, or in none.
     pub(crate) fn is_first(&self, nodes: &impl Nodes, index: u32) -> bool {
         nodes
             .links(index)
-            .is_none_or(|links| links.before.get() == NONE)
+            .is_none_or(|links| links.key.get() == 0 || links.before.get() == NONE)
     }
 
     fn chain(&mut self, links: &Links, index: u32, key: usize) {

@@ -15,6 +15,7 @@ mod cancel;
 mod context;
 mod counters;
 mod credit;
+mod deadline;
 mod device;
 mod door;
 mod folios;

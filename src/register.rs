@@ -19,15 +19,7 @@ use crate::{
         sched,
         task::FullTask,
         uapi::{
-            iocb,
             raio_register,
-            IOCB_CMD_NOOP,
-            IOCB_CMD_PREAD,
-            IOCB_CMD_PREADV,
-            IOCB_CMD_PWRITE,
-            IOCB_CMD_PWRITEV,
-            RAIO_IOCB_FLAG_FIXED_BUFFER,
-            RAIO_IOCB_FLAG_FIXED_FILE,
             RAIO_REGISTER_BUFFERS,
             RAIO_REGISTER_FILES,
             RAIO_UNREGISTER_BUFFERS,
@@ -90,23 +82,6 @@ impl Registered {
     /// The buffers.
     pub(crate) fn buffers(&self) -> Option<&Buffers> {
         self.buffers.as_deref()
-    }
-}
-
-/// Whether `iocb` says nothing about what is registered that its operation does not know.
-#[inline]
-pub(crate) fn is_sound(iocb: &iocb) -> bool {
-    let fixed_buffer = iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_BUFFER != 0;
-    let fixed_file = iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_FILE != 0;
-    if !fixed_buffer && !fixed_file {
-        return iocb.aio_reserved2 == 0;
-    }
-    match u32::from(iocb.aio_lio_opcode) {
-        IOCB_CMD_PREAD | IOCB_CMD_PWRITE | IOCB_CMD_PREADV | IOCB_CMD_PWRITEV => {
-            fixed_buffer || iocb.aio_reserved2 == 0
-        }
-        IOCB_CMD_NOOP => false,
-        _ => !fixed_buffer && iocb.aio_reserved2 == 0,
     }
 }
 

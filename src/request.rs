@@ -4,6 +4,7 @@
 
 use crate::{
     context::Context,
+    deadline::Deadline,
     lists::{
         Links,
         List, //
@@ -61,6 +62,10 @@ const FIRED: u32 = 1 << 2;
 const ACCEPTED: u32 = 1 << 3;
 /// What its wake says is to be kept for its retry.
 const TOLD: u32 = 1 << 4;
+/// It begins when all before it are over.
+const BARRIER: u32 = 1 << 5;
+/// Above these the number of a list.
+const LIST: u32 = 16;
 
 /// What everybody may look at.
 #[derive(Default)]
@@ -71,9 +76,8 @@ pub(crate) struct Shared {
     obj: Once<u64>,
     /// Guarded by the lock of the lists.
     pub(crate) links: Links,
-    /// The list that a kick puts it on.
-    kicked_to: Once<u32>,
-    /// What is known of it where it is woken, and by who ends its context: [`BY_WAKER`] and so on.
+    /// The list that a kick puts it on, [`LIST`], and what is known of it where it is woken, and by
+    /// who ends its context: [`BY_WAKER`] and so on.
     marks: Once<u32>,
     /// The bytes that were moved when it was armed on a page; of a POLL what its wake said.
     moved: Once<usize>,
@@ -117,17 +121,30 @@ impl Shared {
         self.event(result_of(self.moved.get(), ECANCELED))
     }
 
+    /// As [`Self::cancelled_event`], by its deadline.
+    pub(crate) fn late_event(&self) -> io_event {
+        self.event_of_late(self.moved.get())
+    }
+
+    /// Its event, if its deadline has ended it when it had moved `done` bytes.
+    fn event_of_late(&self, done: usize) -> io_event {
+        io_event {
+            res2: done as i64,
+            ..self.event(ETIME.to_errno() as isize)
+        }
+    }
+
     /// Says where a kick puts the request, what else who wakes it has to know, and what was moved
     /// until now. Before it is armed.
     fn note_waiting(&self, list: List, marks: u32, moved: usize) {
-        self.kicked_to.set(list as u32);
-        self.marks.set(marks);
+        self.marks.set(marks | (list as u32) << LIST);
         self.moved.set(moved);
     }
 
     /// As [`Request::note_waiting`], of a read that a page holds.
     pub(crate) fn note_page(&self, list: List, moved: usize) {
-        self.kicked_to.set(list as u32);
+        let marks = self.marks.get() & !(u32::MAX << LIST);
+        self.marks.set(marks | (list as u32) << LIST);
         self.moved.set(moved);
     }
 
@@ -172,9 +189,14 @@ impl Shared {
         self.has(ACCEPTED)
     }
 
+    /// Whether it begins when all before it are over.
+    pub(crate) fn is_barrier(&self) -> bool {
+        self.has(BARRIER)
+    }
+
     /// Where a kick puts the request.
     pub(crate) fn kicked_to(&self) -> List {
-        List::from_number(self.kicked_to.get())
+        List::from_number(self.marks.get() >> LIST)
     }
 }
 
@@ -203,11 +225,15 @@ pub(crate) struct Private {
     pub(crate) claim: Option<Claim>,
     /// A thread has taken it, and does not end before it has: it was accepted.
     pub(crate) counted: bool,
+    /// It begins when all before it are over.
+    pub(crate) barrier: bool,
     /// Its last try was one that does not wait.
     pub(crate) tried_nowait: bool,
     /// Who has submitted it.
     pub(crate) cred: Option<ARef<Credential>>,
     pub(crate) state: ThreadState,
+    /// When it is cancelled.
+    pub(crate) deadline: Option<Deadline>,
     /// The eventfd that counts its event.
     pub(crate) eventfd: Option<EventFd>,
 }
@@ -223,13 +249,14 @@ impl Private {
         self.joined = false;
         self.claim = None;
         self.counted = false;
+        self.barrier = false;
         self.tried_nowait = false;
     }
 
     /// Whether it has anything of its context.
     #[inline(always)]
     fn has_to_leave(&self) -> bool {
-        self.joined || self.claim.is_some() || self.counted
+        self.joined || self.claim.is_some() || self.counted || self.deadline.is_some()
     }
 
     /// Who has submitted it.
@@ -280,6 +307,7 @@ fn marks(private: &Private) -> u32 {
     let mark = |is: bool, mark| if is { mark } else { 0 };
     mark(private.policy.by_waker, BY_WAKER)
         | mark(private.policy.accepted, ACCEPTED)
+        | mark(private.barrier, BARRIER)
         | match (&private.op, private.eventfd.is_some()) {
             (Op::Poll { .. }, true) => WATCHED | TOLD,
             (Op::Poll { .. }, false) => FIRED,
@@ -341,10 +369,41 @@ impl Request {
         eventfd
     }
 
+    /// Whether its deadline has come before it was over.
+    fn is_late(&mut self) -> bool {
+        let deadline = &self.private().deadline;
+        deadline.as_ref().is_some_and(|deadline| deadline.is_past())
+    }
+
+    /// The event of a wait that was ended, if it was by the deadline.
+    #[cold]
+    fn late_event(&mut self, result: isize) -> Option<io_event> {
+        let ended = [ECANCELED, EINTR].map(|e| e.to_errno() as isize);
+        let late = ended.contains(&event_result(result)) && self.is_late();
+        late.then(|| self.shared().event_of_late(self.transfer().done()))
+    }
+
+    /// Completes a request that was cancelled, with what it has moved until then. Any context.
+    pub(crate) fn complete_cancelled(mut self) {
+        let done = self.transfer().done();
+        if self.is_late() {
+            let event = self.shared().event_of_late(done);
+            return self.complete_with(event);
+        }
+        self.complete(result_of(done, ECANCELED));
+    }
+
     /// Publishes the event of the request, and brings it home. Any context.
     #[inline]
     pub(crate) fn complete(mut self, result: isize) {
-        let event = self.shared().event(result);
+        let mut event = self.shared().event(result);
+        if self.private().deadline.is_some() {
+            event = self.late_event(result).unwrap_or(event);
+        }
+        self.complete_with(event);
+    }
+
+    fn complete_with(mut self, event: io_event) {
         trace::complete(|| self.about(event.res as isize));
         let ended = self.is_ended();
         // Before the event: who sees it may expect the file to be let go of. (A last reference
@@ -357,6 +416,7 @@ impl Request {
         if let Some(eventfd) = eventfd.filter(|_| in_ring) {
             eventfd.signal();
         }
+        retry::let_next_begin(self.client(), || self.client_arc());
         self.go_home();
     }
 
@@ -367,6 +427,7 @@ impl Request {
         trace::complete(|| self.about(event.res as isize));
         self.end_private();
         self.client().publish_in_wake(event, || self.client_arc());
+        retry::let_next_begin(self.client(), || self.client_arc());
         self.go_home();
     }
 
@@ -390,6 +451,7 @@ impl Request {
     pub(crate) fn without_event(mut self) {
         self.end_private();
         self.client().give_back_credits(1);
+        retry::let_next_begin(self.client(), || self.client_arc());
     }
 }
 

@@ -20,14 +20,15 @@
 //! comes, under the same lock, so that nothing is forgotten. The work queue of the module runs no
 //! request: it only looks whether somebody has to be woken ([`Context::looks`]).
 
+mod barrier;
 mod end;
 mod own;
 mod queues;
 
 use crate::{
     context::Context,
+    deadline,
     lists::{
-        Links,
         List,
         Nodes, //
     },
@@ -37,7 +38,6 @@ use crate::{
         Order, //
     },
     request::{
-        result_of,
         Over,
         Request,
         Running,
@@ -60,6 +60,10 @@ use crate::{
         workqueue, //
     },
     threads::Claim, //
+};
+pub(crate) use barrier::{
+    let_next_begin,
+    submit, //
 };
 pub(crate) use end::{
     cancel_for_threads,
@@ -148,7 +152,8 @@ pub(crate) fn start(
 fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Request) -> Result {
     let key = request.private().key;
     let policy = request.private().policy;
-    if policy.first == First::Block && policy.order == Order::Inode {
+    let at_position = request.transfer().is_at_position();
+    if policy.first == First::Block && policy.order == Order::Inode && !at_position {
         // A write that is done here. What is before it may be an fsync, which can only gain.
         return op::go(context, request.run(), Place::Submit(task));
     }
@@ -165,8 +170,11 @@ fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Reque
         // It may run by others now.
         return op::punt_behind(context, task, request);
     }
-    if waits {
+    if waits || at_position {
         queues.groups.found(context.pool(), request.index(), key);
+        request.private().joined = true;
+    }
+    if waits {
         let claim = Claim::Own;
         if request.private().policy.threads && queues.try_claim(claim) {
             request.private().claim = Some(claim);
@@ -174,7 +182,6 @@ fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Reque
     }
     drop(queues);
     if waits {
-        request.private().joined = true;
         return op::wait(context, task, request.run());
     }
     op::go(context, request.run(), Place::Submit(task))
@@ -234,15 +241,14 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
 }
 
 /// Lets go of a reference that may be the last, in any context: it is dropped in a work item then.
-fn let_go(context: Arc<Context>) {
+pub(crate) fn let_go(context: Arc<Context>) {
     if let Some(last) = Arc::into_unique_or_drop(context) {
         workqueue::enqueue_by::<_, 0>(Arc::from(last), 0);
     }
 }
 
 pub(crate) fn cancelled(request: Request) {
-    let done = request.transfer().done();
-    request.complete(result_of(done, ECANCELED));
+    request.complete_cancelled();
 }
 
 /// Gives back what a request has of its context: its place in its group, whose next may run now,
@@ -251,6 +257,12 @@ pub(crate) fn leave(request: &mut Request) {
     let private = request.private();
     let (joined, claim, counted) = (private.joined, private.claim, private.counted);
     (private.joined, private.claim, private.counted) = (false, None, false);
+    if let Some(deadline) = private.deadline.take() {
+        deadline::end(deadline);
+        if !joined && claim.is_none() && !counted {
+            return;
+        }
+    }
     let (context, index) = (request.client(), request.index());
     let mut queues = context.queues().lock();
     if let Some(claim) = claim {
@@ -266,10 +278,15 @@ pub(crate) fn leave(request: &mut Request) {
     if !joined {
         return;
     }
+    // Where the next one begins.
+    request.move_position();
     let next = queues.groups.leave(context.pool(), index);
     let Some(next) = next else { return };
-    let listed = context.pool().links(next).is_some_and(Links::is_listed);
-    // Else it is on its way to the list, and will find that it is first.
+    let listed = context
+        .pool()
+        .links(next)
+        .is_some_and(|links| links.is_listed() && !links.is_on(List::Barrier));
+    // Else it is held back by a barrier, or on its way to the list, and will find that it is first.
     if listed {
         let shared = context.pool().shared(next);
         let list = shared.map_or(List::Block, |shared| shared.kicked_to());
@@ -372,6 +389,5 @@ pub(crate) fn as_submitter<R>(
 
 /// Ends a run of a request that nobody can serve any more.
 pub(crate) fn cancel_run(run: Running) {
-    let done = run.transfer().done();
-    run.finish().complete(result_of(done, ECANCELED));
+    run.finish().complete_cancelled();
 }

@@ -4,11 +4,15 @@
 
 use crate::{
     context::Context,
+    deadline::{
+        self,
+        Due, //
+    },
     op::{
         self,
+        flags,
         known::Known, //
     },
-    register,
     request::{
         Over,
         Request,
@@ -34,7 +38,9 @@ use crate::{
         uaccess,
         uapi::{
             io_event,
-            iocb, //
+            iocb,
+            RAIO_IOCB_FLAG_BARRIER,
+            RAIO_IOCB_FLAG_DEADLINE, //
         }, //
     }, //
 };
@@ -195,6 +201,7 @@ impl<'a, 'e> Batch<'a, 'e> {
             self.credits = 0;
         }
         self.events.flush();
+        retry::let_next_begin(self.context, || self.context.clone());
     }
 }
 
@@ -273,13 +280,21 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
         None => read_iocb_later(batch, address)?,
     };
     batch.known.begin(now);
-    if !register::is_sound(&batch.iocb) || batch.iocb.aio_nbytes > i64::MAX as u64 {
+    if !flags::are_sound(&batch.iocb) || batch.iocb.aio_nbytes > i64::MAX as u64 {
         return Err(EINVAL);
     }
 
+    let deadline = if batch.iocb.aio_flags & RAIO_IOCB_FLAG_DEADLINE != 0 {
+        Some(read_deadline(batch)?)
+    } else {
+        None
+    };
     batch.need_credit(left)?;
-    if let Some(result) = op::at_once(&batch.iocb, &mut batch.known) {
-        return over_at_once(batch, address, result);
+    let barriers = batch.context.has_barriers();
+    if !barriers {
+        if let Some(result) = op::at_once(&batch.iocb, &mut batch.known) {
+            return over_at_once(batch, address, result);
+        }
     }
     batch.events.before_wait();
     let mut ticket = batch.take(left)?;
@@ -296,6 +311,10 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
     request.private().cred = batch.known.cred();
     request.private().state = batch.known.state();
 
+    let own = batch.iocb.aio_flags & (RAIO_IOCB_FLAG_BARRIER | RAIO_IOCB_FLAG_DEADLINE);
+    if barriers || own != 0 {
+        return submit_specially(batch, ticket, key, deadline);
+    }
     let Some(mut request) = ticket.redeem() else {
         return Ok(());
     };
@@ -308,6 +327,54 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
     if let Some(Over { request, event }) = over {
         batch.spare = Some(request);
         batch.put_off(event);
+    }
+    Ok(())
+}
+
+/// Reads the deadline of the iocb, for which somebody may have to be waited for.
+#[cold]
+fn read_deadline(batch: &mut Batch<'_, '_>) -> Result<i64> {
+    batch.let_go();
+    let at = deadline::read(&mut batch.iocb)?;
+    batch.known.begin(Stamp::now());
+    Ok(at)
+}
+
+/// Submits a prepared request that has a deadline, or is or meets a barrier.
+#[cold]
+fn submit_specially(
+    batch: &mut Batch<'_, '_>,
+    mut ticket: Ticket,
+    key: u32,
+    at: Option<i64>,
+) -> Result {
+    let barrier = batch.iocb.aio_flags & RAIO_IOCB_FLAG_BARRIER != 0;
+    let due = match at {
+        Some(at) => Some(Due::new(batch.context, key, at).or(Err(EAGAIN))?),
+        None => None,
+    };
+    let private = ticket.request().ok_or(EINVAL)?.private();
+    private.barrier = barrier;
+    private.deadline = due.clone();
+    let Some(request) = ticket.redeem() else {
+        return Ok(());
+    };
+    trace::submit(|| request.about(0));
+    if barrier || batch.context.has_barriers() {
+        // What is over is before it.
+        batch.events.flush();
+        retry::submit(batch.context, batch.known.task(), request)?;
+        batch.in_use = true;
+    } else {
+        let over = retry::start(batch.context, batch.known.task(), request)?;
+        batch.in_use = over.is_none();
+        if let Some(Over { request, event }) = over {
+            batch.spare = Some(request);
+            batch.put_off(event);
+        }
+    }
+    if let Some(due) = due {
+        deadline::start(due);
     }
     Ok(())
 }

@@ -6,11 +6,13 @@
 //! [`include/linux/uio.h`](srctree/include/linux/uio.h)
 
 use super::{
+    facts::position,
     open::verify,
     transfer::Memory,
     Direction,
     Kind,
     OpenFile,
+    Range,
     Transfer, //
 };
 use crate::sys::{
@@ -20,7 +22,8 @@ use crate::sys::{
     request::{
         self,
         Client,
-        Owned, //
+        Owned,
+        Run, //
     }, //
 };
 use kernel::{
@@ -50,6 +53,9 @@ pub(crate) struct Buffers {
     /// The registered buffer in which all of it lies.
     pub(crate) pinned: Option<Arc<PinnedBuffer>>,
 }
+
+/// The offset that stands for the position of the file.
+const AT_POSITION: i64 = -1;
 
 /// A transfer that is being prepared: its memory is missing.
 #[must_use]
@@ -100,9 +106,20 @@ impl<C: Client> Owned<C> {
             (*kiocb).ki_ioprio = ioprio;
             (*kiocb).ki_write_stream = 0;
         }
+        let at = if pos == AT_POSITION {
+            position(&open.file)
+        } else {
+            None
+        };
+        let pos = match (pos, at) {
+            (AT_POSITION, None) => 0,
+            (_, Some(at)) => at,
+            _ => pos,
+        };
         let transfer = self.transfer_mut();
         // Until all is there again: what was prepared before may be of another file.
         transfer.forget();
+        transfer.at_position = at.is_some();
         transfer.pos = pos;
         transfer.has_places = has_places;
         transfer.flags = flags;
@@ -112,6 +129,54 @@ impl<C: Client> Owned<C> {
             direction,
             pos,
         })
+    }
+}
+
+impl<C: Client> Owned<C> {
+    /// Notes what of its file is written back, see [`Transfer::range`]. Any context.
+    pub(crate) fn set_range(&mut self, range: Range) {
+        let transfer = self.transfer_mut();
+        transfer.forget();
+        transfer.pos = range.first;
+        transfer.len = range.last.saturating_sub(range.first) as usize;
+    }
+}
+
+impl<C: Client> Owned<C> {
+    /// Moves the position of its file behind what was moved, if it is there that it was. Any context.
+    pub(crate) fn move_position(&self) {
+        let transfer = self.transfer();
+        let Some(file) = self.file().filter(|_| transfer.at_position) else {
+            return;
+        };
+        if transfer.done == 0 {
+            return;
+        }
+        // SAFETY: The file is valid, as it is borrowed. Its position is a number, which others may
+        // read and write at any time, as lseek(2) does. The kiocb is ours, as the request is, and no
+        // driver has it any more. Any context.
+        unsafe {
+            let pos = if transfer.appends() {
+                (*self.slot().kiocb.get()).ki_pos
+            } else {
+                transfer.pos.saturating_add_unsigned(transfer.done as u64)
+            };
+            let at = &raw mut (*file.as_ptr()).f_pos;
+            at.write_volatile(pos);
+        }
+    }
+}
+
+impl<C: Client> Run<C> {
+    /// Has a transfer that has not moved anything begin at the position of its file, if it is there
+    /// that it is to be. Any context.
+    pub(crate) fn take_position(&mut self) {
+        if !self.transfer().at_position || self.transfer().done > 0 {
+            return;
+        }
+        if let Some(at) = self.file().and_then(position) {
+            self.transfer_mut().pos = at;
+        }
     }
 }
 

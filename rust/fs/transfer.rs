@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/uio.h`](srctree/include/linux/uio.h)
 
-use super::Direction;
+use super::{
+    Direction,
+    Range, //
+};
 use crate::sys::{
     bindings,
     pinned::{
@@ -30,6 +33,8 @@ pub(crate) struct Transfer {
     pub(super) pos: i64,
     /// It is to or from a regular file or block device.
     pub(super) has_places: bool,
+    /// It is at the position of its file, which it moves.
+    pub(super) at_position: bool,
     /// In bytes.
     pub(super) len: usize,
     pub(super) done: usize,
@@ -145,6 +150,14 @@ impl Transfer {
         self.direction
     }
 
+    /// What [`Owned::set_range`] has set.
+    pub(crate) fn range(&self) -> Range {
+        Range {
+            first: self.pos,
+            last: self.pos.saturating_add_unsigned(self.len as u64),
+        }
+    }
+
     /// Makes `iter` one over what is left of it.
     ///
     /// # Safety
@@ -204,6 +217,12 @@ impl Transfer {
     /// A pipe or socket that nobody reads is an error from here on, and no signal.
     pub(in crate::sys) fn raise_no_signal(&mut self) {
         self.flags |= bindings::IOCB_NOSIGNAL;
+    }
+
+    /// Whether it is at the position of its file, and moves that.
+    #[inline(always)]
+    pub(crate) fn is_at_position(&self) -> bool {
+        self.at_position
     }
 
     /// Whether it goes past the page cache.

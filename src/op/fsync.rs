@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! FSYNC and FDSYNC.
+//! FSYNC, FDSYNC and SYNC_FILE_RANGE.
 //!
 //! They sleep, so a thread of the process runs them, after the writes of the inode that were
 //! taken before; but in submit those of files of which nobody has looked whether a thread may.
@@ -26,13 +26,17 @@ use crate::{
     sys::{
         fs::{
             self,
-            Direction, //
+            Direction,
+            Range, //
         },
         task::{
             Caller,
             WorkerTask, //
         },
-        uapi::iocb,
+        uapi::{
+            iocb,
+            RAIO_IOCB_FLAG_RANGE, //
+        },
         vhost_task, //
     }, //
 };
@@ -42,21 +46,54 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Checks it, with native aio's errors in its order.
+/// What is written back.
+#[derive(Clone, Copy)]
+pub(crate) enum What {
+    /// A file; its data alone, without metadata that is not needed to read that, if it is for
+    /// `datasync`.
+    File { datasync: bool },
+    /// Pages, as sync_file_range(2) does with these flags.
+    Pages { flags: u8 },
+}
+
+/// Checks an FSYNC, or an FDSYNC, with native aio's errors in its order.
 pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result {
+    let range = if iocb.aio_flags & RAIO_IOCB_FLAG_RANGE != 0 {
+        Range::new(iocb.aio_offset, iocb.aio_nbytes)?
+    } else if iocb.aio_offset != 0 || iocb.aio_nbytes != 0 {
+        return Err(EINVAL);
+    } else {
+        Range::ALL
+    };
     if iocb.aio_buf != 0
-        || iocb.aio_offset != 0
-        || iocb.aio_nbytes != 0
         || iocb.aio_rw_flags != 0
         || !request.file().is_some_and(fs::has_fsync)
     {
         return Err(EINVAL);
     }
+    begin(request, What::File { datasync }, range)
+}
+
+/// Checks a SYNC_FILE_RANGE, with sync_file_range(2)'s errors.
+pub(super) fn prep_pages(request: &mut Request, iocb: &iocb) -> Result {
+    let flags = iocb.aio_rw_flags as u32;
+    if iocb.aio_buf != 0 || flags & !fs::SYNC_FLAGS != 0 {
+        return Err(EINVAL);
+    }
+    let range = Range::new(iocb.aio_offset, iocb.aio_nbytes)?;
+    if !request.file().is_some_and(fs::can_sync_range) {
+        return Err(ESPIPE);
+    }
+    let flags = flags as u8;
+    begin(request, What::Pages { flags }, range)
+}
+
+fn begin(request: &mut Request, what: What, range: Range) -> Result {
     let file = request.file().ok_or(EBADF)?;
     let policy = Policy::of_fsync(fs::facts(file));
     let key = rw::key(file, policy.order, Direction::Write);
-    let op = Op::Fsync { datasync };
-    request.begin(op, &policy, key);
+    request.begin(Op::Sync(what), &policy, key);
+    request.set_range(range);
     Ok(())
 }
 
@@ -64,7 +101,7 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result
 pub(super) fn go(
     context: &Arc<Context>,
     mut run: Running,
-    datasync: bool,
+    what: What,
     place: Place<'_>,
 ) -> Result {
     let here = place.is_thread() || run.private().policy.first == First::Block;
@@ -77,11 +114,11 @@ pub(super) fn go(
             Punted::Unable(run) => run,
         }
     };
-    let result = sync(&run, datasync, place.caller());
+    let result = sync(&run, what, place.caller());
     if place.is_thread() && (is_restart(result) || result == EINTR.to_errno() as isize) {
         let accepted = run.shared().is_accepted();
         if !accepted && (vhost_task::is_killed() || run.is_cancelled() || context.is_dead()) {
-            run.finish().complete(ECANCELED.to_errno() as isize);
+            run.finish().complete_cancelled();
             return Ok(());
         }
         if current!().signal_pending() {
@@ -93,16 +130,19 @@ pub(super) fn go(
     Ok(())
 }
 
-fn sync(run: &Running, datasync: bool, caller: Caller<'_>) -> isize {
-    let result = match run.file() {
-        Some(file) => fs::fsync(file, datasync, caller.may_block()),
-        None => Err(EBADF),
+fn sync(run: &Running, what: What, caller: Caller<'_>) -> isize {
+    let range = run.transfer().range();
+    let may = caller.may_block();
+    let result = match (run.file(), what) {
+        (None, _) => Err(EBADF),
+        (Some(file), What::File { datasync }) => fs::fsync(file, range, datasync, may),
+        (Some(file), What::Pages { flags }) => fs::sync_range(file, range, flags.into(), may),
     };
     result.map_or_else(|e| e.to_errno() as isize, |()| 0)
 }
 
 /// See [`super::finish_accepted`].
-pub(super) fn finish_accepted(run: Running, datasync: bool, task: WorkerTask<'_>) {
-    let result = sync(&run, datasync, Caller::Worker(task));
+pub(super) fn finish_accepted(run: Running, what: What, task: WorkerTask<'_>) {
+    let result = sync(&run, what, Caller::Worker(task));
     run.finish().complete(result);
 }

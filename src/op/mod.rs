@@ -5,6 +5,7 @@
 //! An operation is prepared, which may fail with io_submit's errno, and then run, which does not
 //! fail: whatever happens from then on is the event's.
 
+pub(crate) mod flags;
 mod fsync;
 pub(crate) mod known;
 mod noop;
@@ -53,6 +54,7 @@ use crate::{
             IOCB_CMD_PWRITE,
             IOCB_CMD_PWRITEV,
             IOCB_FLAG_RESFD,
+            RAIO_CMD_SYNC_FILE_RANGE,
             RAIO_IOCB_FLAG_FIXED_BUFFER,
             RAIO_IOCB_FLAG_FIXED_FILE, //
         }, //
@@ -70,11 +72,8 @@ use known::Known;
 pub(crate) enum Op {
     /// PREAD, PWRITE, PREADV, PWRITEV.
     Rw,
-    /// FSYNC; FDSYNC if it is for data alone.
-    Fsync {
-        /// Whether metadata that is not needed to read the data may be left out.
-        datasync: bool,
-    },
+    /// FSYNC, FDSYNC, SYNC_FILE_RANGE.
+    Sync(fsync::What),
     /// POLL.
     Poll {
         /// What it waits for.
@@ -93,7 +92,8 @@ pub(crate) const SERVED: u64 = 1 << IOCB_CMD_PREAD
     | 1 << IOCB_CMD_POLL
     | 1 << IOCB_CMD_NOOP
     | 1 << IOCB_CMD_PREADV
-    | 1 << IOCB_CMD_PWRITEV;
+    | 1 << IOCB_CMD_PWRITEV
+    | 1 << RAIO_CMD_SYNC_FILE_RANGE;
 
 /// Whether the operation needs a file.
 pub(crate) fn needs_file(iocb: &iocb) -> bool {
@@ -129,6 +129,7 @@ fn prep_other(request: &mut Request, iocb: &iocb, known: &mut Known<'_>) -> Resu
     match u32::from(iocb.aio_lio_opcode) {
         IOCB_CMD_FSYNC => fsync::prep(request, iocb, false),
         IOCB_CMD_FDSYNC => fsync::prep(request, iocb, true),
+        RAIO_CMD_SYNC_FILE_RANGE => fsync::prep_pages(request, iocb),
         IOCB_CMD_POLL => poll::prep(request, iocb, known),
         IOCB_CMD_NOOP => {
             request.begin(Op::Noop, &Policy::default(), 0);
@@ -194,7 +195,7 @@ pub(crate) fn wait(context: &Arc<Context>, task: FullTask<'_>, run: Running) -> 
 pub(crate) fn go(context: &Arc<Context>, mut run: Running, place: Place<'_>) -> Result {
     match run.private().op {
         Op::Rw => rw::go(context, run, place),
-        Op::Fsync { datasync } => fsync::go(context, run, datasync, place),
+        Op::Sync(what) => fsync::go(context, run, what, place),
         Op::Poll { events } => poll::go(context, run, events, place),
         Op::Noop => noop::go(run),
     }
@@ -210,7 +211,7 @@ pub(crate) fn is_locked(run: &mut Running) -> bool {
 pub(crate) fn finish_accepted(mut run: Running, task: WorkerTask<'_>) {
     match run.private().op {
         Op::Rw => rw::finish_accepted(run, task),
-        Op::Fsync { datasync } => fsync::finish_accepted(run, datasync, task),
+        Op::Sync(what) => fsync::finish_accepted(run, what, task),
         Op::Poll { .. } | Op::Noop => retry::cancel_run(run),
     }
 }
@@ -313,6 +314,32 @@ pub(crate) fn punt_behind(
     }
     retry::queue_in_order(context, request, list);
     Ok(())
+}
+
+/// Prepares one that is to wait for a barrier, and says on which list it goes then. `None` if it is over.
+///
+/// Errors are those of the submission, and the request is gone then.
+pub(crate) fn prepare_to_hold(
+    context: &Arc<Context>,
+    task: FullTask<'_>,
+    mut request: Request,
+) -> Result<Option<(Request, List)>> {
+    let policy = request.private().policy;
+    let list = match request.private().op {
+        Op::Noop => List::Run,
+        _ if !policy.threads => List::Task,
+        _ => policy.retry,
+    };
+    if list != List::Task && list != List::Run {
+        if let Err(e) = claim(context, task, request.private(), list) {
+            if let Some(e) = restart(e, 0) {
+                request.without_event();
+                return Err(e);
+            }
+            // A task of the process comes for it.
+        }
+    }
+    Ok(Some((request, list)))
 }
 
 /// How a request waits for its file.

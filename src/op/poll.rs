@@ -87,7 +87,7 @@ pub(super) fn go(
             Waiting::Ready(run, _)
                 if place.is_thread() && (run.is_cancelled() || context.is_dead()) =>
             {
-                run.finish().complete(ECANCELED.to_errno() as isize);
+                run.finish().complete_cancelled();
                 return Ok(());
             }
             Waiting::Ready(run, _) if place.is_thread() && current!().signal_pending() => {
@@ -107,7 +107,7 @@ pub(super) fn go(
                 return Ok(());
             }
             Waiting::Cancelled(run) => {
-                run.finish().complete(ECANCELED.to_errno() as isize);
+                run.finish().complete_cancelled();
                 return Ok(());
             }
         }

@@ -100,7 +100,22 @@ pub(super) fn prep(
         None => preparing.buffer(iocb.aio_buf, usize::try_from(iocb.aio_nbytes)?)?,
         Some(buffers) => preparing.buffers(buffers)?,
     };
-    request.begin(Op::Rw, &rules.policy, rules.key);
+    let Rules { policy, key } = *rules;
+    if request.transfer().is_at_position() {
+        return begin_at_position(request, policy);
+    }
+    request.begin(Op::Rw, &policy, key);
+    Ok(())
+}
+
+/// Begins with a transfer whose place is where the one before it has ended: whatever else keeps the
+/// order of that inode is in the same group.
+#[cold]
+fn begin_at_position(request: &mut Request, mut policy: Policy) -> Result {
+    let file = request.file().ok_or(EBADF)?;
+    policy.order = Order::Inode;
+    let key = self::key(file, policy.order, Direction::Write);
+    request.begin(Op::Rw, &policy, key);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 //! The lists, who is told of what is put there, and the look of the work queue.
 
+use super::barrier;
 use crate::{
     context::Context,
     lists::{
@@ -65,6 +66,8 @@ pub(crate) struct Queues {
     max_held: Jiffies,
     /// Requests came home with files that a task of the process has to release.
     pub(super) kept_files: bool,
+    /// A barrier was begun, and is not over; or something that was begun after it.
+    pub(super) barrier_runs: bool,
     /// The context is dead, and what is on the lists was cancelled, but for what is accepted.
     pub(crate) closing: bool,
 }
@@ -87,6 +90,7 @@ impl Queues {
             held_for: 1,
             max_held: MAX_HELD.saturating_mul(times as Jiffies),
             kept_files: false,
+            barrier_runs: false,
             closing: false,
         })
     }
@@ -101,7 +105,7 @@ impl Queues {
     ) {
         self.lists.push(context.pool(), index, list);
         match list {
-            List::Waiting => return,
+            List::Waiting | List::Barrier => return,
             List::Held => {
                 context.note_held(true);
                 self.look(arc, self.held_for);
@@ -310,6 +314,9 @@ impl WorkItem<0> for Context {
             drop(queues);
             context.wake_pollers();
             queues = context.queues().lock();
+        }
+        if context.has_barriers() {
+            barrier::release(&mut queues, &context, arc);
         }
         if queues.closing {
             return;

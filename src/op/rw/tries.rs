@@ -121,6 +121,10 @@ fn end(run: Running, result: isize) -> Result {
 }
 
 pub(super) fn end_with(run: Running, error: Error) -> Result {
+    if error == ECANCELED {
+        run.finish().complete_cancelled();
+        return Ok(());
+    }
     let done = run.transfer().done();
     end(run, result_of(done, error))
 }
@@ -224,6 +228,7 @@ pub(super) fn started(
 
 /// Runs a transfer as far as it goes. See [`super::go`].
 pub(in crate::op) fn go(context: &Arc<Context>, mut run: Running, place: Place<'_>) -> Result {
+    run.take_position();
     let mode = match begin(&mut run, place) {
         Begin::Try(mode) => mode,
         Begin::Punt(list) => return punt(context, run, list, place),

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Description: an offset of -1 is the position of the file, which the request moves;
+ * requests at it are served one after the other.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "special.h"
+
+#define WHY	"EINVAL"
+#define SIZE	4096
+
+static char buf[64 * SIZE], back[64 * SIZE];
+
+static int64_t at_position(aio_context_t ctx, unsigned int opcode, int fd, void *at, size_t size)
+{
+	struct iocb iocb;
+
+	prep(&iocb, opcode, fd, at, size, -1);
+	return run_one(ctx, &iocb);
+}
+
+TEST_RAIO(moves, WHY)
+{
+	aio_context_t ctx = new_context(1);
+	int fd = new_file(0);
+
+	fill_pattern(buf, sizeof(buf), 0, 1);
+	EXPECT_EQ(SIZE, at_position(ctx, IOCB_CMD_PWRITE, fd, buf, SIZE));
+	EXPECT_EQ(SIZE, lseek(fd, 0, SEEK_CUR));
+	EXPECT_EQ(100, at_position(ctx, IOCB_CMD_PWRITE, fd, buf + SIZE, 100));
+	EXPECT_EQ(SIZE + 100, lseek(fd, 0, SEEK_CUR));
+	EXPECT_EQ(0, lseek(fd, 0, SEEK_SET));
+	EXPECT_EQ(SIZE, at_position(ctx, IOCB_CMD_PREAD, fd, back, SIZE));
+	EXPECT_EQ(100, at_position(ctx, IOCB_CMD_PREAD, fd, back + SIZE, SIZE));
+	EXPECT_EQ(0, at_position(ctx, IOCB_CMD_PREAD, fd, back, SIZE));
+	EXPECT_EQ(SIZE + 100, lseek(fd, 0, SEEK_CUR));
+	EXPECT_TRUE(is_pattern(back, SIZE + 100, 0, 1));
+	/* What has a place of its own does not move it. */
+	{
+		struct iocb iocb;
+
+		prep(&iocb, IOCB_CMD_PREAD, fd, back, 10, 5);
+		EXPECT_EQ(10, run_one(ctx, &iocb));
+		EXPECT_EQ(SIZE + 100, lseek(fd, 0, SEEK_CUR));
+	}
+}
+
+/* A batch: each begins where the one before has ended. */
+static void batch(int fd, char *from, char *to)
+{
+	struct iocb iocbs[16], *list[16];
+	aio_context_t ctx = new_context(16);
+	struct io_event events[16];
+	unsigned int round;
+	int i;
+
+	for (round = 0; round < test_rounds(20); round++) {
+		fill_pattern(from, 16 * SIZE, 0, round);
+		ASSERT_EQ(0, lseek(fd, 0, SEEK_SET));
+		for (i = 0; i < 16; i++) {
+			prep(&iocbs[i], IOCB_CMD_PWRITE, fd, from + i * SIZE, SIZE, -1);
+			list[i] = &iocbs[i];
+		}
+		ASSERT_EQ(16, be_submit(ctx, 16, list));
+		ASSERT_EQ(16, events_wait(ctx, events, 16));
+		ASSERT_EQ(16 * SIZE, lseek(fd, 0, SEEK_CUR));
+		ASSERT_EQ(16 * SIZE, pread(fd, to, 16 * SIZE, 0));
+		ASSERT_TRUE(is_pattern(to, 16 * SIZE, 0, round));
+		memset(to, 0, 16 * SIZE);
+		ASSERT_EQ(0, lseek(fd, 0, SEEK_SET));
+		for (i = 0; i < 16; i++)
+			prep(&iocbs[i], IOCB_CMD_PREAD, fd, to + i * SIZE, SIZE, -1);
+		ASSERT_EQ(16, be_submit(ctx, 16, list));
+		ASSERT_EQ(16, events_wait(ctx, events, 16));
+		ASSERT_TRUE(is_pattern(to, 16 * SIZE, 0, round));
+	}
+}
+
+TEST_RAIO(batch_buffered, WHY)
+{
+	batch(new_file(0), buf, back);
+}
+
+TEST_RAIO(batch_direct, WHY)
+{
+	int fd = reopen(new_file(0), O_RDWR | O_DIRECT);
+
+	ASSERT_LE(0, fd);
+	batch(fd, aligned_buffer(16 * SIZE), aligned_buffer(16 * SIZE));
+}
+
+TEST_RAIO(append, WHY)
+{
+	aio_context_t ctx = new_context(1);
+	int fd = reopen(new_file(SIZE), O_RDWR | O_APPEND);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(10, at_position(ctx, IOCB_CMD_PWRITE, fd, buf, 10));
+	EXPECT_EQ(SIZE + 10, lseek(fd, 0, SEEK_CUR));
+}
+
+TEST_RAIO(vectored, WHY)
+{
+	struct iovec iov[2] = { { back, 10 }, { back + 10, 20 } };
+	aio_context_t ctx = new_context(1);
+	int fd = new_file(SIZE);
+
+	EXPECT_EQ(7, lseek(fd, 7, SEEK_SET));
+	EXPECT_EQ(30, at_position(ctx, IOCB_CMD_PREADV, fd, iov, 2));
+	EXPECT_EQ(37, lseek(fd, 0, SEEK_CUR));
+}
+
+/* A stream has none, and does not mind. */
+TEST_RAIO(stream, WHY)
+{
+	aio_context_t ctx = new_context(1);
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	EXPECT_EQ(10, at_position(ctx, IOCB_CMD_PWRITE, fds[1], buf, 10));
+	EXPECT_EQ(10, at_position(ctx, IOCB_CMD_PREAD, fds[0], back, SIZE));
+}
+
+/* A file that blocks in submit. */
+TEST_RAIO(procfs, WHY)
+{
+	int fd = open("/proc/version", O_RDONLY), i;
+	aio_context_t ctx = new_context(1);
+	char c[2][8], plain[16];
+
+	ASSERT_LE(0, fd);
+	ASSERT_LE(16, pread(fd, plain, 16, 0));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(8, at_position(ctx, IOCB_CMD_PREAD, fd, c[i], 8));
+	EXPECT_EQ(0, memcmp(plain, c, 16));
+}
+
+/* Others are as they were. */
+TEST(other_negatives)
+{
+	aio_context_t ctx = new_context(1);
+	int fd = new_file(SIZE);
+	struct iocb iocb;
+
+	prep(&iocb, IOCB_CMD_PREAD, fd, back, 10, -2);
+	EXPECT_EQ(-EINVAL, submit_one(ctx, &iocb));
+	prep(&iocb, IOCB_CMD_PREAD, fd, back, 10, INT64_MIN);
+	EXPECT_EQ(-EINVAL, submit_one(ctx, &iocb));
+}

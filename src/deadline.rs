@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Deadlines: what cancels a request when its time is over.
+//!
+//! A request that has one keeps it, and its timer is started when it was submitted and is not over.
+//! Who ends it says so, and stops the timer; a timer that fires meanwhile finds nothing to cancel.
+
+use crate::{
+    cancel,
+    context::Context,
+    retry,
+    sys::{
+        hrtimer::{
+            Alarm,
+            Alarmed, //
+        },
+        uaccess,
+        uapi::{
+            iocb,
+            raio_deadline,
+            RAIO_DEADLINE_ABS,
+            RAIO_IOCB_FLAG_FIXED_BUFFER, //
+        },
+        wait, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            ordering::{
+                Acquire,
+                Full,
+                Release, //
+            },
+            Atomic, //
+        },
+        Arc, //
+    }, //
+};
+
+/// When it is looked again at a request that is just on its way from one to another, in nanoseconds.
+const SOON: i64 = 100_000;
+
+/// A deadline, as its request keeps it.
+pub(crate) type Deadline = Arc<Alarm<Due>>;
+
+/// When a request is due.
+pub(crate) struct Due {
+    /// None when it goes.
+    context: Option<Arc<Context>>,
+    /// The request, as a program names it.
+    key: u32,
+    /// In nanoseconds of CLOCK_MONOTONIC.
+    at: i64,
+    /// How late it may be, in nanoseconds.
+    slack: u64,
+    /// Its time is over, and the request was not.
+    past: Atomic<bool>,
+    /// The request is over.
+    over: Atomic<bool>,
+}
+
+/// Reads the deadline of `iocb`, in which then is the index of its buffer, if it has one; and says when
+/// it is, in nanoseconds of CLOCK_MONOTONIC.
+///
+/// EFAULT, EINVAL. Process context, may sleep.
+pub(crate) fn read(iocb: &mut iocb) -> Result<i64> {
+    let deadline: raio_deadline = uaccess::read_struct(iocb.aio_reserved2)?;
+    let fixed = iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_BUFFER != 0;
+    if deadline.flags & !RAIO_DEADLINE_ABS != 0 || deadline.buffer != 0 && !fixed {
+        return Err(EINVAL);
+    }
+    iocb.aio_reserved2 = deadline.buffer.into();
+    let ns = nanoseconds(deadline.time.tv_sec, deadline.time.tv_nsec)?;
+    Ok(if deadline.flags & RAIO_DEADLINE_ABS != 0 {
+        ns
+    } else {
+        wait::now().saturating_add(ns)
+    })
+}
+
+/// A time, as a program says it. EINVAL if it is none.
+fn nanoseconds(seconds: i64, nanoseconds: i64) -> Result<i64> {
+    const NS: i64 = 1_000_000_000;
+    if seconds < 0 || !(0..NS).contains(&nanoseconds) {
+        return Err(EINVAL);
+    }
+    Ok(seconds.saturating_mul(NS).saturating_add(nanoseconds))
+}
+
+impl Due {
+    /// For the request that `key` names. ENOMEM. Process context.
+    pub(crate) fn new(context: &Arc<Context>, key: u32, at: i64) -> Result<Deadline> {
+        Alarm::new(Due {
+            context: Some(context.clone()),
+            key,
+            at,
+            slack: wait::timer_slack(),
+            past: Atomic::new(false),
+            over: Atomic::new(false),
+        })
+    }
+
+    /// Whether it has come before the request was over. Any context.
+    pub(crate) fn is_past(&self) -> bool {
+        self.past.load(Acquire)
+    }
+}
+
+/// Starts the timer of a request that was submitted. Any context.
+pub(crate) fn start(deadline: Deadline) {
+    let at = deadline.at;
+    start_at(deadline, at);
+}
+
+fn start_at(deadline: Deadline, at: i64) {
+    if deadline.over.load(Acquire) {
+        return;
+    }
+    let slack = deadline.slack;
+    deadline.clone().start(at, slack);
+    wait::order();
+    // Either we see it, or who has ended the request sees the timer.
+    if deadline.over.load(Acquire) {
+        deadline.stop();
+    }
+}
+
+/// The request is over: it is not cancelled any more. Any context.
+pub(crate) fn end(deadline: Deadline) {
+    deadline.over.store(true, Release);
+    wait::order();
+    deadline.stop();
+}
+
+impl Alarmed for Due {
+    fn fired(this: Arc<Alarm<Self>>) {
+        if this.over.load(Acquire) {
+            return;
+        }
+        let Some(context) = &this.context else {
+            return;
+        };
+        // Before it is cancelled: who ends it because of that looks here.
+        this.past.xchg(true, Full);
+        if cancel::cancel_late(context, this.key) {
+            return;
+        }
+        // Or it is just being ended.
+        let at = wait::now().saturating_add(SOON);
+        start_at(this, at);
+    }
+}
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        if let Some(context) = self.context.take() {
+            retry::let_go(context);
+        }
+    }
+}
+
+#[cfg(CONFIG_KUNIT = "y")]
+#[kernel::macros::kunit_tests(raio_deadline)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        assert_eq!(nanoseconds(0, 0), Ok(0));
+        assert_eq!(nanoseconds(2, 3), Ok(2_000_000_003));
+        assert_eq!(nanoseconds(i64::MAX, 999_999_999), Ok(i64::MAX));
+        for (s, ns) in [(-1, 0), (0, -1), (0, 1_000_000_000), (i64::MIN, i64::MIN)] {
+            assert_eq!(nanoseconds(s, ns), Err(EINVAL));
+        }
+    }
+}

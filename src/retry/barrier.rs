@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Barriers: requests that begin when all before them are over, and what begins after them.
+//!
+//! While there is one in a context, what is submitted is held back on [`List::Barrier`], in the order of
+//! submission. Whoever ends a request, or gives back credits, looks whether that was the last that the
+//! first one there waits for.
+
+use super::{
+    cancelled,
+    Queues, //
+};
+use crate::{
+    context::Context,
+    lists::List,
+    op,
+    request::Request,
+    sys::{
+        task::FullTask,
+        wait, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// How many are let go at once: whoever does so may be in an interrupt. The work queue sees to the rest.
+const AT_ONCE: u32 = 16;
+
+/// Submits a request that is a barrier, or behind one. The events of what is over are published.
+///
+/// An error is submit's, and the request is gone then. In the submitting task.
+#[cold]
+pub(crate) fn submit(context: &Arc<Context>, task: FullTask<'_>, request: Request) -> Result {
+    let Some((mut request, list)) = op::prepare_to_hold(context, task, request)? else {
+        return Ok(());
+    };
+    let (index, key) = (request.index(), request.private().key);
+    request.note_waiting(list);
+    request.private().joined = key != 0;
+    let mut queues = context.queues().lock();
+    if key != 0 {
+        queues.groups.join(context.pool(), index, key);
+    }
+    if queues.closing {
+        drop(queues);
+        cancelled(request);
+        return Ok(());
+    }
+    match request.queue() {
+        Ok(()) => {
+            queues.lists.push(context.pool(), index, List::Barrier);
+            context.note_barriers(true);
+            release(&mut queues, context, || context.clone());
+        }
+        Err(request) => {
+            drop(queues);
+            cancelled(request);
+        }
+    }
+    Ok(())
+}
+
+/// A request is over, or credits came back: the next ones may begin. Any context, after that.
+#[inline(always)]
+pub(crate) fn let_next_begin(context: &Context, arc: impl Fn() -> Arc<Context>) {
+    if context.has_barriers() {
+        look(context, arc);
+    }
+}
+
+#[cold]
+fn look(context: &Context, arc: impl Fn() -> Arc<Context>) {
+    let mut queues = context.queues().lock();
+    release(&mut queues, context, arc);
+}
+
+/// Lets go of what nothing keeps back any more. Under the lock of the lists; any context.
+pub(super) fn release(queues: &mut Queues, context: &Context, arc: impl Fn() -> Arc<Context>) {
+    // Either we see that the last one is over, or who has ended it sees that there are barriers.
+    wait::order();
+    // Those that were begun, and credits of calls on their way. Never too few.
+    let mut others = context
+        .outstanding()
+        .saturating_sub(queues.lists.len(List::Barrier));
+    if queues.barrier_runs && others > 0 {
+        return;
+    }
+    queues.barrier_runs = false;
+    for _ in 0..AT_ONCE {
+        let Some(index) = queues.lists.first(List::Barrier) else {
+            context.note_barriers(false);
+            return;
+        };
+        let shared = context.pool().shared(index);
+        let is_barrier = shared.is_some_and(|shared| shared.is_barrier());
+        if is_barrier && others > 0 {
+            return;
+        }
+        queues.lists.remove(context.pool(), index);
+        let list = match shared {
+            Some(shared) if queues.groups.is_first(context.pool(), index) => shared.kicked_to(),
+            _ => List::Waiting,
+        };
+        queues.push(context, &arc, index, list);
+        others = others.saturating_add(1);
+        if is_barrier {
+            queues.barrier_runs = true;
+            return;
+        }
+    }
+    queues.look(&arc, 0);
+}
