@@ -102,9 +102,7 @@ impl<T: Alarmed> Alarm<T> {
 /// # Safety
 ///
 /// `timer` is that of an [`Alarm`] of a `T`, and was started.
-unsafe extern "C" fn fire<T: Alarmed>(
-    timer: *mut bindings::hrtimer,
-) -> bindings::hrtimer_restart {
+unsafe extern "C" fn fire<T: Alarmed>(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
     // SAFETY: By the requirement it lies in an `Alarm`, of which it has a reference, that `start` gave
     // it, and gives up here. Who has called does not look at the timer afterwards.
     T::fired(unsafe {

@@ -6,7 +6,9 @@
 //! file's release is the mapping's end: munmap, exec, exit or kill. The release runs as task work,
 //! outside mmap_lock and before a parent learns of the exit.
 //!
-//! The mapping can't be split, grown, inherited or made executable. It can be moved as a whole.
+//! The mapping can't be grown, inherited or made executable. It can be moved, and what is left of it when
+//! parts were unmapped is still a mapping; but the object is found by its first page alone, and only
+//! while the program may read that.
 //!
 //! C headers: [`include/linux/anon_inodes.h`](srctree/include/linux/anon_inodes.h),
 //! [`include/linux/mm.h`](srctree/include/linux/mm.h)
@@ -21,6 +23,7 @@ use kernel::{
     error::from_err_ptr,
     mm::{
         virt::{
+            self,
             VmaNew,
             VmaRef, //
         },
@@ -40,9 +43,9 @@ use kernel::{
 /// The type of the objects. It has
 ///
 /// - `pages()`: what the program sees;
-/// - `moved(address)`: the mapping is, or will be in a moment, there. Called under mmap_lock;
-/// - `closed(address)`: the mapping that was there is going. Called under mmap_lock, before
-///   anything else can be mapped there, and before `unmapped`;
+/// - `moved(address)`: its first page is, or will be in a moment, there. Called under mmap_lock;
+/// - `closed(address)`: the mapping that was there is going, or can't be read. Called under mmap_lock,
+///   before anything else can be mapped there, and before `unmapped`;
 /// - `mm()`: the address space that it is for;
 /// - `unmapped(this, task)`: the mapping is gone. Called in process context without locks, may
 ///   sleep; with a token if the task is one that works in `mm()`.
@@ -67,7 +70,7 @@ static OPERATIONS: Operations = Operations {
         ..pin_init::zeroed()
     },
     vma: bindings::vm_operations_struct {
-        may_split: Some(may_split),
+        mprotect: Some(mprotect),
         mremap: Some(mremap),
         close: Some(close),
         fault: Some(fault),
@@ -82,6 +85,12 @@ unsafe fn object<'a>(file: *mut bindings::file) -> ArcBorrow<'a, Object> {
     // SAFETY: `map` put it there by `into_foreign`, and only `release` takes it away, which the
     // requirement says is not during `'a`. Nobody borrows it mutably.
     unsafe { <Arc<Object>>::borrow((*file).private_data) }
+}
+
+/// Whether the first page of its object is the first of `vma`, which is one of ours.
+fn is_first(vma: &VmaRef) -> bool {
+    // SAFETY: The vma is valid, and locked, as it is borrowed: that field does not change then.
+    unsafe { (*vma.as_ptr()).vm_pgoff == 0 }
 }
 
 /// Whether `len` bytes from page `first` on are all of `object`.
@@ -158,9 +167,25 @@ unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::
 
 /// # Safety
 ///
-/// As for `vm_operations_struct.may_split`.
-unsafe extern "C" fn may_split(_vma: *mut bindings::vm_area_struct, _address: c_ulong) -> c_int {
-    EINVAL.to_errno()
+/// As for `vm_operations_struct.mprotect`.
+unsafe extern "C" fn mprotect(
+    vma: *mut bindings::vm_area_struct,
+    start: c_ulong,
+    _end: c_ulong,
+    flags: c_ulong,
+) -> c_int {
+    // SAFETY: The vma is one of ours, under mmap_lock for writing. It refers to a file that `map` made,
+    // which is so not released during the call.
+    let (vma, object) = unsafe { (VmaRef::from_raw(vma), object((*vma).vm_file)) };
+    if start as usize == vma.start() && is_first(vma) {
+        // Should it fail after this, the object is found as before, if a little later.
+        if flags as usize & virt::flags::READ as usize == 0 {
+            object.closed(vma.start());
+        } else {
+            object.moved(vma.start());
+        }
+    }
+    0
 }
 
 /// # Safety
@@ -169,7 +194,10 @@ unsafe extern "C" fn may_split(_vma: *mut bindings::vm_area_struct, _address: c_
 unsafe extern "C" fn mremap(vma: *mut bindings::vm_area_struct) -> c_int {
     // SAFETY: The vma is one of ours, the copy at the new place, which is locked: mmap_lock is held
     // for writing. It refers to a file that `map` made, which is so not released during the call.
-    unsafe { object((*vma).vm_file).moved(VmaRef::from_raw(vma).start()) };
+    let (vma, object) = unsafe { (VmaRef::from_raw(vma), object((*vma).vm_file)) };
+    if is_first(vma) {
+        object.moved(vma.start());
+    }
     0
 }
 
@@ -239,25 +267,38 @@ pub(crate) fn map(task: FullTask<'_>, object: Arc<Object>) -> Result {
     from_err_ptr(address as *mut c_void).map(|_| ())
 }
 
-/// The object whose mapping in the current task's address space starts at `address`.
+/// The object whose mapping in the current task's address space starts at `address`, where the program may
+/// read.
 ///
 /// Process context, no locks; sleeps if somebody changes the address space.
 pub(crate) fn lookup(address: usize) -> Option<Arc<Object>> {
+    find(
+        |vma| {
+            let readable = vma.flags() & virt::flags::READ != 0;
+            readable.then(|| object_of(vma, address)).flatten()
+        },
+        address,
+    )
+}
+
+/// What `of` says of the mapping at `address` of the current task's address space, if there is one. As
+/// [`lookup`].
+fn find<T>(of: impl Fn(&VmaRef) -> Option<T>, address: usize) -> Option<T> {
     let current = current!();
     let mm = current.mm()?;
     if let Some(vma) = mm.lock_vma_under_rcu(address) {
-        return object_of(&vma, address);
+        return of(&vma);
     }
     let guard = mm.mmap_read_lock();
-    let vma = guard.vma_lookup(address)?;
-    object_of(vma, address)
+    of(guard.vma_lookup(address)?)
 }
 
 fn object_of(vma: &VmaRef, address: usize) -> Option<Arc<Object>> {
     // SAFETY: A `VmaRef` is locked, by its own lock or mmap_lock, so valid; neither of the two
     // fields changes then.
     let (operations, file) = unsafe { ((*vma.as_ptr()).vm_ops, (*vma.as_ptr()).vm_file) };
-    if vma.start() != address || !core::ptr::eq(operations, &raw const OPERATIONS.vma) {
+    let ours = core::ptr::eq(operations, &raw const OPERATIONS.vma);
+    if vma.start() != address || !ours || !is_first(vma) {
         return None;
     }
     // SAFETY: It is our operations, so `map` made the file, and the vma, which is locked while
@@ -270,7 +311,8 @@ fn object_of(vma: &VmaRef, address: usize) -> Option<Arc<Object>> {
 /// A program that unmaps the object and maps something else there, just now and from another
 /// thread, may lose that instead.
 pub(crate) fn unmap(object: &Arc<Object>, address: usize) {
-    if lookup(address).is_some_and(|there| Arc::ptr_eq(&there, object)) {
+    let there = find(|vma| object_of(vma, address), address);
+    if there.is_some_and(|there| Arc::ptr_eq(&there, object)) {
         // SAFETY: It unmaps memory of the program, as its munmap(2) would, to which nobody in the
         // kernel has references. `lookup` has found that there is an address space. It takes
         // mmap_lock, and sleeps, as this function may: process context, no locks.

@@ -180,7 +180,7 @@ TEST_RAIO(many_behind, WHY)
 	EXPECT_EQ((uintptr_t)&iocb, events[0].obj);
 	/* The order of barriers and what is between them. */
 	for (i = 0; i < 998; i++) {
-		int seen = (struct iocb *)events[i + 1].obj - iocbs;
+		int seen = (struct iocb *)(uintptr_t)events[i + 1].obj - iocbs;
 
 		if (seen / 100 != i / 100)
 			FAIL("event %d is of request %d", i, seen);

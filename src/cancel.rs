@@ -163,12 +163,7 @@ pub(crate) fn cancel_all(context: &Arc<Context>, put: fn(ARef<File>)) {
 
 /// As [`cancel_all`], of `nr` requests from number `from` on; which is the next one then, or the first
 /// again.
-pub(crate) fn cancel_some(
-    context: &Arc<Context>,
-    from: u32,
-    nr: u32,
-    put: fn(ARef<File>),
-) -> u32 {
+pub(crate) fn cancel_some(context: &Arc<Context>, from: u32, nr: u32, put: fn(ARef<File>)) -> u32 {
     let grown = u32::try_from(context.pool().grown()).unwrap_or(u32::MAX);
     let end = from.saturating_add(nr).min(grown);
     for index in from..end {

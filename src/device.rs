@@ -56,8 +56,7 @@ const ENTER: u32 = _IOWR::<raio_enter>(RAIO_IOC_MAGIC, 0x06);
 const REGISTER: u32 = _IOW::<raio_register>(RAIO_IOC_MAGIC, 0x07);
 
 /// The flags that SETUP takes.
-const SETUP_FLAGS: u32 =
-    RAIO_SETUP_CANCEL_EVENT | RAIO_SETUP_NO_THREADS | RAIO_SETUP_SYNC_WRITES;
+const SETUP_FLAGS: u32 = RAIO_SETUP_CANCEL_EVENT | RAIO_SETUP_NO_THREADS | RAIO_SETUP_SYNC_WRITES;
 
 /// The argument of an ioctl: a structure in the program's memory, which `cmd` has the size of.
 #[derive(Clone, Copy)]

@@ -42,7 +42,11 @@ impl Timeout {
         if timespec.tv_sec >= i64::MAX / NS {
             return Timeout::Never;
         }
-        match timespec.tv_sec.wrapping_mul(NS).wrapping_add(timespec.tv_nsec) {
+        match timespec
+            .tv_sec
+            .wrapping_mul(NS)
+            .wrapping_add(timespec.tv_nsec)
+        {
             0 => Timeout::Zero,
             ns if ns > 0 => Timeout::After(ns),
             _ => Timeout::Never,

@@ -65,10 +65,7 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result
     } else {
         Range::ALL
     };
-    if iocb.aio_buf != 0
-        || iocb.aio_rw_flags != 0
-        || !request.file().is_some_and(fs::has_fsync)
-    {
+    if iocb.aio_buf != 0 || iocb.aio_rw_flags != 0 || !request.file().is_some_and(fs::has_fsync) {
         return Err(EINVAL);
     }
     begin(request, What::File { datasync }, range)
@@ -98,12 +95,7 @@ fn begin(request: &mut Request, what: What, range: Range) -> Result {
 }
 
 /// Runs it, or hands it to a thread. See [`super::go`].
-pub(super) fn go(
-    context: &Arc<Context>,
-    mut run: Running,
-    what: What,
-    place: Place<'_>,
-) -> Result {
+pub(super) fn go(context: &Arc<Context>, mut run: Running, what: What, place: Place<'_>) -> Result {
     let here = place.is_thread() || run.private().policy.first == First::Block;
     let run = if here {
         run
