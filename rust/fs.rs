@@ -49,6 +49,7 @@ pub(crate) use facts::{
     is_first_direct,
     is_fuse,
     is_pipe_unread,
+    is_removed,
     is_stream_idle,
     is_stream_locked,
     notes_access,

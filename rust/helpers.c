@@ -405,6 +405,13 @@ s64 raio_helper_mapping_size(const struct file *file)
 	return i_size_read(file->f_mapping->host);
 }
 
+/* Its size is 0 from then on. */
+bool raio_helper_is_disk_dead(struct file *file)
+{
+	return S_ISBLK(file_inode(file)->i_mode) &&
+	       test_bit(GD_DEAD, &file_bdev(file)->bd_disk->state);
+}
+
 bool raio_helper_is_sync(const struct file *file)
 {
 	return IS_SYNC(file->f_mapping->host);

@@ -94,6 +94,7 @@ bool raio_helper_is_stream_idle(const struct file *file);
 const char *raio_helper_dentry_name(const struct file *file);
 unsigned long raio_helper_super_magic(const struct file *file);
 s64 raio_helper_mapping_size(const struct file *file);
+bool raio_helper_is_disk_dead(struct file *file);
 bool raio_helper_is_sync(const struct file *file);
 bool raio_helper_atime_needs_update(const struct file *file);
 bool raio_helper_exceeds_fsize(const struct file *file, s64 pos, bool append);

@@ -312,6 +312,13 @@ impl Range {
     }
 }
 
+/// Whether `file` is a block device that was removed: it has no data any more, and no size. Any context.
+pub(crate) fn is_removed(file: &File) -> bool {
+    // SAFETY: The file is valid, as it is borrowed, and keeps its block device and the disk of that. A
+    // bit of it is read: any context.
+    unsafe { bindings::raio_helper_is_disk_dead(file.as_ptr()) }
+}
+
 /// The position of `file`; `None` if it is a stream, which has none. Any context.
 pub(crate) fn position(file: &File) -> Option<i64> {
     // SAFETY: The file is valid, as it is borrowed. Others may change its position, as they can

@@ -33,6 +33,7 @@ use crate::{
             Faults,
             Ioprio,
             Kind,
+            Transfer,
             Tried, //
         },
         poll::{
@@ -249,9 +250,21 @@ pub(super) fn finish_driver(mut request: Request, result: isize) {
     match advance_owned(&mut request, result) {
         Ok(()) => {
             let done = request.transfer().done();
-            request.complete(done as isize);
+            let result = result_at_end(request.file(), request.transfer(), done as isize);
+            request.complete(result);
         }
         Err(e) => request.complete(e),
+    }
+}
+
+/// The result of a transfer that ends with `result`. A device that was removed under it has ended where
+/// it was, which is not the end of its data: EIO.
+#[inline(always)]
+fn result_at_end(file: Option<&kernel::fs::File>, transfer: &Transfer, result: isize) -> isize {
+    if result >= 0 && transfer.left() > 0 && file.is_some_and(fs::is_removed) {
+        EIO.to_errno() as isize
+    } else {
+        result
     }
 }
 
@@ -298,7 +311,8 @@ pub(super) fn start(
         Tried::Completed(mut request, result) if result >= 0 => {
             request.advance(result as usize);
             let done = request.transfer().done();
-            (request, done as isize)
+            let result = result_at_end(request.file(), request.transfer(), done as isize);
+            (request, result)
         }
         Tried::Returned(run, result) if run.transfer().is_all(result) => (run.finish(), result),
         tried => return started(context, task, tried, how).map(|()| None),

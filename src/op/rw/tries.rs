@@ -6,7 +6,8 @@ use super::{
     events_for,
     finish_driver,
     is_cut_off,
-    is_refused, //
+    is_refused,
+    result_at_end, //
 };
 use crate::{
     context::Context,
@@ -116,6 +117,7 @@ fn is_over(run: &mut Running, moved: usize) -> bool {
 }
 
 fn end(run: Running, result: isize) -> Result {
+    let result = result_at_end(run.file(), run.transfer(), result);
     run.finish().complete(result);
     Ok(())
 }
@@ -547,6 +549,7 @@ fn block(
                 .then_some(run.transfer().done() as isize),
         };
         if let Some(result) = over {
+            let result = result_at_end(run.file(), run.transfer(), result);
             run.finish().complete(result);
             return None;
         }
