@@ -177,9 +177,9 @@ unsafe extern "C" fn mprotect(
     // SAFETY: The vma is one of ours, under mmap_lock for writing. It refers to a file that `map` made,
     // which is so not released during the call.
     let (vma, object) = unsafe { (VmaRef::from_raw(vma), object((*vma).vm_file)) };
-    if start as usize == vma.start() && is_first(vma) {
+    if start == vma.start() && is_first(vma) {
         // Should it fail after this, the object is found as before, if a little later.
-        if flags as usize & virt::flags::READ as usize == 0 {
+        if flags & virt::flags::READ == 0 {
             object.closed(vma.start());
         } else {
             object.moved(vma.start());
