@@ -223,8 +223,9 @@ fn parse_maps(maps: &[u8]) -> BTreeSet<u64> {
 mod tests {
     use super::*;
 
+    // Of one that was set up for a request: its ring is a page, which holds 127 slots, one of them free.
     const LINE: &str =
-        "pos:\t0\nflags:\t02100002\ncontext:\tid=0x7f1f4f6b8000 size=127 inflight=1 \
+        "pos:\t0\nflags:\t02100002\nmnt_id:\t5\nino:\t121\ncontext:\tid=0x7f1f4f6b8000 size=126 inflight=1 \
                         armed=1 queued=0 completed=5 kicks=1 retries=1 punts=0 cancels=0\n";
 
     #[test]
@@ -232,7 +233,7 @@ mod tests {
         let contexts = parse(LINE);
         assert_eq!(contexts.len(), 1);
         assert_eq!(contexts[0].0, 0x7f1f4f6b8000);
-        assert_eq!(contexts[0].1.size, 127);
+        assert_eq!(contexts[0].1.size, 126);
         assert_eq!(contexts[0].1.completed, 5);
         assert_eq!(contexts[0].1.retries, 1);
     }
