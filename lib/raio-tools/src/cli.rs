@@ -170,6 +170,12 @@ pub struct Cp {
     /// Write into files that exist: not atomic, but hard links and all else of the file stay
     #[arg(long, visible_alias = "in-place", conflicts_with = "no_clobber")]
     pub inplace: bool,
+    /// Whether copies share the blocks of their sources, where the file system can do that (FICLONE)
+    #[arg(long, value_name = "WHEN", default_value = "auto", value_enum)]
+    pub reflink: Reflink,
+    /// As --reflink=never: all data are copied
+    #[arg(long, conflicts_with = "reflink")]
+    pub no_reflink: bool,
     /// Take DST for the copy's name, even if it is a directory
     #[arg(short = 'T', long, conflicts_with = "target_directory")]
     pub no_target_directory: bool,
@@ -209,6 +215,17 @@ pub struct Cp {
     /// Print a summary as JSON on standard output
     #[arg(long, help_heading = "Output")]
     pub json: bool,
+}
+
+/// When copies share the blocks of their sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Reflink {
+    /// Where that can be
+    Auto,
+    /// It is a failure of the file if it can't be
+    Always,
+    /// All data are copied
+    Never,
 }
 
 impl Cp {

@@ -12,7 +12,7 @@ use raio::Buffer;
 use rustix::io::Errno;
 use std::io;
 
-impl Engine<'_> {
+impl Engine<'_, '_> {
     /// The kernel does not take a request.
     pub(super) fn refused(
         &mut self,
@@ -24,27 +24,22 @@ impl Engine<'_> {
     ) {
         let op = self.ops[key];
         let job = &mut self.jobs[op.job];
-        let (source, copy) = (&job.source, &job.target.file);
         let refusal = io::Error::from_raw_os_error(errno.unwrap_or(libc::EIO));
         // EINVAL: the file has no asynchronous reads, or writes.
         let result = match (op.what, &mut buffer) {
             _ if errno != Some(libc::EINVAL) => Err(refusal),
             (What::Read | What::Compare { copy: false, .. }, Some(buffer)) => {
                 job.synchronous = true;
-                rustix::io::pread(source, &mut **buffer, op.offset)
-                    .or_else(|errno| match errno {
-                        Errno::SPIPE => rustix::io::read(source, &mut **buffer),
-                        errno => Err(errno),
-                    })
+                let file = &job.source.file;
+                let at = rustix::io::pread(file, &mut **buffer, op.offset);
+                at.or_else(no_offset(|| rustix::io::read(file, &mut **buffer)))
                     .map_err(io::Error::from)
             }
             (What::Write { .. }, Some(buffer)) => {
                 job.synchronous = true;
-                rustix::io::pwrite(copy, buffer, op.offset)
-                    .or_else(|errno| match errno {
-                        Errno::SPIPE => rustix::io::write(copy, buffer),
-                        errno => Err(errno),
-                    })
+                let file = &job.target.file;
+                let at = rustix::io::pwrite(file, buffer, op.offset);
+                at.or_else(no_offset(|| rustix::io::write(file, buffer)))
                     .map_err(io::Error::from)
             }
             // Nothing to be made durable, as of /dev/null.
@@ -144,8 +139,7 @@ impl Engine<'_> {
         job.written = job.written.max(op.offset + moved as u64);
         job.data += moved as u64;
         report.advance(moved as u64);
-        let offset = op.offset + moved as u64;
-        if len < buffer.len() && moved < op.len {
+        let (what, left) = if len < buffer.len() && moved < op.len {
             // Why it was short, the next one says.
             if len == 0 || job.direct && len as u64 % ALIGN != 0 {
                 let why = format!("only {len} of {} bytes at {}", buffer.len(), op.offset);
@@ -157,33 +151,21 @@ impl Engine<'_> {
             buffer.copy_within(len.., 0);
             let left = buffer.len() - len;
             buffer.set_len(left);
-            let (what, len) = (What::Write { rest }, op.len - moved);
-            self.push(
-                Op {
-                    what,
-                    offset,
-                    len,
-                    ..op
-                },
-                Some(buffer),
-            );
-            return;
-        }
-        if rest > 0 {
+            (What::Write { rest }, op.len - moved)
+        } else if rest > 0 {
             buffer.set_len(self.aligned(op.job, rest));
-            let (what, len) = (What::Read, rest);
-            self.push(
-                Op {
-                    what,
-                    offset,
-                    len,
-                    ..op
-                },
-                Some(buffer),
-            );
+            (What::Read, rest)
+        } else {
+            self.free.push(buffer);
             return;
-        }
-        self.free.push(buffer);
+        };
+        let next = Op {
+            what,
+            offset: op.offset + moved as u64,
+            len: left,
+            ..op
+        };
+        self.push(next, Some(buffer));
     }
 
     /// Both parts are compared when both are there.
@@ -213,6 +195,16 @@ impl Engine<'_> {
         }
         self.free.extend(pair.source);
         self.free.extend(pair.copy);
+    }
+}
+
+/// What to do where a file has no offsets, as a pipe.
+fn no_offset(
+    call: impl FnOnce() -> rustix::io::Result<usize>,
+) -> impl FnOnce(Errno) -> rustix::io::Result<usize> {
+    |errno| match errno {
+        Errno::SPIPE => call(),
+        errno => Err(errno),
     }
 }
 

@@ -4,8 +4,13 @@
 
 use super::{
     job::{Job, Next, Order, Phase, ALIGN},
+    links::Links,
     meta,
-    report::{Copied, Failure, Report},
+    pool::{Pool, Shared},
+    reflink::Reflink,
+    report::{Copied, Report},
+    small::{Done, Small},
+    source::Work,
     target::Installed,
     walk::Walk,
 };
@@ -22,6 +27,10 @@ use std::{
 
 /// So long a signal may go unnoticed that came just before a wait.
 const NAP: Duration = Duration::from_millis(300);
+/// And what threads have done.
+const SHORT_NAP: Duration = Duration::from_millis(5);
+/// So many files are begun before one looks at what has come back.
+const AT_A_TIME: usize = 64;
 
 /// What a request is for.
 #[derive(Clone, Copy)]
@@ -59,9 +68,14 @@ pub(super) struct Pair {
 }
 
 /// The engine.  What is dropped first is the context: it waits for all requests.
-pub struct Engine<'a> {
+pub struct Engine<'scope, 'a> {
     context: Context,
-    args: &'a cli::Cp,
+    pub(super) args: &'a cli::Cp,
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) pool: Pool<'scope, 'a>,
+    pub(super) small: Small<'a>,
+    pub(super) links: Links<Work>,
+    reflink: &'a Reflink,
     /// Not 0 if it is to stop.
     signal: &'a AtomicUsize,
     pub(super) jobs: Slab<Job>,
@@ -81,19 +95,30 @@ pub struct Engine<'a> {
     more: bool,
 }
 
-impl<'a> Engine<'a> {
+impl<'scope, 'a> Engine<'scope, 'a> {
     /// With that context, and for so many files at a time.
     pub fn new(
         context: Context,
-        args: &'a cli::Cp,
+        pool: Pool<'scope, 'a>,
+        shared: &'a Shared<'a>,
         max_jobs: usize,
-        signal: &'a AtomicUsize,
     ) -> Self {
+        let Shared {
+            args,
+            reflink,
+            signal,
+            ..
+        } = *shared;
         // Comparing takes two.
         let buffers = args.queue_depth.max(1 + u32::from(args.verify)) as usize;
         Self {
             context,
             args,
+            shared,
+            pool,
+            small: shared.small(),
+            links: Links::new(),
+            reflink,
             signal,
             jobs: Slab::new(),
             order: VecDeque::new(),
@@ -114,13 +139,28 @@ impl<'a> Engine<'a> {
         while !self.stopped() {
             self.fill(walk, report);
             self.submit(walk, report);
-            if self.context.in_flight() == 0 {
-                if !self.more && self.jobs.is_empty() {
+            let can_go_on = self.can_begin() || !self.pending.is_empty();
+            let in_flight = self.context.in_flight() > 0;
+            let nap = match (can_go_on, in_flight) {
+                (false, false) => NAP,
+                _ => Duration::ZERO,
+            };
+            let settled = self.pool.settled(nap);
+            self.settle(settled, walk, report);
+            if !in_flight {
+                let idle = self.jobs.is_empty() && !self.pool.is_busy();
+                if !self.more && idle && self.context.in_flight() == 0 {
                     break;
                 }
                 continue;
             }
-            match self.context.getevents(1, Some(NAP), &mut completions) {
+            // Threads wake nobody who waits here.
+            let nap = match (can_go_on, self.pool.is_busy()) {
+                (true, _) => Duration::ZERO,
+                (false, true) => SHORT_NAP,
+                (false, false) => NAP,
+            };
+            match self.context.getevents(1, Some(nap), &mut completions) {
                 Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
                 result => {
                     result?;
@@ -140,7 +180,7 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    fn stopped(&self) -> bool {
+    pub(super) fn stopped(&self) -> bool {
         self.signal.load(Relaxed) != 0
     }
 
@@ -165,37 +205,47 @@ impl<'a> Engine<'a> {
             }
             self.go_on(id, walk, report);
         }
-        while self.more && self.buffers() > 0 && self.jobs.len() < self.max_jobs && !self.stopped()
-        {
-            let Some(work) = walk.next(report) else {
-                self.more = false;
-                return;
-            };
-            report.begin(&work.source);
-            match Job::open(work, self.args) {
-                Ok(None) => report.skipped(),
-                Ok(Some(job)) => self.begin(job, walk, report),
-                // A FIFO that nobody else has opened, and a signal.
-                Err(failure) if self.stopped() && failure.is_interrupted() => {}
-                Err(failure) => report.fail(failure),
+        for _ in 0..AT_A_TIME {
+            if !self.can_begin() {
+                break;
+            }
+            match walk.next(report) {
+                Some(work) => self.start(work, walk, report),
+                None => {
+                    self.more = false;
+                    let rest = self.pool.rest();
+                    self.copy_batch(rest, walk, report);
+                }
             }
         }
     }
 
-    fn begin(&mut self, mut job: Job, walk: &mut Walk, report: &mut Report) {
+    /// Whether another file can be begun.
+    fn can_begin(&self) -> bool {
+        self.more && self.buffers() > 0 && self.jobs.len() < self.max_jobs && !self.stopped()
+    }
+
+    pub(super) fn begin(&mut self, mut job: Job, walk: &mut Walk, report: &mut Report) {
+        let cloned = job.clone(self.reflink).unwrap_or_else(|failure| {
+            job.fail(failure);
+            false
+        });
+        report.advance(job.cloned);
         // Of an empty file nothing is read.
-        let data = job.order != Order::Stream || !job.metadata.is_file();
-        if self.args.direct && data && !job.go_direct() {
+        let data = job.order != Order::Stream || !job.source.metadata.is_file();
+        if self.args.direct && data && !cloned && !job.go_direct() {
             report.not_direct();
-            if self.not_direct.insert(job.metadata.dev()) {
+            if self.not_direct.insert(job.source.metadata.dev()) {
                 let source = crate::output::Quoted(&job.work.source);
                 report.note(&format!(
                     "{source}: it or its copy can't be O_DIRECT; the page cache is used, here and for what is like it"
                 ));
             }
         }
-        if let Err(failure) = job.allocate(self.args.block_size) {
-            job.fail(failure);
+        if !cloned && job.failure.is_none() {
+            if let Err(failure) = job.allocate(self.args.block_size) {
+                job.fail(failure);
+            }
         }
         let id = self.jobs.insert(job);
         self.order.push_back(id);
@@ -297,7 +347,7 @@ impl<'a> Engine<'a> {
                 Phase::Sync if self.args.verify => {
                     // What is in the cache says nothing of the device.  Where it can't be dropped
                     // there is none, or nothing can be done.
-                    let _ = rustix::fs::fadvise(&job.source, 0, None, Advice::DontNeed);
+                    let _ = rustix::fs::fadvise(&job.source.file, 0, None, Advice::DontNeed);
                     let _ = rustix::fs::fadvise(&job.target.file, 0, None, Advice::DontNeed);
                     job.phase = Phase::Verify;
                     job.restart();
@@ -326,7 +376,10 @@ impl<'a> Engine<'a> {
         let job = self.jobs.remove(id);
         self.order.retain(|&other| other != id);
         match job.failure {
-            Some(failure) => report.fail(failure),
+            Some(failure) => {
+                report.fail(failure);
+                self.end_links(job.links, None, walk, report);
+            }
             None => self.install(job, walk, report),
         }
         true
@@ -338,34 +391,44 @@ impl<'a> Engine<'a> {
     }
 
     fn install(&mut self, job: Job, walk: &mut Walk, report: &mut Report) {
-        let changed = job.has_changed();
+        let source = &job.source;
+        let changed = source.has_changed();
         let kept = match self.args.preserve && job.target.regular {
-            true => meta::preserve(&job.target.file, &job.source, &job.metadata),
+            true => meta::preserve(&job.target.file, &source.file, &source.metadata, None, true),
             false => job.target.keep(),
         };
         let copied = Copied {
             bytes: job.size(),
             data_bytes: job.data,
+            cloned_bytes: job.cloned,
             verified: self.args.verify,
             synchronous: job.synchronous,
         };
-        let (work, path) = (job.work, job.target.path.clone());
-        match job.target.install(self.args.no_clobber) {
-            Ok(Installed::Yes) => {}
-            Ok(Installed::NotWanted) => return report.skipped(),
-            Err(failure) => return report.fail(failure),
-        }
-        // Holes were not written.
-        report.advance(copied.bytes.saturating_sub(copied.data_bytes));
-        walk.changed(&path);
-        report.copied(&work.source, &work.destination, &copied);
-        if let Err((call, error)) = kept {
-            report.fail(Failure::new(path, call, error));
-        }
-        if changed {
-            let why = "it was changed meanwhile, and so the copy may be of no one time";
-            report.fail(Failure::refused(work.source, "copy", why));
-        }
+        let work = job.work;
+        let path = job.target.path.clone();
+        let installed = job.target.install(self.args.no_clobber);
+        let copy = match installed {
+            Ok(Installed::Yes) => {
+                let told = job.data + job.cloned;
+                let done = Done {
+                    copied,
+                    told,
+                    changed,
+                    kept,
+                };
+                self.done(&work, done, walk, report);
+                Some(&*path)
+            }
+            Ok(Installed::NotWanted) => {
+                report.skipped();
+                None
+            }
+            Err(failure) => {
+                report.fail(failure);
+                None
+            }
+        };
+        self.end_links(job.links, copy, walk, report);
     }
 
     fn submit(&mut self, walk: &mut Walk, report: &mut Report) {
@@ -402,7 +465,7 @@ impl<'a> Engine<'a> {
 fn request<'job>(job: &'job Job, op: &Op, buffer: Option<Buffer>, key: usize) -> Request<'job> {
     let request = match (op.what, buffer) {
         (What::Read | What::Compare { copy: false, .. }, Some(buffer)) => {
-            Request::read(&job.source, buffer, op.offset)
+            Request::read(&job.source.file, buffer, op.offset)
         }
         (What::Compare { copy: true, .. }, Some(buffer)) => {
             Request::read(&job.target.file, buffer, op.offset)

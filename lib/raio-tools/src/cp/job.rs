@@ -6,15 +6,21 @@
 //! at a time and in no order; holes are left out.  All else is a *stream*: a part is read when the
 //! one before it is written, until the end.  A file that has grown meanwhile ends as a stream.
 
-use super::{report::Failure, target::Target, walk::Work};
-use crate::cli;
+use super::{
+    extent::next_data,
+    reflink::Reflink,
+    report::Failure,
+    source::{Id, Source, Work},
+    target::Target,
+};
+use crate::{cli, output::Quoted};
 use raio::Buffer;
 use rustix::{
     fs::{AtFlags, FallocateFlags, Mode, OFlags, SeekFrom, StatxFlags},
     io::Errno,
 };
 use std::{
-    fs::{File, Metadata},
+    fs::File,
     io,
     os::unix::fs::{FileTypeExt, MetadataExt},
 };
@@ -57,9 +63,7 @@ pub struct Job {
     /// What was asked for.
     pub work: Work,
     /// The source.
-    pub source: File,
-    /// As it was in the beginning.
-    pub metadata: Metadata,
+    pub source: Source,
     /// Where to.
     pub target: Target,
     /// What is being done.
@@ -84,6 +88,10 @@ pub struct Job {
     pub written: u64,
     /// How many were written.
     pub data: u64,
+    /// How many the copy shares with the source.
+    pub cloned: u64,
+    /// It has other names, which wait for this one.
+    pub links: Option<Id>,
     /// Both are O_DIRECT: what is read and written is aligned.
     pub direct: bool,
 }
@@ -92,25 +100,14 @@ pub struct Job {
 pub const ALIGN: u64 = Buffer::ALIGN as u64;
 
 impl Job {
-    /// Opens both files.  `Ok(None)`: there is nothing to be done.
-    pub fn open(work: Work, args: &cli::Cp) -> Result<Option<Self>, Failure> {
-        let nofollow = if work.follow {
-            OFlags::empty()
-        } else {
-            OFlags::NOFOLLOW
-        };
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | nofollow;
-        let source = rustix::fs::open(&work.source, flags, Mode::empty())
-            .map(File::from)
-            .map_err(|errno| Failure::new(&work.source, "open", errno))?;
-        let stat = |error: io::Error| Failure::new(&work.source, "stat", error);
-        let metadata = source.metadata().map_err(stat)?;
-        if metadata.is_dir() {
-            return Err(Failure::refused(
-                &work.source,
-                "copy",
-                "it has become a directory",
-            ));
+    /// Opens the copy.  `Ok(None)`: there is nothing to be done.
+    pub fn open(work: Work, source: Source, args: &cli::Cp) -> Result<Option<Self>, Failure> {
+        let metadata = &source.metadata;
+        // What is named was looked at.
+        let fresh = work.place.as_ref().is_some_and(|place| place.fresh);
+        if !work.named && !fresh && Target::is(&work.destination, metadata) {
+            let why = format!("{} is the same file", Quoted(&work.destination));
+            return Err(Failure::refused(&work.source, "copy", why));
         }
         if args.no_clobber && std::fs::symlink_metadata(&work.destination).is_ok() {
             return Ok(None);
@@ -119,7 +116,7 @@ impl Job {
         let target = Target::create(&work.destination, work.named, mode, args)?;
         let block = metadata.file_type().is_block_device();
         let size = match block {
-            true => rustix::fs::seek(&source, SeekFrom::End(0))
+            true => rustix::fs::seek(&source.file, SeekFrom::End(0))
                 .map_err(|errno| Failure::new(&work.source, "lseek", errno))?,
             false => metadata.len(),
         };
@@ -145,7 +142,6 @@ impl Job {
         Ok(Some(Self {
             work,
             source,
-            metadata,
             target,
             phase: Phase::Copy,
             order,
@@ -158,6 +154,8 @@ impl Job {
             end: None,
             written: 0,
             data: 0,
+            cloned: 0,
+            links: None,
             direct: false,
         }))
     }
@@ -169,7 +167,7 @@ impl Job {
             Order::Parts(size) if self.target.regular || size % ALIGN == 0 => {}
             _ => return false,
         }
-        self.direct = set_direct(&self.source, true) && set_direct(&self.target.file, true);
+        self.direct = set_direct(&self.source.file, true) && set_direct(&self.target.file, true);
         if !self.direct {
             self.through_cache();
         }
@@ -178,9 +176,31 @@ impl Job {
 
     /// Uses the page cache from here on.
     pub fn through_cache(&mut self) {
-        set_direct(&self.source, false);
+        set_direct(&self.source.file, false);
         set_direct(&self.target.file, false);
         self.direct = false;
+    }
+
+    /// Makes the copy a clone, if that can be: says whether it is.
+    pub fn clone(&mut self, reflink: &Reflink) -> Result<bool, Failure> {
+        if !self.target.regular {
+            return Ok(false);
+        }
+        let stat = |error| self.failed("stat", error);
+        let (source, copy) = (&self.source, &self.target.file);
+        let dev = copy.metadata().map_err(stat)?.dev();
+        if !reflink.clone(&self.work, &source.file, &source.metadata, copy, dev)? {
+            return Ok(false);
+        }
+        // It is of the size that the source has now.
+        let len = copy.metadata().map_err(stat)?.len();
+        let size = source.metadata.len();
+        if len < size {
+            self.ends_at(len);
+        }
+        self.cloned = len.min(size);
+        (self.next, self.extent, self.written) = (size, size, self.cloned);
+        Ok(true)
     }
 
     /// Gives the copy its blocks and its size where that helps: writes that change them wait for
@@ -235,7 +255,7 @@ impl Job {
             Order::Parts(size) => self.end.unwrap_or(size),
         };
         let found = match self.sparse {
-            true => next_data(&[&self.source], &mut self.next, &mut self.extent, size),
+            true => next_data(&[&self.source.file], &mut self.next, &mut self.extent, size),
             false => {
                 self.extent = size;
                 Ok(())
@@ -255,9 +275,9 @@ impl Job {
         if self.failure.is_some() {
             return Next::End;
         }
-        let files = [&self.source, &self.target.file];
+        let files = [&self.source.file, &self.target.file];
         // What is a hole in both is alike.
-        let found = match self.target.regular && self.metadata.is_file() {
+        let found = match self.target.regular && self.source.metadata.is_file() {
             true => next_data(&files, &mut self.next, &mut self.extent, size),
             false => {
                 self.extent = size;
@@ -305,10 +325,11 @@ impl Job {
     pub fn finish_copy(&mut self) -> Result<bool, Failure> {
         let now = self
             .source
+            .file
             .metadata()
             .map_err(|error| self.source_failed("stat", error))?;
         if let (Order::Parts(size), None) = (self.order, self.end) {
-            if self.metadata.is_file() && now.len() > size {
+            if self.source.metadata.is_file() && now.len() > size {
                 if self.direct {
                     self.through_cache();
                 }
@@ -330,51 +351,6 @@ impl Job {
         }
         Ok(true)
     }
-
-    /// Whether the source is another than it was, by its size or its time.
-    pub fn has_changed(&self) -> bool {
-        // Files of /proc always are.
-        let known = self.metadata.is_file() && self.metadata.len() > 0;
-        let times = |metadata: &Metadata| (metadata.len(), metadata.mtime(), metadata.mtime_nsec());
-        known
-            && self
-                .source
-                .metadata()
-                .is_ok_and(|now| times(&now) != times(&self.metadata))
-    }
-}
-
-/// Moves `next` to the next data of any of the files, and `extent` to the end of it.
-fn next_data(
-    files: &[&File],
-    next: &mut u64,
-    extent: &mut u64,
-    size: u64,
-) -> rustix::io::Result<()> {
-    if *next < *extent {
-        return Ok(());
-    }
-    let (mut start, mut end) = (size, size);
-    for file in files {
-        match rustix::fs::seek(file, SeekFrom::Data(*next)) {
-            Ok(data) if data < start => {
-                start = data;
-                end = match rustix::fs::seek(file, SeekFrom::Hole(data)) {
-                    // It has shrunk.
-                    Err(Errno::NXIO) => size,
-                    hole => hole?.min(size),
-                };
-            }
-            // Nothing but a hole from here on; or the file ends before it.
-            Ok(_) | Err(Errno::NXIO) => {}
-            // It does not tell: all is data.
-            Err(Errno::INVAL | Errno::OPNOTSUPP) => (start, end) = (*next, size),
-            Err(errno) => return Err(errno),
-        }
-    }
-    // Data that is written just now could make it go back.
-    (*next, *extent) = (start.max(*next), end.max(*next));
-    Ok(())
 }
 
 /// Switches O_DIRECT; says whether the file does that with our alignment.

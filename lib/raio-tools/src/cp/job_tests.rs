@@ -16,14 +16,20 @@ fn args(more: &[&str]) -> cli::Cp {
     }
 }
 
+fn open(work: Work, more: &[&str]) -> Result<Option<Job>, Failure> {
+    let source = Source::open(&work)?;
+    Job::open(work, source, &args(more))
+}
+
 fn job(dir: &Path, more: &[&str]) -> Job {
     let work = Work {
         source: dir.join("from"),
         destination: dir.join("to"),
         named: true,
         follow: true,
+        place: None,
     };
-    Job::open(work, &args(more)).unwrap().unwrap()
+    open(work, more).unwrap().unwrap()
 }
 
 fn reads(job: &mut Job, block: usize) -> Vec<(u64, usize)> {
@@ -90,9 +96,10 @@ fn an_unknown_size_is_a_stream() {
         destination: tempfile::tempdir().unwrap().keep().join("to"),
         named: true,
         follow: true,
+        place: None,
     };
     let dir = work.destination.parent().unwrap().to_path_buf();
-    let mut job = Job::open(work, &args(&[])).unwrap().unwrap();
+    let mut job = open(work, &[]).unwrap().unwrap();
     assert_eq!(job.order, Order::Stream);
     assert_eq!(job.next_read(4096), Next::Read(0, 4096));
     job.outstanding = 1;
@@ -101,7 +108,7 @@ fn an_unknown_size_is_a_stream() {
     assert_eq!(job.next_read(4096), Next::Read(100, 4096));
     job.ends_at(150);
     assert_eq!(job.next_read(4096), Next::End);
-    assert!(!job.has_changed());
+    assert!(!job.source.has_changed());
     fs::remove_dir_all(dir).unwrap();
 }
 
@@ -112,9 +119,9 @@ fn growth_and_change_are_seen() {
     fs::write(&from, "12345").unwrap();
     let mut job = job(dir.path(), &[]);
     assert_eq!(reads(&mut job, 4096), [(0, 5)]);
-    assert!(!job.has_changed());
+    assert!(!job.source.has_changed());
     fs::write(&from, "1234567").unwrap();
-    assert!(job.has_changed());
+    assert!(job.source.has_changed());
     assert!(!job.finish_copy().unwrap());
     assert_eq!(job.next_read(4096), Next::Read(5, 4096));
     job.ends_at(7);
@@ -142,6 +149,7 @@ fn what_can_not_be_read_again_is_not_verified() {
         destination: PathBuf::from("/dev/null"),
         named: true,
         follow: true,
+        place: None,
     };
-    assert!(Job::open(work, &args(&["--verify"])).is_err());
+    assert!(open(work, &["--verify"]).is_err());
 }

@@ -7,7 +7,7 @@ use rustix::{
     io::{Errno, Result},
 };
 use std::{
-    ffi::{CStr, CString},
+    ffi::CStr,
     fs::{File, Metadata},
     io,
     os::{
@@ -69,19 +69,33 @@ pub fn keep(file: &File, replaced: &Metadata) -> std::result::Result<(), Failed>
 }
 
 /// Makes an open file like its source.
+///
+/// `there` is what it is now, if that is known: what is right already is left alone.  `inherited`
+/// says that it may have an ACL of its directory.
 pub fn preserve(
     file: &File,
     source: &File,
     metadata: &Metadata,
+    there: Option<&Metadata>,
+    inherited: bool,
 ) -> std::result::Result<(), Failed> {
-    let chown = |uid, gid| rustix::fs::fchown(file, uid, gid);
-    let owned = own(metadata, chown).map_err(failed("fchown"))?;
-    let list = |list: &mut [u8]| rustix::fs::flistxattr(source, list);
-    let get = |name: &CStr, value: &mut [u8]| rustix::fs::fgetxattr(source, name, value);
-    let set =
-        |name: &CStr, value: &[u8]| rustix::fs::fsetxattr(file, name, value, XattrFlags::empty());
-    copy_xattrs(list, get, set)?;
-    rustix::fs::fchmod(file, mode(metadata, owned)).map_err(failed("fchmod"))?;
+    let owner = |metadata: &Metadata| (metadata.uid(), metadata.gid());
+    let is_owned = there.is_some_and(|there| owner(there) == owner(metadata));
+    let owned = is_owned || {
+        let chown = |uid, gid| rustix::fs::fchown(file, uid, gid);
+        own(metadata, chown).map_err(failed("fchown"))?
+    };
+    let copied = copy_xattrs(source, file)?;
+    if inherited && !copied.acl {
+        remove_acl(file).map_err(failed("fremovexattr"))?;
+    }
+    let mode = mode(metadata, owned);
+    // A new owner, and an ACL, change it.
+    let is_like = is_owned && !copied.any && !inherited;
+    let has = |there: &Metadata| Mode::from_raw_mode(there.mode() & 0o7777);
+    if !(is_like && there.is_some_and(|there| has(there) == mode)) {
+        rustix::fs::fchmod(file, mode).map_err(failed("fchmod"))?;
+    }
     rustix::fs::futimens(file, &times(metadata)).map_err(failed("futimens"))
 }
 
@@ -112,35 +126,74 @@ pub fn chmod(dir: &File, mode: Mode) -> std::result::Result<(), Failed> {
     rustix::fs::fchmod(dir, mode).map_err(failed("fchmod"))
 }
 
+/// The attribute that an ACL is.
+const ACL: &CStr = c"system.posix_acl_access";
+/// The attribute of a directory that is the ACL of what is made in it.
+const DEFAULT_ACL: &CStr = c"system.posix_acl_default";
+
+/// Removes the ACL that a file got from its directory, as its source has none.
+fn remove_acl(file: &File) -> Result<()> {
+    match rustix::fs::fremovexattr(file, ACL) {
+        Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM | Errno::ACCESS) => {
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// Whether what is made in a directory gets an ACL from it.
+pub fn has_default_acl(dir: &Path) -> bool {
+    rustix::fs::getxattr(dir, DEFAULT_ACL, &mut [0; 0][..]).is_ok()
+}
+
 /// As large as the kernel lets a list or a value be.
 const XATTR_MAX: usize = 64 << 10;
 
-fn copy_xattrs(
-    list: impl Fn(&mut [u8]) -> Result<usize>,
-    get: impl Fn(&CStr, &mut [u8]) -> Result<usize>,
-    set: impl Fn(&CStr, &[u8]) -> Result<()>,
-) -> std::result::Result<(), Failed> {
-    let mut names = vec![0; XATTR_MAX];
-    let len = match list(&mut names) {
+/// What was copied of the extended attributes.
+#[derive(Default)]
+struct Xattrs {
+    any: bool,
+    acl: bool,
+}
+
+fn copy_xattrs(source: &File, copy: &File) -> std::result::Result<Xattrs, Failed> {
+    let mut copied = Xattrs::default();
+    // Most files have none, or a few.
+    let mut few = [0; 512];
+    let mut many = Vec::new();
+    let mut len = rustix::fs::flistxattr(source, &mut few);
+    if len == Err(Errno::RANGE) {
+        many.resize(XATTR_MAX, 0);
+        len = rustix::fs::flistxattr(source, &mut many);
+    }
+    let len = match len {
         // As cp: what a file system does not have is not kept.
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM | Errno::ACCESS) => return Ok(()),
-        len => len.map_err(failed("listxattr"))?,
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM | Errno::ACCESS) => return Ok(copied),
+        len => len.map_err(failed("flistxattr"))?,
     };
+    if len == 0 {
+        return Ok(copied);
+    }
+    let names = if many.is_empty() { &few[..] } else { &many };
     let mut value = vec![0; XATTR_MAX];
     for name in names[..len].split_inclusive(|&byte| byte == 0) {
-        let Ok(name) = CString::from_vec_with_nul(name.to_vec()) else {
+        let Ok(name) = CStr::from_bytes_with_nul(name) else {
             continue;
         };
-        let len = match get(&name, &mut value) {
+        let len = match rustix::fs::fgetxattr(source, name, &mut value) {
             Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS) => continue,
-            len => len.map_err(failed("getxattr"))?,
+            len => len.map_err(failed("fgetxattr"))?,
         };
-        match set(&name, &value[..len]) {
+        match rustix::fs::fsetxattr(copy, name, &value[..len], XattrFlags::empty()) {
             Err(Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS) => {}
-            result => result.map_err(failed("setxattr"))?,
+            result => {
+                result.map_err(failed("fsetxattr"))?;
+                copied.any = true;
+                copied.acl |= name == ACL;
+            }
         }
     }
-    Ok(())
+    Ok(copied)
 }
 
 #[cfg(test)]
@@ -172,6 +225,8 @@ mod tests {
             &File::create(&b).unwrap(),
             &File::open(&a).unwrap(),
             &metadata,
+            None,
+            true,
         )
         .unwrap();
         let copy = fs::metadata(&b).unwrap();

@@ -4,10 +4,20 @@
 
 mod complete;
 mod engine;
+mod extent;
 mod job;
+mod links;
+mod make;
 mod meta;
+mod pool;
+mod reflink;
 mod report;
+mod signals;
+mod small;
+mod source;
+mod start;
 mod target;
+mod total;
 mod walk;
 
 use crate::{
@@ -18,23 +28,20 @@ use crate::{
 };
 use clap::{error::ErrorKind, CommandFactory};
 use engine::Engine;
+use pool::{Pool, Shared};
+use reflink::Reflink;
 use report::{Failure, Report};
-use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ},
-    flag,
+use rustix::{
+    fs::Mode,
+    process::{getrlimit, setrlimit, umask, Resource, Rlimit},
 };
 use std::{
     io::{self, IsTerminal},
-    mem::MaybeUninit,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     process::ExitCode,
-    ptr,
-    sync::{
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
-        Arc,
-    },
+    sync::atomic::Ordering::Relaxed,
+    thread,
 };
 use walk::Walk;
 
@@ -51,21 +58,28 @@ pub fn run(mut args: cli::Cp) -> Outcome {
     let context = device::context(args.queue_depth)?;
 
     let shown = !args.quiet && !args.no_progress && io::stderr().is_terminal();
-    let total = shown.then(|| walk::total(&args, &sources));
-    let signal = catch_signals()?;
+    let total = shown.then(|| total::total(&args, &sources));
+    let signal = signals::catch()?;
     let mut report = Report::new(&args, total);
     let mut walk = Walk::new(&args, sources, signal.clone());
-    let mut engine = Engine::new(context, &args, max_jobs(&args), &signal);
-    let result = engine.run(&mut walk, &mut report);
-    // Waits for what is in flight, and removes what is not complete.
-    drop(engine);
+    if args.preserve {
+        // The modes are those of the sources.
+        umask(Mode::empty());
+    }
+    let reflink = Reflink::new(&args);
+    let (shared, feed) = Shared::new(&args, &reflink, &signal);
+    let result = thread::scope(|scope| {
+        let pool = Pool::new(scope, &shared, feed);
+        // When it is dropped it waits for what is in flight, and removes what is not complete.
+        Engine::new(context, pool, &shared, max_jobs(&args)).run(&mut walk, &mut report)
+    });
     walk.finish(&mut report);
     if let Err(error) = result {
         let call = error.call();
         report.fail(Failure::new(device::PATH, call, io::Error::from(error)));
     }
     let signal = signal.load(Relaxed);
-    let well = report.finish(signal != 0)?;
+    let well = report.finish((signal != 0).then(|| signals::name(signal)))?;
     if signal != 0 {
         signal_hook::low_level::emulate_default_handler(signal as i32)?;
     }
@@ -133,39 +147,6 @@ fn name(source: &Path) -> Option<&std::ffi::OsStr> {
     match bytes[..trimmed].rsplit(|&byte| byte == b'/').next() {
         Some(b"." | b"..") => None,
         _ => source.file_name(),
-    }
-}
-
-/// The first signal ends the copy in order, the second at once.
-fn catch_signals() -> io::Result<Arc<AtomicUsize>> {
-    let signal = Arc::new(AtomicUsize::new(0));
-    let second = Arc::new(AtomicBool::new(false));
-    for number in [SIGINT, SIGTERM, SIGHUP] {
-        flag::register_conditional_default(number, second.clone())?;
-        flag::register(number, second.clone())?;
-        flag::register_usize(number, signal.clone(), number as usize)?;
-        interrupts_calls(number)?;
-    }
-    // A file that gets too large is a failure of that file.
-    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
-    Ok(signal)
-}
-
-/// Takes SA_RESTART from the signal's handler: an open(2) that waits for a FIFO's other end is to
-/// end.
-fn interrupts_calls(signal: i32) -> io::Result<()> {
-    let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: The address is that of memory for one; it is filled if the call succeeds.
-    if unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: The call succeeded.
-    let mut action = unsafe { action.assume_init() };
-    action.sa_flags &= !libc::SA_RESTART;
-    // SAFETY: It is the action that is installed, with the same handler.
-    match unsafe { libc::sigaction(signal, &action, ptr::null_mut()) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -78,12 +78,18 @@ struct Summary {
     symlinks: u64,
     /// FIFOs, sockets and devices that were made anew.
     specials: u64,
+    /// Further names of files that were copied, by -a.
+    hard_links: u64,
     /// Of --no-clobber.
     skipped: u64,
     /// The sizes of the files.
     bytes: u64,
-    /// What was written of that: the rest is holes.
+    /// What was written of that: the rest is holes, or was cloned.
     data_bytes: u64,
+    /// Files that share the blocks of their sources.
+    cloned: u64,
+    /// Their sizes.
+    cloned_bytes: u64,
     verified: u64,
     /// Files that have no asynchronous reads or writes.
     synchronous: u64,
@@ -94,6 +100,8 @@ struct Summary {
     seconds: f64,
     bytes_per_second: f64,
     interrupted: bool,
+    /// By which signal.
+    signal: Option<&'static str>,
 }
 
 /// Collects, tells, and sums up.
@@ -109,11 +117,14 @@ pub struct Report {
 }
 
 /// A file was copied.
+#[derive(Default)]
 pub struct Copied {
     /// Its size.
     pub bytes: u64,
     /// What was written of that.
     pub data_bytes: u64,
+    /// How much of it shares the blocks of the source.
+    pub cloned_bytes: u64,
     /// It was compared.
     pub verified: bool,
     /// It could not be read or written asynchronously.
@@ -129,6 +140,8 @@ pub enum Made {
     Symlink,
     /// A FIFO, socket or device.
     Special,
+    /// Another name of a copy.
+    HardLink,
 }
 
 impl Report {
@@ -187,12 +200,17 @@ impl Report {
 
     /// That many bytes of files are done.
     pub fn advance(&self, bytes: u64) {
-        self.bar.inc(bytes);
+        if !self.bar.is_hidden() {
+            self.bar.inc(bytes);
+        }
     }
 
     /// The bar moves though nothing is done.
     pub fn tick(&self) {
-        self.bar.tick();
+        // It would look at the clock.
+        if !self.bar.is_hidden() {
+            self.bar.tick();
+        }
     }
 
     /// How many failures there were.
@@ -213,6 +231,8 @@ impl Report {
         self.summary.files += 1;
         self.summary.bytes += copied.bytes;
         self.summary.data_bytes += copied.data_bytes;
+        self.summary.cloned += u64::from(copied.cloned_bytes > 0);
+        self.summary.cloned_bytes += copied.cloned_bytes;
         self.summary.verified += u64::from(copied.verified);
         self.summary.synchronous += u64::from(copied.synchronous);
         self.name(source, destination);
@@ -224,6 +244,7 @@ impl Report {
             Made::Directory => &mut self.summary.directories,
             Made::Symlink => &mut self.summary.symlinks,
             Made::Special => &mut self.summary.specials,
+            Made::HardLink => &mut self.summary.hard_links,
         } += 1;
         self.name(source, destination);
     }
@@ -252,43 +273,60 @@ impl Report {
         self.summary.not_direct += 1;
     }
 
-    /// Says what is to be said in the end, and whether all went well.
-    pub fn finish(mut self, interrupted: bool) -> io::Result<bool> {
+    /// Says what is to be said in the end, and whether all went well.  `signal` is what ended it.
+    pub fn finish(mut self, signal: Option<&'static str>) -> io::Result<bool> {
         let summary = &mut self.summary;
-        summary.interrupted = interrupted;
+        (summary.interrupted, summary.signal) = (signal.is_some(), signal);
         summary.seconds = self.start.elapsed().as_secs_f64();
         summary.bytes_per_second = summary.bytes as f64 / summary.seconds.max(1e-9);
-        let well = summary.failures == 0 && !interrupted;
+        let well = summary.failures == 0 && signal.is_none();
         let shown = !self.bar.is_hidden();
         self.bar.finish_and_clear();
+        if let Some(signal) = signal {
+            let bad = output::BAD;
+            output::complain(&format!(
+                "raio cp: {bad}interrupted{bad:#} by {signal}, and not complete; copied: {}\n",
+                self.summary.text()
+            ));
+        }
         if self.json {
             output::print(&format!("{}\n", serde_json::to_string(&self.summary)?))?;
-        } else if shown && !self.quiet {
-            let summary = &self.summary;
-            let mut text = format!(
-                "{}, {} in {:.1} s ({}/s)",
-                plural(summary.files, "file", "files"),
-                HumanBytes(summary.bytes),
-                summary.seconds,
-                HumanBytes(summary.bytes_per_second as u64)
-            );
-            if summary.data_bytes < summary.bytes {
-                text += &format!(
-                    ", {} of it holes",
-                    HumanBytes(summary.bytes - summary.data_bytes)
-                );
-            }
-            if summary.failures > 0 {
-                text += &format!(
-                    "; {}, see above",
-                    plural(summary.failures, "error", "errors")
-                );
-            }
-            output::complain(&format!("{text}\n"));
+        } else if shown && !self.quiet && signal.is_none() {
+            output::complain(&format!("{}\n", self.summary.text()));
         }
         match self.unheard {
             Some(error) => Err(error),
             None => Ok(well),
         }
+    }
+}
+
+impl Summary {
+    fn text(&self) -> String {
+        let mut text = format!(
+            "{}, {} in {:.1} s ({}/s)",
+            plural(self.files, "file", "files"),
+            HumanBytes(self.bytes),
+            self.seconds,
+            HumanBytes(self.bytes_per_second as u64)
+        );
+        if self.hard_links > 0 {
+            let links = plural(self.hard_links, "hard link", "hard links");
+            text += &format!(", {links}");
+        }
+        if self.cloned_bytes > 0 {
+            text += &format!(", {} of it cloned", HumanBytes(self.cloned_bytes));
+        }
+        let holes = self
+            .bytes
+            .saturating_sub(self.data_bytes + self.cloned_bytes);
+        if holes > 0 {
+            text += &format!(", {} of it holes", HumanBytes(holes));
+        }
+        if self.failures > 0 {
+            let errors = plural(self.failures, "error", "errors");
+            text += &format!("; {errors}, see above");
+        }
+        text
     }
 }

@@ -2,7 +2,11 @@
 
 //! Where a copy is written to, and how it gets its name.
 
-use super::{meta, report::Failure};
+use super::{
+    meta,
+    report::Failure,
+    source::{id, Dirs, Work},
+};
 use crate::cli;
 use rustix::{
     fs::{Access, AtFlags, Mode, OFlags, RenameFlags, CWD},
@@ -11,8 +15,9 @@ use rustix::{
 use std::{
     fs::{self, File, Metadata},
     io,
-    os::{fd::AsRawFd, unix::fs::MetadataExt},
+    os::fd::{AsFd, AsRawFd, BorrowedFd},
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
 /// The file that a copy is written to.
@@ -26,6 +31,8 @@ pub struct Target {
     /// What is there now, and will be replaced.
     replaced: Option<Metadata>,
     temporary: Temporary,
+    /// The directory of `path`, if it is open.
+    dirs: Option<Arc<Dirs>>,
 }
 
 enum Temporary {
@@ -66,7 +73,9 @@ impl Target {
             // Where the kernel was led to when it was asked: by now the link may be another's, which
             // it would not have followed (fs.protected_symlinks).
             match fs::read_link(own(file)) {
-                Ok(target) if fs::symlink_metadata(&target).is_ok_and(|is| same(&is, there)) => {
+                Ok(target)
+                    if fs::symlink_metadata(&target).is_ok_and(|is| id(&is) == id(there)) =>
+                {
                     path = target;
                 }
                 _ => named = false,
@@ -94,6 +103,7 @@ impl Target {
                     path,
                     replaced: None,
                     temporary: Temporary::None,
+                    dirs: None,
                 });
             }
             Some(existing) if !existing.is_file() && !existing.is_symlink() => {
@@ -108,6 +118,7 @@ impl Target {
                     path,
                     replaced: None,
                     temporary: Temporary::None,
+                    dirs: None,
                 });
             }
             Some(existing) if existing.is_file() => {
@@ -131,12 +142,31 @@ impl Target {
             path,
             replaced,
             temporary,
+            dirs: None,
         })
+    }
+
+    /// A file without a name for the copy, where nothing is; `None` if the file system has none.
+    pub fn unnamed(work: &Work, mode: Mode) -> Result<Option<Self>, Failure> {
+        let path = &work.destination;
+        let (dir, name) = match &work.place {
+            Some(place) => (place.dirs.copy.as_fd(), Path::new(".")),
+            None => (CWD, parent(path)),
+        };
+        let file = unnamed(dir, name, mode).map_err(|errno| cannot_create(path, errno))?;
+        Ok(file.map(|file| Self {
+            file,
+            regular: true,
+            path: path.clone(),
+            replaced: None,
+            temporary: Temporary::Unnamed,
+            dirs: work.place.as_ref().map(|place| place.dirs.clone()),
+        }))
     }
 
     /// Whether `metadata` is that of the file that will be replaced.
     pub fn is(path: &Path, metadata: &Metadata) -> bool {
-        fs::metadata(path).is_ok_and(|there| same(&there, metadata))
+        fs::metadata(path).is_ok_and(|there| id(&there) == id(metadata))
     }
 
     /// Gives the file what the one that it replaces has.
@@ -155,14 +185,21 @@ impl Target {
             move |errno: Errno| Failure::new(path, call, errno)
         };
         if let Temporary::Unnamed = self.temporary {
-            match link(&self.file, &path) {
+            let linked = match &self.dirs {
+                Some(dirs) => {
+                    let name = path.file_name().map_or(&*path, Path::new);
+                    link(&self.file, dirs.copy.as_fd(), name)
+                }
+                None => link(&self.file, CWD, &path),
+            };
+            match linked {
                 Ok(()) => return Ok(Installed::Yes),
                 Err(Errno::EXIST) if no_clobber => return Ok(Installed::NotWanted),
                 Err(Errno::EXIST) => {}
                 Err(errno) => return Err(fail("linkat")(errno)),
             }
             let named =
-                with_new_name(&path, |name| link(&self.file, name)).map_err(fail("linkat"))?;
+                with_new_name(&path, |name| link(&self.file, CWD, name)).map_err(fail("linkat"))?;
             self.temporary = Temporary::Named(named.1);
         }
         if let Temporary::Named(name) = &self.temporary {
@@ -201,19 +238,18 @@ fn look(path: &Path, follow: bool) -> io::Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
-/// Whether both are of one file.
-fn same(a: &Metadata, b: &Metadata) -> bool {
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
-
 /// A path of an open file, whatever its name is.
 fn own(file: &File) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
 /// Gives a file without a name one.
-fn link(file: &File, path: &Path) -> rustix::io::Result<()> {
-    rustix::fs::linkat(CWD, own(file), CWD, path, AtFlags::SYMLINK_FOLLOW)
+fn link(file: &File, dir: BorrowedFd<'_>, path: &Path) -> rustix::io::Result<()> {
+    match rustix::fs::linkat(file, "", dir, path, AtFlags::EMPTY_PATH) {
+        // Or not for us, before Linux 6.10.
+        Err(Errno::NOENT) => rustix::fs::linkat(CWD, own(file), dir, path, AtFlags::SYMLINK_FOLLOW),
+        result => result,
+    }
 }
 
 /// The directory of a path.
@@ -244,18 +280,26 @@ pub fn with_new_name<T>(
     }
 }
 
-fn temporary(path: &Path, mode: Mode) -> Result<(File, Temporary), Failure> {
-    let flags = OFlags::RDWR | OFlags::CLOEXEC;
-    // To give it a name later, /proc is needed.
-    if Path::new("/proc/self/fd").exists() {
-        match rustix::fs::open(parent(path), flags | OFlags::TMPFILE, mode) {
-            Ok(file) => return Ok((file.into(), Temporary::Unnamed)),
-            // The file system has none.
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {}
-            Err(errno) => return Err(cannot_create(path, errno)),
-        }
+/// A file without a name; `None` if the file system has none, or no name could be given to it.
+fn unnamed(dir: BorrowedFd<'_>, path: &Path, mode: Mode) -> rustix::io::Result<Option<File>> {
+    static PROC: OnceLock<bool> = OnceLock::new();
+    if !PROC.get_or_init(|| Path::new("/proc/self/fd").exists()) {
+        return Ok(None);
     }
-    let create = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::TMPFILE;
+    match rustix::fs::openat(dir, path, flags, mode) {
+        Ok(file) => Ok(Some(file.into())),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn temporary(path: &Path, mode: Mode) -> Result<(File, Temporary), Failure> {
+    let unnamed = unnamed(CWD, parent(path), mode).map_err(|errno| cannot_create(path, errno))?;
+    if let Some(file) = unnamed {
+        return Ok((file, Temporary::Unnamed));
+    }
+    let create = OFlags::RDWR | OFlags::CLOEXEC | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
     with_new_name(path, |name| rustix::fs::open(name, create, mode))
         .map(|(file, name)| (file.into(), Temporary::Named(name)))
         .map_err(|errno| cannot_create(path, errno))
@@ -273,126 +317,5 @@ fn cannot_create(path: &Path, errno: Errno) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::Parser;
-    use std::{
-        io::Write,
-        os::unix::fs::{symlink, PermissionsExt},
-    };
-
-    fn args(more: &[&str]) -> cli::Cp {
-        let line = ["raio", "cp", "a", "b"].iter().chain(more);
-        match cli::Cli::parse_from(line).command {
-            cli::Command::Cp(args) => args,
-            _ => unreachable!(),
-        }
-    }
-
-    fn create(path: &Path, more: &[&str]) -> Result<Target, Failure> {
-        Target::create(path, true, Mode::from_raw_mode(0o600), &args(more))
-    }
-
-    fn names(dir: &Path) -> usize {
-        fs::read_dir(dir).unwrap().count()
-    }
-
-    #[test]
-    fn appears_when_it_is_installed() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("new");
-        let mut target = create(&path, &[]).unwrap();
-        target.file.write_all(b"data").unwrap();
-        assert!(!path.exists());
-        assert_eq!(target.install(false).unwrap(), Installed::Yes);
-        assert_eq!(fs::read(&path).unwrap(), b"data");
-        assert_eq!(names(dir.path()), 1);
-    }
-
-    #[test]
-    fn replaces_and_keeps_the_mode() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("old");
-        fs::write(&path, "old").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o751)).unwrap();
-        let mut target = create(&path, &[]).unwrap();
-        target.file.write_all(b"new").unwrap();
-        target.keep().unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(target.install(false).unwrap(), Installed::Yes);
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
-            0o751
-        );
-        assert_eq!(names(dir.path()), 1);
-    }
-
-    #[test]
-    fn leaves_nothing_behind() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("new");
-        drop(create(&path, &[]).unwrap());
-        // Also where it has a name.
-        let named = with_new_name(&path, |name| File::create(name).map_err(|_| Errno::IO));
-        let (file, name) = named.unwrap();
-        assert_eq!(names(dir.path()), 1);
-        drop(Target {
-            file,
-            regular: true,
-            path,
-            replaced: None,
-            temporary: Temporary::Named(name),
-        });
-        assert_eq!(names(dir.path()), 0);
-    }
-
-    #[test]
-    fn what_came_meanwhile_is_not_clobbered() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("new");
-        let target = create(&path, &[]).unwrap();
-        fs::write(&path, "other").unwrap();
-        assert_eq!(target.install(true).unwrap(), Installed::NotWanted);
-        assert_eq!(fs::read(&path).unwrap(), b"other");
-        assert_eq!(names(dir.path()), 1);
-    }
-
-    #[test]
-    fn links_are_followed_or_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
-        fs::write(&file, "old").unwrap();
-        symlink("file", &link).unwrap();
-        create(&link, &[]).unwrap().install(false).unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read(&file).unwrap(), b"");
-        let mode = Mode::from_raw_mode(0o600);
-        let target = Target::create(&link, false, mode, &args(&[])).unwrap();
-        target.install(false).unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_file());
-        symlink("nowhere", dir.path().join("dangling")).unwrap();
-        assert!(create(&dir.path().join("dangling"), &[]).is_err());
-        assert!(!dir.path().join("nowhere").exists());
-    }
-
-    #[test]
-    fn in_place_keeps_the_inode() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("file");
-        fs::write(&path, "old").unwrap();
-        let before = fs::metadata(&path).unwrap().ino();
-        create(&path, &["--inplace"])
-            .unwrap()
-            .install(false)
-            .unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().ino(), before);
-    }
-
-    #[test]
-    fn directories_are_not_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(create(dir.path(), &[]).is_err());
-        assert!(create(&dir.path().join("none/file"), &[]).is_err());
-    }
-}
+#[path = "target_tests.rs"]
+mod tests;

@@ -4,20 +4,17 @@
 //! whose data is to be copied.
 
 use super::{
-    meta,
-    report::{Failure, Made, Report},
-    target::{parent, with_new_name, Target},
+    links::Links,
+    make::Finish,
+    report::{Failure, Report},
+    source::{id, Dirs, Id, Place, Work},
+    target::{parent, Target},
 };
 use crate::cli;
-use rustix::{
-    fs::{FileType, Mode, OFlags, CWD},
-    io::Errno,
-};
 use std::{
     collections::{HashSet, VecDeque},
     fs::{self, Metadata},
-    io::{self, Seek, SeekFrom},
-    os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt},
+    io,
     path::{Path, PathBuf},
     sync::{
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -26,80 +23,63 @@ use std::{
 };
 use walkdir::WalkDir;
 
-/// A file to be copied.
-#[derive(Debug, Clone)]
-pub struct Work {
-    /// The file.
-    pub source: PathBuf,
-    /// Its copy.
-    pub destination: PathBuf,
-    /// The copy is named on the command line, or in a directory that is: links are followed there.
-    pub named: bool,
-    /// If the source is a link it is followed.
-    pub follow: bool,
-}
-
-/// A directory that has to be finished when all is in it.
-struct Finish {
-    source: PathBuf,
+/// A directory that the walk is in.
+struct Level {
+    /// Its copy, which it is, and whether we have made it.
     path: PathBuf,
-    metadata: Metadata,
-    /// Which directory it is.
-    made: (u64, u64),
-    /// The mode that it shall have, if it has not.
-    mode: Option<Mode>,
-}
-
-impl Finish {
-    fn apply(&self, preserve: bool) -> Result<(), meta::Failed> {
-        let open = |path: &Path| {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let dir = rustix::fs::open(path, flags, Mode::empty());
-            dir.map(fs::File::from)
-                .map_err(|errno| ("open", errno.into()))
-        };
-        let dir = open(&self.path)?;
-        let there = dir.metadata().map_err(|error| ("stat", error))?;
-        // A link to one of others', say.
-        if id(&there) != self.made {
-            let why = io::Error::other("another was put in its place");
-            return Err(("finish", why));
-        }
-        match (preserve, self.mode) {
-            (true, _) => meta::preserve(&dir, &open(&self.source)?, &self.metadata),
-            (false, Some(mode)) => meta::chmod(&dir, mode),
-            (false, None) => Ok(()),
-        }
-    }
+    copy: Id,
+    fresh: bool,
 }
 
 struct Tree {
     entries: walkdir::IntoIter,
     source: PathBuf,
     destination: PathBuf,
-    /// What was made for the tree itself: not to be copied into itself.
-    root: Option<(u64, u64)>,
+    /// Where the walk is, from the top; the copy of that is not to be copied into itself.
+    levels: Vec<Level>,
+    /// The last directory that was opened, and how far down it is.
+    open: Option<(usize, Arc<Dirs>)>,
 }
 
-/// Makes something that has no data.
-type Make = Box<dyn Fn(&Path) -> rustix::io::Result<()>>;
+impl Tree {
+    /// A directory was made, that far down.
+    fn enter(&mut self, depth: usize, path: PathBuf, (copy, fresh): (Id, bool)) {
+        self.levels.truncate(depth);
+        self.levels.push(Level { path, copy, fresh });
+        self.open.take_if(|(open, _)| *open >= depth);
+    }
+
+    /// Where a file and its copy are.  `None`: they are not where they were; their paths may tell why.
+    fn place(&mut self, entry: &walkdir::DirEntry) -> Option<Place> {
+        let depth = entry.depth().checked_sub(1)?;
+        let level = self.levels.get(depth)?;
+        let dirs = match &self.open {
+            Some((open, dirs)) if *open == depth => dirs.clone(),
+            _ => {
+                let dirs = Arc::new(Dirs::open(parent(entry.path()), &level.path, level.copy)?);
+                self.open = Some((depth, dirs.clone()));
+                dirs
+            }
+        };
+        let fresh = level.fresh;
+        Some(Place { dirs, fresh })
+    }
+}
 
 /// Goes through the sources.
 pub struct Walk {
-    args: cli::Cp,
+    pub(super) args: cli::Cp,
     sources: VecDeque<(PathBuf, PathBuf)>,
     tree: Option<Tree>,
-    finish: Vec<Finish>,
+    pub(super) finish: Vec<Finish>,
     /// What was copied to, where two sources could have the same name.
     made: Option<HashSet<PathBuf>>,
     /// Directories whose entries have to be made durable.
-    changed: HashSet<PathBuf>,
+    pub(super) changed: HashSet<PathBuf>,
+    /// Links and special files with several names.
+    pub(super) nodes: Links<()>,
     /// Not 0 if it is to stop.
     signal: Arc<AtomicUsize>,
-}
-
-fn id(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
 }
 
 impl Walk {
@@ -112,6 +92,7 @@ impl Walk {
             tree: None,
             finish: Vec::new(),
             changed: HashSet::new(),
+            nodes: Links::new(),
             signal,
         }
     }
@@ -169,6 +150,7 @@ impl Walk {
                 destination,
                 named: true,
                 follow,
+                place: None,
             }));
         }
         let entries = WalkDir::new(&source)
@@ -180,7 +162,8 @@ impl Walk {
             entries,
             source,
             destination,
-            root: None,
+            levels: Vec::new(),
+            open: None,
         });
         Ok(None)
     }
@@ -215,28 +198,36 @@ impl Walk {
             true => tree.destination.clone(),
             false => tree.destination.join(below),
         };
+        let follow = self.args.dereference;
+        // Who opens it sees what it is.
+        if entry.file_type().is_file() && !named {
+            let place = tree.place(&entry);
+            self.once(&source, &destination)?;
+            return Ok(Some(Work {
+                source,
+                destination,
+                named,
+                follow,
+                place,
+            }));
+        }
         let metadata = match entry.path_is_symlink() && !entry.file_type().is_symlink() {
             true => fs::metadata(&source),
             false => fs::symlink_metadata(&source),
         };
         let metadata = metadata.map_err(|error| Failure::new(&source, "stat", error))?;
-        let follow = self.args.dereference;
         if metadata.is_dir() {
-            if tree.root == Some(id(&metadata)) {
-                tree.entries.skip_current_dir();
-                return Err(Failure::refused(source, "copy", "it is the copy itself"));
-            }
-            return match self.directory(&source, &destination, &metadata, named, report) {
-                Ok(()) => Ok(None),
-                Err(failure) => {
-                    self.tree
-                        .as_mut()
-                        .expect("as above")
-                        .entries
-                        .skip_current_dir();
-                    Err(failure)
-                }
+            let root = tree.levels.first();
+            let made = match root.is_some_and(|root| root.copy == id(&metadata)) {
+                true => Err(Failure::refused(source, "copy", "it is the copy itself")),
+                false => self.directory(&source, &destination, &metadata, named, report),
             };
+            let tree = self.tree.as_mut().expect("as above");
+            match &made {
+                Ok(made) => tree.enter(entry.depth(), destination, *made),
+                Err(_) => tree.entries.skip_current_dir(),
+            }
+            return made.map(|_| None);
         }
         self.check(&source, &destination, &metadata, follow)?;
         if metadata.is_file() {
@@ -245,6 +236,7 @@ impl Walk {
                 destination,
                 named,
                 follow,
+                place: None,
             }));
         }
         self.node(&source, &destination, &metadata, report)?;
@@ -269,6 +261,11 @@ impl Walk {
             let why = format!("{} is the same file", crate::output::Quoted(destination));
             return Err(Failure::refused(source, "copy", why));
         }
+        self.once(source, destination)
+    }
+
+    /// No two sources are copied to one name.
+    fn once(&mut self, source: &Path, destination: &Path) -> Result<(), Failure> {
         if let Some(made) = &mut self.made {
             if !made.insert(destination.to_path_buf()) {
                 let why = format!(
@@ -281,134 +278,10 @@ impl Walk {
         Ok(())
     }
 
-    fn directory(
-        &mut self,
-        source: &Path,
-        path: &Path,
-        metadata: &Metadata,
-        named: bool,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
-        let wanted = metadata.permissions().mode() & 0o777;
-        // Into one that is not ours, nothing could be copied.
-        let made = fs::DirBuilder::new().mode(wanted | 0o700).create(path);
-        let created = match made {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(error) => return Err(Failure::new(path, "mkdir", error)),
-        };
-        // As cp: a link that another has put into DST, or another source, leads nowhere.
-        let follow = !created && named && self.args.destination() == Some(path);
-        let there = match follow {
-            true => fs::metadata(path),
-            false => fs::symlink_metadata(path),
-        };
-        let there = there.map_err(|error| Failure::new(path, "stat", error))?;
-        if !there.is_dir() {
-            let why = "it exists, and is none";
-            return Err(Failure::refused(path, "make a directory", why));
-        }
-        if named {
-            self.tree.as_mut().expect("it is of one").root = Some(id(&there));
-        }
-        let widened = created && wanted & 0o700 != 0o700;
-        let mode = widened.then(|| Mode::from_raw_mode(there.mode() & (0o7077 | wanted)));
-        if mode.is_some() || self.args.preserve {
-            self.finish.push(Finish {
-                source: source.to_path_buf(),
-                path: path.to_path_buf(),
-                metadata: metadata.clone(),
-                made: id(&there),
-                mode,
-            });
-        }
-        if self.args.fsync {
-            self.changed.insert(path.to_path_buf());
-            self.changed.insert(parent(path).to_path_buf());
-        }
-        if created {
-            report.made(Made::Directory, source, path);
-        }
-        Ok(())
-    }
-
-    /// Makes a symbolic link or a special file.
-    fn node(
-        &mut self,
-        source: &Path,
-        path: &Path,
-        metadata: &Metadata,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
-        let (call, made): (_, Made);
-        let make: Make = if metadata.is_symlink() {
-            let link =
-                fs::read_link(source).map_err(|error| Failure::new(source, "readlink", error))?;
-            (call, made) = ("symlink", Made::Symlink);
-            Box::new(move |path| rustix::fs::symlink(&link, path))
-        } else {
-            let kind = FileType::from_raw_mode(metadata.mode());
-            let mode = Mode::from_raw_mode(metadata.mode() & 0o777);
-            let device = match kind {
-                FileType::CharacterDevice | FileType::BlockDevice => metadata.rdev(),
-                _ => 0,
-            };
-            (call, made) = ("mknod", Made::Special);
-            Box::new(move |path| rustix::fs::mknodat(CWD, path, kind, mode, device))
-        };
-        let fail = |errno| Failure::new(path, call, errno);
-        match make(path) {
-            Ok(()) => {}
-            Err(Errno::EXIST) if self.args.no_clobber => {
-                report.skipped();
-                return Ok(());
-            }
-            Err(Errno::EXIST) => {
-                if fs::symlink_metadata(path).is_ok_and(|there| there.is_dir()) {
-                    return Err(Failure::refused(path, "replace", "it is a directory"));
-                }
-                let ((), name) = with_new_name(path, &make).map_err(fail)?;
-                if let Err(errno) = rustix::fs::rename(&name, path) {
-                    // There is nothing else that could be done.
-                    let _ = fs::remove_file(&name);
-                    return Err(Failure::new(path, "rename", errno));
-                }
-            }
-            Err(errno) => return Err(fail(errno)),
-        }
-        if self.args.fsync {
-            self.changed.insert(parent(path).to_path_buf());
-        }
-        report.made(made, source, path);
-        if self.args.preserve {
-            meta::preserve_node(path, metadata)
-                .map_err(|(call, error)| Failure::new(path, call, error))?;
-        }
-        Ok(())
-    }
-
     /// A file has its name.
     pub fn changed(&mut self, path: &Path) {
         if self.args.fsync {
             self.changed.insert(parent(path).to_path_buf());
-        }
-    }
-
-    /// Finishes the directories, when all is in them.
-    pub fn finish(&mut self, report: &mut Report) {
-        for dir in self.finish.drain(..).rev() {
-            if let Err((call, error)) = dir.apply(self.args.preserve) {
-                report.fail(Failure::new(dir.path, call, error));
-            }
-        }
-        for dir in self.changed.drain() {
-            let synced = fs::File::open(&dir).and_then(|dir| dir.sync_all());
-            match synced {
-                // A file system whose directories can't be.
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-                Err(error) => report.fail(Failure::new(dir, "fsync", error)),
-                Ok(()) => {}
-            }
         }
     }
 }
@@ -422,30 +295,6 @@ fn is_inside(path: &Path, dir: &Metadata) -> bool {
         .find_map(|path| fs::canonicalize(path).ok());
     let mut ancestors = there.iter().flat_map(|there| there.ancestors());
     ancestors.any(|path| fs::metadata(path).is_ok_and(|found| id(&found) == id(dir)))
-}
-
-/// How many bytes there are to copy, for the progress bar.
-pub fn total(args: &cli::Cp, sources: &[(PathBuf, PathBuf)]) -> u64 {
-    let follow = args.dereference || !(args.recursive || args.no_dereference);
-    let sizes = sources.iter().flat_map(|(source, _)| {
-        WalkDir::new(source)
-            .max_depth(if args.recursive { usize::MAX } else { 0 })
-            .follow_links(args.dereference)
-            .follow_root_links(follow)
-            .same_file_system(args.one_file_system)
-            .into_iter()
-            .filter_map(|entry| {
-                let entry = entry.ok()?;
-                let metadata = entry.metadata().ok()?;
-                match metadata.file_type().is_block_device() && !args.recursive {
-                    true => fs::File::open(entry.path())
-                        .and_then(|mut file| file.seek(SeekFrom::End(0)))
-                        .ok(),
-                    false => metadata.is_file().then_some(metadata.len()),
-                }
-            })
-    });
-    sizes.sum()
 }
 
 #[cfg(test)]

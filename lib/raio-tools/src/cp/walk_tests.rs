@@ -3,7 +3,7 @@
 use super::*;
 use clap::Parser;
 use std::os::unix::{
-    fs::{symlink, FileTypeExt},
+    fs::{symlink, FileTypeExt, MetadataExt, PermissionsExt},
     net::UnixListener,
 };
 
@@ -214,18 +214,4 @@ fn a_directory_that_was_swapped_is_left_alone() {
         assert_eq!(fs::metadata(path("other")).unwrap().mode() & 0o777, 0o700);
         fs::remove_dir_all(path("to")).unwrap();
     }
-}
-
-#[test]
-fn sizes_are_added() {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("a"), [0; 100]).unwrap();
-    fs::create_dir(dir.path().join("sub")).unwrap();
-    fs::write(dir.path().join("sub/b"), [0; 11]).unwrap();
-    let line = ["raio", "cp", "-r", "a", "b"];
-    let cli::Command::Cp(args) = cli::Cli::parse_from(line).command else {
-        unreachable!()
-    };
-    let sources = [(dir.path().to_path_buf(), PathBuf::new())];
-    assert_eq!(total(&args, &sources), 111);
 }
