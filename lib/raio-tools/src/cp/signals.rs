@@ -21,8 +21,9 @@ pub fn catch() -> io::Result<Arc<AtomicUsize>> {
     let signal = Arc::new(AtomicUsize::new(0));
     let second = Arc::new(AtomicBool::new(false));
     for number in [SIGINT, SIGTERM, SIGHUP] {
-        // As below nohup.
-        if action(number)?.sa_sigaction == libc::SIG_IGN {
+        // As below nohup.  (A shell without job control ignores SIGINT for what it runs in the background,
+        // but who sends that to a copy means it.)
+        if number == SIGHUP && action(number)?.sa_sigaction == libc::SIG_IGN {
             continue;
         }
         flag::register_conditional_default(number, second.clone())?;
