@@ -2,7 +2,11 @@
 
 //! Which way requests go on the file system of a path.
 
-use super::measure::{buffer, Kind, Prober, Way};
+use super::{
+    facts::Facts,
+    measure::{buffer, Counted, Kind, Measured, Prober, Way},
+    why::{why, Ask},
+};
 use crate::output::{reason, Quoted};
 use raio::Request;
 use rustix::{
@@ -30,33 +34,77 @@ pub struct Line {
     pub first: Option<Way>,
     /// And after that.
     pub then: Option<Way>,
+    /// Why it was the first way.
+    pub first_why: Option<String>,
+    /// Why it was that way after that.
+    pub then_why: Option<String>,
+    /// What the context counted, the first time.
+    pub first_counted: Option<Counted>,
+    /// And after that.
+    pub then_counted: Option<Counted>,
     /// What can't be told, and why.
     pub note: Option<String>,
 }
 
 impl Line {
     /// Of both measurements.
-    pub fn new(request: &'static str, first: io::Result<Way>, then: io::Result<Way>) -> Self {
-        let mut line = Self {
-            request,
-            first: None,
-            then: None,
-            note: None,
-        };
-        for (result, way) in [(first, &mut line.first), (then, &mut line.then)] {
-            match result {
-                Ok(measured) => *way = Some(measured),
-                Err(error) => {
-                    line.note.get_or_insert(reason(&error));
-                }
+    pub fn new(
+        request: &'static str,
+        ask: Ask,
+        facts: &Facts,
+        first: io::Result<Measured>,
+        then: io::Result<Measured>,
+    ) -> Self {
+        let mut note = None;
+        let mut told = |result: io::Result<Measured>| match result {
+            Ok(measured) => Some(measured),
+            Err(error) => {
+                note.get_or_insert(reason(&error));
+                None
             }
+        };
+        let (first, then) = (told(first), told(then));
+        let because = |measured: Measured| why(ask, measured.way, facts);
+        Self {
+            request,
+            first: first.map(|measured| measured.way),
+            then: then.map(|measured| measured.way),
+            first_why: first.map(because),
+            then_why: then.map(because),
+            first_counted: first.map(|measured| measured.counted),
+            then_counted: then.map(|measured| measured.counted),
+            note,
         }
-        line
     }
 
     fn note(request: &'static str, note: &str) -> Self {
-        let none = || Err(io::Error::other(note.to_string()));
-        Self::new(request, none(), none())
+        Self {
+            request,
+            first: None,
+            then: None,
+            first_why: None,
+            then_why: None,
+            first_counted: None,
+            then_counted: None,
+            note: Some(note.to_string()),
+        }
+    }
+
+    /// Why, in lines: one if the ways are alike.
+    pub fn reasons(&self) -> Vec<(String, &str)> {
+        let (first, then) = (self.first_why.as_deref(), self.then_why.as_deref());
+        let request = self.request;
+        match (first, then) {
+            (Some(first), Some(then)) if first != then => vec![
+                (format!("{request} (first)"), first),
+                (format!("{request} (then)"), then),
+            ],
+            _ => first
+                .or(then)
+                .map(|why| (request.to_string(), why))
+                .into_iter()
+                .collect(),
+        }
     }
 }
 
@@ -69,6 +117,8 @@ pub struct Found {
     pub file_system: Option<String>,
     /// What the file system is on.
     pub source: Option<String>,
+    /// What the file that was probed says of itself.
+    pub facts: Option<Facts>,
     /// How requests go.
     pub requests: Vec<Line>,
     /// Why it could not be probed.
@@ -84,16 +134,21 @@ pub fn probe(prober: Option<&mut Prober>, path: &Path) -> Found {
         }
         _ => file_system(path).unzip(),
     };
-    let (requests, error) = match prober.map(|prober| requests(prober, path)) {
-        Some(Ok(requests)) => (requests, None),
-        Some(Err(error)) => (vec![], Some(reason(&error))),
+    let kind = file_system.as_deref().unwrap_or("the file system");
+    let (facts, requests, error) = match prober.map(|prober| requests(prober, path, kind)) {
+        Some(Ok((facts, requests))) => (Some(facts), requests, None),
+        Some(Err(error)) => (None, vec![], Some(reason(&error))),
         // The module is not there: that is told elsewhere.
-        None => (vec![], fs::metadata(path).err().map(|error| reason(&error))),
+        None => {
+            let error = fs::metadata(path).err();
+            (None, vec![], error.map(|error| reason(&error)))
+        }
     };
     Found {
         path: path.to_string_lossy().into_owned(),
         file_system,
         source,
+        facts,
         requests,
         error,
     }
@@ -115,24 +170,32 @@ fn parse_mounts(mounts: &str, id: u64) -> Option<(String, String)> {
     Some((words.next()?.to_string(), words.next()?.to_string()))
 }
 
-fn requests(prober: &mut Prober, path: &Path) -> io::Result<Vec<Line>> {
-    let kind = fs::metadata(path)?.file_type();
-    if kind.is_dir() {
+fn requests(prober: &mut Prober, path: &Path, kind: &str) -> io::Result<(Facts, Vec<Line>)> {
+    let is = fs::metadata(path)?.file_type();
+    if is.is_dir() {
         let file = temporary(path).map_err(|error| {
             io::Error::other(format!("no file can be made in it: {}", reason(&error)))
         })?;
-        let mut lines = writes(prober, &file);
-        lines.extend(reads(prober, &file, true)?);
-        return Ok(lines);
+        let mut facts = Facts::new(kind, &file);
+        facts.try_write(&file, &[0xa1]);
+        let mut lines = writes(prober, &file, &facts);
+        facts.try_read(&file);
+        lines.extend(reads(prober, &file, &facts, true)?);
+        return Ok((facts, lines));
     }
-    if !kind.is_file() && !kind.is_block_device() {
+    if !is.is_file() && !is.is_block_device() {
         return Err(io::Error::other(
             "not probed: neither a directory nor a regular file nor a block device",
         ));
     }
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    reads(prober, &file, false)
+    let mut facts = Facts::new(kind, &file);
+    // That it is in the cache: a try says something then.
+    rustix::io::pread(&file, &mut [0; 8], 0)?;
+    facts.try_read(&file);
+    let lines = reads(prober, &file, &facts, false)?;
+    Ok((facts, lines))
 }
 
 /// A file without a name.
@@ -149,45 +212,50 @@ fn temporary(dir: &Path) -> io::Result<File> {
     Ok(file.into())
 }
 
-fn twice(request: &'static str, mut measure: impl FnMut(u64) -> io::Result<Way>) -> Line {
+fn twice(
+    request: &'static str,
+    ask: Ask,
+    facts: &Facts,
+    mut measure: impl FnMut(u64) -> io::Result<Measured>,
+) -> Line {
     let first = measure(0);
     // The second would only say the same.
     let then = match &first {
         Ok(_) => measure(STEP as u64),
         Err(_) => Err(io::Error::other("")),
     };
-    Line::new(request, first, then)
+    Line::new(request, ask, facts, first, then)
 }
 
-fn writes(prober: &mut Prober, file: &File) -> Vec<Line> {
+fn writes(prober: &mut Prober, file: &File, facts: &Facts) -> Vec<Line> {
     vec![
-        twice("write", |offset| {
+        twice("write", Ask::Write, facts, |offset| {
             prober.measure(
                 Request::write(file, buffer(STEP), offset),
                 Kind::Plain,
                 || Ok(()),
             )
         }),
-        twice("write again", |offset| {
+        twice("write again", Ask::Write, facts, |offset| {
             prober.measure(
                 Request::write(file, buffer(STEP), offset),
                 Kind::Plain,
                 || Ok(()),
             )
         }),
-        twice("fsync", |_| {
+        twice("fsync", Ask::Sync, facts, |_| {
             prober.measure(Request::fsync(file), Kind::Plain, || Ok(()))
         }),
     ]
 }
 
-fn reads(prober: &mut Prober, file: &File, write: bool) -> io::Result<Vec<Line>> {
+fn reads(prober: &mut Prober, file: &File, facts: &Facts, write: bool) -> io::Result<Vec<Line>> {
     let mut lines = Vec::new();
     let mut probe = [0];
     if rustix::io::pread(file, &mut probe, 0)? == 0 {
         return Ok(vec![Line::note("read", "the file is empty")]);
     }
-    lines.push(twice("read, cached", |offset| {
+    lines.push(twice("read, cached", Ask::Read, facts, |offset| {
         // So that it is.
         rustix::io::pread(file, &mut vec![0; STEP], offset)?;
         prober.measure(
@@ -197,7 +265,7 @@ fn reads(prober: &mut Prober, file: &File, write: bool) -> io::Result<Vec<Line>>
         )
     }));
     let mut dropped = true;
-    let mut cold = twice("read, not cached", |offset| {
+    let mut cold = twice("read, not cached", Ask::ReadAbsent, facts, |offset| {
         dropped &= drop_cached(file)?;
         prober.measure(
             Request::read(file, buffer(STEP), offset),
@@ -219,7 +287,7 @@ fn reads(prober: &mut Prober, file: &File, write: bool) -> io::Result<Vec<Line>>
             let direct = File::from(direct);
             // Data in the cache would have to be written or dropped first.
             drop_cached(file)?;
-            lines.push(twice("read, O_DIRECT", |offset| {
+            lines.push(twice("read, O_DIRECT", Ask::Direct, facts, |offset| {
                 prober.measure(
                     Request::read(&direct, buffer(STEP), offset),
                     Kind::Direct,
@@ -227,7 +295,7 @@ fn reads(prober: &mut Prober, file: &File, write: bool) -> io::Result<Vec<Line>>
                 )
             }));
             if write {
-                lines.push(twice("write, O_DIRECT", |offset| {
+                lines.push(twice("write, O_DIRECT", Ask::Direct, facts, |offset| {
                     let request = Request::write(&direct, buffer(STEP), offset);
                     prober.measure(request, Kind::Direct, || Ok(()))
                 }));
@@ -300,14 +368,37 @@ mod tests {
         assert!(file_system(Path::new("/proc")).is_some_and(|(kind, _)| kind == "proc"));
     }
 
+    fn line(first: io::Result<Way>, then: io::Result<Way>) -> Line {
+        let file = tempfile::tempfile().unwrap();
+        let measured = |way| Measured {
+            way,
+            counted: Counted {
+                armed: 0,
+                kicks: 0,
+                retries: 0,
+                punts: 0,
+            },
+        };
+        let facts = Facts::new("ext4", &file);
+        let (first, then) = (first.map(measured), then.map(measured));
+        Line::new("read", Ask::ReadAbsent, &facts, first, then)
+    }
+
     #[test]
     fn a_note_is_of_the_first_error() {
-        let line = Line::new(
-            "read",
-            Err(io::Error::other("first")),
-            Err(io::Error::other("second")),
-        );
+        let error = |text: &str| Err(io::Error::other(text.to_string()));
+        let line = line(error("first"), error("second"));
         assert_eq!(line.note.as_deref(), Some("first"));
+        assert!(line.reasons().is_empty());
+    }
+
+    #[test]
+    fn each_way_has_a_reason() {
+        assert_eq!(line(Ok(Way::Thread), Ok(Way::Thread)).reasons().len(), 1);
+        let both = line(Ok(Way::Thread), Ok(Way::ThreadArmed));
+        assert_eq!(both.reasons().len(), 2);
+        assert_eq!(both.reasons()[1].0, "read (then)");
+        assert!(both.note.is_none());
     }
 
     #[test]

@@ -45,6 +45,28 @@ impl Way {
     }
 }
 
+/// What was counted while a request ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// It waited for its file when submit had returned.
+    pub armed: u32,
+    /// Wakes.
+    pub kicks: u32,
+    /// Tries after the first.
+    pub retries: u32,
+    /// It was left to a thread.
+    pub punts: u32,
+}
+
+/// A request's way, and the counters that tell it.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// The way.
+    pub way: Way,
+    /// The counters.
+    pub counted: Counted,
+}
+
 /// What is asked of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -96,7 +118,7 @@ impl Prober {
         request: Request<'_>,
         kind: Kind,
         ready: impl FnOnce() -> io::Result<()>,
-    ) -> io::Result<Way> {
+    ) -> io::Result<Measured> {
         if self.context.in_flight() > 0 {
             return Err(io::Error::other("not probed: the one before has not ended"));
         }
@@ -122,7 +144,17 @@ impl Prober {
             )));
         };
         completion.result?;
-        Ok(tell(&before, &submitted, &self.counters()?, kind))
+        let end = self.counters()?;
+        let all = end.since(&before);
+        Ok(Measured {
+            way: tell(&before, &submitted, &end, kind),
+            counted: Counted {
+                armed: submitted.armed,
+                kicks: all.kicks,
+                retries: all.retries,
+                punts: all.punts,
+            },
+        })
     }
 }
 

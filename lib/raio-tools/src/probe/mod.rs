@@ -2,10 +2,12 @@
 
 //! `raio probe`: whether and how raio works here.
 
+mod facts;
 mod files;
 mod kernel;
 mod measure;
 mod streams;
+mod why;
 
 use crate::{
     cli, device,
@@ -154,17 +156,22 @@ fn used(nr: u64, max: u64) -> Cell {
     Cell::styled(format!("{nr} of {max}"), style)
 }
 
+fn reasons<'a>(why: impl Iterator<Item = (String, &'a str)>) -> Table {
+    let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+    table.indent = 2;
+    for (request, why) in why {
+        table.row(vec![request.into(), printable(why).into()]);
+    }
+    table
+}
+
 fn render(report: &Report) -> String {
     let mut out = String::new();
-    let mut section = |title: &str, table: Table| {
+    let mut section = |title: &str, table: &str| {
         let blank = if out.is_empty() { "" } else { "\n" };
-        let _ = write!(
-            out,
-            "{blank}{HEADING}{title}{HEADING:#}\n{}",
-            table.render()
-        );
+        let _ = write!(out, "{blank}{HEADING}{title}{HEADING:#}\n{table}");
     };
-    section("raio", about(report));
+    section("raio", &about(report).render());
     if !report.streams.is_empty() {
         let mut table = Table::new(&[
             ("FILE", Align::Left),
@@ -181,7 +188,9 @@ fn render(report: &Report) -> String {
             cells.push(note(&found.note));
             table.row(cells);
         }
-        section("Pipes, sockets and the like", table);
+        let why = report.streams.iter().flat_map(streams::Found::reasons);
+        section("Pipes, sockets and the like", &table.render());
+        section("Why", &reasons(why).render());
     }
     for found in &report.paths {
         let mut table = Table::new(&[
@@ -200,7 +209,10 @@ fn render(report: &Report) -> String {
             ]);
         }
         if table.len() > 0 {
-            section(&files::title(found), table);
+            let title = files::title(found);
+            let why = found.requests.iter().flat_map(files::Line::reasons);
+            section(&title, &table.render());
+            section(&format!("{title}: why"), &reasons(why).render());
         }
     }
     out

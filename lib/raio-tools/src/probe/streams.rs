@@ -2,7 +2,11 @@
 
 //! Which way requests go on pipes, sockets and the like.
 
-use super::measure::{buffer, Kind, Prober, Way};
+use super::{
+    facts::Facts,
+    measure::{buffer, Kind, Measured, Prober, Way},
+    why::{why, Ask},
+};
 use crate::output::reason;
 use raio::Request;
 use rustix::{event::EventfdFlags, fs::MemfdFlags, pipe::PipeFlags};
@@ -28,8 +32,53 @@ pub struct Found {
     pub read: Option<Way>,
     /// A write that there is space for.
     pub write: Option<Way>,
+    /// Why the reads and the write went these ways, in the same order.
+    pub read_ready_why: Option<String>,
+    /// See above.
+    pub read_why: Option<String>,
+    /// See above.
+    pub write_why: Option<String>,
+    /// What it says of itself.
+    pub facts: Option<Facts>,
     /// What can't be told, and why.
     pub note: Option<String>,
+}
+
+impl Found {
+    fn new(
+        file: &'static str,
+        facts: Option<Facts>,
+        [read_ready, read, write]: [Option<Measured>; 3],
+        note: Option<String>,
+    ) -> Self {
+        let way = |measured: Option<Measured>| measured.map(|measured| measured.way);
+        let because = |ask, measured| Some(why(ask, way(measured)?, facts.as_ref()?));
+        Self {
+            file,
+            read_ready: way(read_ready),
+            read: way(read),
+            write: way(write),
+            read_ready_why: because(Ask::Read, read_ready),
+            read_why: because(Ask::ReadAbsent, read),
+            write_why: because(Ask::Write, write),
+            facts,
+            note,
+        }
+    }
+
+    /// Why, in lines.
+    pub fn reasons(&self) -> Vec<(String, &str)> {
+        let all = [
+            ("read, data there", &self.read_ready_why),
+            ("read, no data yet", &self.read_why),
+            ("write", &self.write_why),
+        ];
+        all.into_iter()
+            .filter_map(|(request, why)| {
+                Some((format!("{}: {request}", self.file), why.as_deref()?))
+            })
+            .collect()
+    }
 }
 
 /// The two ends of something: what is written to the second can be read from the first.
@@ -45,50 +94,47 @@ fn write_to(fd: impl AsFd) -> io::Result<()> {
 }
 
 fn stream(prober: &mut Prober, file: &'static str, ends: io::Result<Ends>) -> Found {
-    let mut found = Found {
-        file,
-        read_ready: None,
-        read: None,
-        write: None,
-        note: None,
-    };
+    let (mut facts, mut measured) = (None, [None; 3]);
     let result = ends.and_then(|Ends(from, to)| {
         let read = || Request::read(&from, buffer(LEN), 0);
         let mut value = buffer(LEN);
         value.fill(0);
         value[0] = 1;
+        let facts = facts.insert(Facts::new(file, &from));
+        facts.try_stream(&from);
         write_to(&to)?;
-        found.read_ready = Some(prober.measure(read(), Kind::Plain, || Ok(()))?);
-        found.read = Some(prober.measure(read(), Kind::Plain, || write_to(&to))?);
-        found.write =
-            Some(prober.measure(Request::write(&to, value, 0), Kind::Plain, || Ok(()))?);
+        let [ready, empty, written] = &mut measured;
+        *ready = Some(prober.measure(read(), Kind::Plain, || Ok(()))?);
+        *empty = Some(prober.measure(read(), Kind::Plain, || write_to(&to))?);
+        let write = Request::write(&to, value, 0);
+        *written = Some(prober.measure(write, Kind::Plain, || Ok(()))?);
+        // As of one direction, so of the other.
+        facts.write_nowait = facts.read_nowait;
         Ok(())
     });
-    found.note = result.err().map(|error| reason(&error));
-    found
+    Found::new(
+        file,
+        facts,
+        measured,
+        result.err().map(|error| reason(&error)),
+    )
 }
 
 /// A file that needs no waiting.
 fn plain(prober: &mut Prober, file: &'static str, opened: io::Result<File>) -> Found {
-    let (mut read, mut write) = (None, None);
-    let result = opened.and_then(|file| {
-        write =
-            Some(prober.measure(
-                Request::write(&file, buffer(LEN), 0),
-                Kind::Plain,
-                || Ok(()),
-            )?);
-        read =
-            Some(prober.measure(Request::read(&file, buffer(LEN), 0), Kind::Plain, || Ok(()))?);
+    let (mut facts, mut read, mut write) = (None, None, None);
+    let result = opened.and_then(|opened| {
+        let facts = facts.insert(Facts::new(file, &opened));
+        facts.try_write(&opened, &[0; LEN]);
+        facts.try_read(&opened);
+        let request = Request::write(&opened, buffer(LEN), 0);
+        write = Some(prober.measure(request, Kind::Plain, || Ok(()))?);
+        let request = Request::read(&opened, buffer(LEN), 0);
+        read = Some(prober.measure(request, Kind::Plain, || Ok(()))?);
         Ok(())
     });
-    Found {
-        file,
-        read_ready: read,
-        read: None,
-        write,
-        note: result.err().map(|error| reason(&error)),
-    }
+    let note = result.err().map(|error| reason(&error));
+    Found::new(file, facts, [read, None, write], note)
 }
 
 fn pipe() -> io::Result<Ends> {
