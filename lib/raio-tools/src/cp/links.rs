@@ -146,3 +146,69 @@ fn replace(
     }
     Ok(Ok(()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_before_the_copy_is_there_waits() {
+        let mut links = Links::new();
+        assert!(matches!(links.meet((1, 2), "a"), Name::First("a")));
+        assert!(matches!(links.meet((1, 2), "b"), Name::Waits));
+        assert!(matches!(links.meet((1, 3), "c"), Name::First("c")));
+        assert_eq!(links.end((1, 2), Some(Path::new("to"))), ["b"]);
+        match links.meet((1, 2), "d") {
+            Name::Another("d", path) => assert_eq!(path, Path::new("to")),
+            _ => panic!("it was copied"),
+        }
+    }
+
+    #[test]
+    fn if_there_is_no_copy_another_is_the_first() {
+        let mut links = Links::new();
+        assert!(matches!(links.meet((1, 2), "a"), Name::First("a")));
+        assert!(matches!(links.meet((1, 2), "b"), Name::Waits));
+        assert_eq!(links.end((1, 2), None), ["b"]);
+        assert!(matches!(links.meet((1, 2), "b"), Name::First("b")));
+    }
+
+    #[test]
+    fn what_is_there_is_replaced_but_not_the_source() {
+        use clap::Parser;
+        let line = ["raio", "cp", "--quiet", "a", "b"];
+        let crate::cli::Command::Cp(args) = crate::cli::Cli::parse_from(line).command else {
+            unreachable!()
+        };
+        let mut report = Report::new(&args, None);
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        for name in ["source", "copy", "there"] {
+            fs::write(path(name), name).unwrap();
+        }
+        fs::hard_link(path("source"), path("source2")).unwrap();
+        fs::create_dir(path("dir")).unwrap();
+        let file = id(&fs::metadata(path("source")).unwrap());
+        let mut to = |name: &str, no_clobber| {
+            link(
+                &path("source"),
+                file,
+                &path("copy"),
+                &path(name),
+                no_clobber,
+                &mut report,
+            )
+        };
+        assert_eq!(to("new", false).unwrap(), Linked::Yes);
+        assert_eq!(to("there", true).unwrap(), Linked::Skipped);
+        assert_eq!(fs::read(path("there")).unwrap(), b"there");
+        assert_eq!(to("there", false).unwrap(), Linked::Yes);
+        assert_eq!(to("there", false).unwrap(), Linked::Yes);
+        assert!(to("source2", false).is_err());
+        assert!(to("dir", false).is_err());
+        let number = |name: &str| id(&fs::metadata(path(name)).unwrap());
+        assert_eq!(number("there"), number("copy"));
+        assert_eq!(number("source2"), file);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 6);
+    }
+}

@@ -235,6 +235,80 @@ mod tests {
         assert_eq!((copy.atime(), copy.atime_nsec()), (1, 2));
     }
 
+    /// A file of those attributes, if there can be such.
+    fn with_xattrs(path: &Path, xattrs: &[(&CStr, &[u8])]) -> Option<File> {
+        fs::write(path, "x").unwrap();
+        let file = File::open(path).unwrap();
+        for (name, value) in xattrs {
+            if let Err(errno) = rustix::fs::fsetxattr(&file, *name, value, XattrFlags::empty()) {
+                eprintln!("SKIP: {errno}: no such attribute here");
+                return None;
+            }
+        }
+        Some(file)
+    }
+
+    #[test]
+    fn attributes_are_kept_and_an_inherited_acl_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        // Version 2: read and write for the owner, and for the user 7; nothing for others.
+        let mut acl = vec![2, 0, 0, 0];
+        for (tag, perm, id) in [
+            (1u16, 6u16, !0u32),
+            (2, 6, 7),
+            (4, 0, !0),
+            (16, 6, !0),
+            (32, 0, !0),
+        ] {
+            acl.extend(tag.to_le_bytes());
+            acl.extend(perm.to_le_bytes());
+            acl.extend(id.to_le_bytes());
+        }
+        let long = [b'x'; 2000];
+        let colours = [(c"user.colour", &b"blue"[..]), (c"user.long", &long)];
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        let (Some(source), Some(copy)) =
+            (with_xattrs(&a, &colours), with_xattrs(&b, &[(ACL, &acl)]))
+        else {
+            return;
+        };
+        let metadata = source.metadata().unwrap();
+        let there = copy.metadata().unwrap();
+        preserve(&copy, &source, &metadata, Some(&there), true).unwrap();
+        let mut value = [0; 4000];
+        assert_eq!(
+            rustix::fs::fgetxattr(&copy, c"user.colour", &mut value),
+            Ok(4)
+        );
+        assert_eq!(
+            rustix::fs::fgetxattr(&copy, c"user.long", &mut value),
+            Ok(2000)
+        );
+        assert_eq!(
+            rustix::fs::fgetxattr(&copy, ACL, &mut value),
+            Err(Errno::NODATA)
+        );
+        assert_eq!(copy.metadata().unwrap().mode(), metadata.mode());
+
+        // One of the source's own is kept, and is the mode too.
+        let (c, d) = (dir.path().join("c"), dir.path().join("d"));
+        let (Some(source), Some(copy)) = (with_xattrs(&c, &[(ACL, &acl)]), with_xattrs(&d, &[]))
+        else {
+            return;
+        };
+        let metadata = source.metadata().unwrap();
+        preserve(
+            &copy,
+            &source,
+            &metadata,
+            Some(&copy.metadata().unwrap()),
+            false,
+        )
+        .unwrap();
+        assert_eq!(rustix::fs::fgetxattr(&copy, ACL, &mut value), Ok(acl.len()));
+        assert_eq!(copy.metadata().unwrap().mode(), metadata.mode());
+    }
+
     #[test]
     fn who_may_not_give_files_away_gives_no_rights_away() {
         let dir = tempfile::tempdir().unwrap();

@@ -169,3 +169,7 @@ impl<'a> Small<'a> {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+#[path = "small_tests.rs"]
+mod tests;

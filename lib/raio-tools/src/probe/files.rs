@@ -117,10 +117,10 @@ pub struct Found {
     pub file_system: Option<String>,
     /// What the file system is on.
     pub source: Option<String>,
-    /// What the file that was probed says of itself.
-    pub facts: Option<Facts>,
     /// How requests go.
     pub requests: Vec<Line>,
+    /// What the file that was probed says of itself.
+    pub facts: Option<Facts>,
     /// Why it could not be probed.
     pub error: Option<String>,
 }

@@ -29,11 +29,12 @@ pub fn why(ask: Ask, way: Way, facts: &Facts) -> String {
         Ask::Write => (facts.write_nowait, "writes"),
         _ => (facts.read_nowait, "reads"),
     };
-    let in_memory = matches!(kind.as_str(), "tmpfs" | "ramfs" | "memfd");
+    let in_memory = matches!(kind.as_str(), "tmpfs" | "ramfs" | "memfd (tmpfs)");
     match (way, ask) {
         (Way::AtOnce, Ask::Sync) if in_memory => format!("{kind} has nothing to be made durable"),
         (Way::AtOnce, Ask::Sync) => "submit ran it, until it was done".into(),
-        (Way::AtOnce, _) if in_memory => format!("{kind}: all of it is in memory"),
+        (Way::AtOnce | Way::AtOnceOrInFlight, _) if in_memory => format!("{kind}: all of it is in memory"),
+        (Way::AtOnce, _) if kind == "/dev/zero" => format!("{kind} never waits"),
         (Way::AtOnce, Ask::Write) if honours(tried) => {
             format!("{kind} honours RWF_NOWAIT for writes, and there was room")
         }
@@ -55,7 +56,7 @@ pub fn why(ask: Ask, way: Way, facts: &Facts) -> String {
         (Way::AtOnceOrInFlight, _) => {
             "O_DIRECT: the driver was done, or submit, before one could look".into()
         }
-        (Way::Thread, Ask::Sync) => "an fsync waits for the device, and can't be told not to".into(),
+        (Way::Thread, Ask::Sync) => "an fsync may wait, and can't be told not to (RWF_NOWAIT is for reads and writes)".into(),
         (Way::Thread | Way::ThreadArmed, Ask::Direct) => {
             "O_DIRECT: it had to wait before the driver could have it: for blocks, locks or metadata".into()
         }
