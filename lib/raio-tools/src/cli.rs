@@ -25,13 +25,24 @@ which then replaces what was there. So a replaced file's other hard links keep t
 Without -r, symbolic links and special files are opened and what they yield is copied. With -r, links \
 are copied as links, and FIFOs, sockets and devices are made anew. A link in the destination is followed \
 if it is DST, or where a file named on the command line goes; inside of directories that are copied it is \
-replaced. A directory never goes where a link other than DST is. Holes stay holes. Hard links become copies.
+replaced. A directory never goes where a link other than DST is. Holes stay holes. With -a the names of one \
+file are names of one copy, also across the sources; a name that can't be one is a copy of its own, and a \
+note says so. Without -a each name is a copy.
+
+Where the file system can do that, a copy shares the blocks of its source until one of the two is written \
+to (a reflink): no data are moved. --no-reflink copies them.
+
+Files up to 128K are copied by plain reads and writes where nothing is yet, those of directories by \
+as many threads as there are CPUs (up to 8), unless --direct, --fsync or --verify is given. All else \
+goes through /dev/raio.
 
 A file that is changed while it is copied is put in place, and is a failure: there is no telling \
 what of it was when. Files that have no asynchronous reads (some of /proc) are read \
 synchronously; --json counts them.
 
-Ctrl-C leaves no temporary. After a failure the rest is still copied.
+After a failure the rest is still copied. After SIGINT (Ctrl-C), SIGTERM or SIGHUP it is not: what is not \
+complete is removed, what was copied is told on standard error, and in --json, and raio ends by that \
+signal. A second one ends it at once.
 
 As with cp, who may rename directories below DST while they are copied to can lead the copy elsewhere: \
 root should not copy into trees of others that are in use.
@@ -78,7 +89,9 @@ const PROBE_HELP: &str = "\
 Shows the module's version and limits, what else the kernel has for asynchronous I/O, and how requests go \
 on the file systems of the paths (by default, the current directory and /tmp) and for pipes, sockets and the like.
 
-How they go is measured: requests are submitted, and the counters in fdinfo compared. In a directory \
+How they go is measured: requests are submitted, and the counters in fdinfo compared. Why they go so is \
+told from what the file says of itself: whether it takes a read and a write with RWF_NOWAIT, and whether it can be \
+polled; --json has these facts and the counters. In a directory \
 a temporary file without a name is used; of other paths only regular files and block devices are probed, and only read. 'first' is \
 the first request of its kind on the open file, 'then' one after it. The ways:
   at once      done when submit returned
@@ -148,7 +161,7 @@ pub struct Cp {
     /// Copy directories with all that is in them
     #[arg(short, long, visible_short_alias = 'R')]
     pub recursive: bool,
-    /// As -r -P -p
+    /// As -r -P -p, and hard links stay hard links
     #[arg(short, long)]
     pub archive: bool,
     /// Keep mode, owner, times and extended attributes (ACLs too), where that is allowed

@@ -39,6 +39,11 @@ fn what_is_wrong_is_status_2() {
         (&["cp", "-q", "65536", "-b", "1M", "a", "b"], "more than 1G"),
         (&["cp", "-T", "a", "b", "c"], "-T is for one source"),
         (&["cp", "-n", "--inplace", "a", "b"], "cannot be used with"),
+        (
+            &["cp", "--no-reflink", "--reflink=always", "a", "b"],
+            "cannot be used with",
+        ),
+        (&["cp", "--reflink=often", "a", "b"], "auto, always, never"),
         (&["stat", "zero"], "invalid digit"),
         (&["stat", "0"], "not in 1.."),
         (&["stat", "-w", "0"], "from 0.01 to 86400"),
@@ -111,6 +116,7 @@ fn completions_are_scripts() {
         let text = stdout(&output);
         assert!(text.contains(says), "{shell}");
         assert!(text.contains("queue-depth"), "{shell}");
+        assert!(text.contains("no-reflink"), "{shell}");
     }
 }
 

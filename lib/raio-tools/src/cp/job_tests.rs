@@ -153,3 +153,26 @@ fn what_can_not_be_read_again_is_not_verified() {
     };
     assert!(open(work, &["--verify"]).is_err());
 }
+
+#[test]
+fn a_copy_that_is_its_source_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, destination) = (dir.path().join("from"), dir.path().join("to"));
+    fs::write(&source, "x").unwrap();
+    fs::hard_link(&source, &destination).unwrap();
+    let work = Work {
+        source,
+        destination,
+        named: false,
+        follow: false,
+        place: None,
+    };
+    for options in [&["-r"][..], &["-r", "--inplace"]] {
+        let failure = open(work.clone(), options).map(|_| ()).unwrap_err();
+        assert!(
+            failure.to_string().contains("is the same file"),
+            "{failure}"
+        );
+        assert_eq!(fs::read(&work.source).unwrap(), b"x");
+    }
+}

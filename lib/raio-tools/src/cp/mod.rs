@@ -9,6 +9,7 @@ mod job;
 mod links;
 mod make;
 mod meta;
+mod phases;
 mod pool;
 mod reflink;
 mod report;

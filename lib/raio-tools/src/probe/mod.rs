@@ -5,6 +5,7 @@
 mod facts;
 mod files;
 mod kernel;
+mod line;
 mod measure;
 mod streams;
 mod why;
@@ -210,7 +211,7 @@ fn render(report: &Report) -> String {
         }
         if table.len() > 0 {
             let title = files::title(found);
-            let why = found.requests.iter().flat_map(files::Line::reasons);
+            let why = found.requests.iter().flat_map(line::Line::reasons);
             section(&title, &table.render());
             section(&format!("{title}: why"), &reasons(why).render());
         }
