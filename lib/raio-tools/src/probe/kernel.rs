@@ -59,7 +59,7 @@ fn names(bits: u64, known: &[(u32, &str)]) -> Vec<String> {
         .collect()
 }
 
-const OPCODES: [(u32, &str); 8] = [
+const OPCODES: [(u32, &str); 9] = [
     (0, "pread"),
     (1, "pwrite"),
     (2, "fsync"),
@@ -68,15 +68,21 @@ const OPCODES: [(u32, &str); 8] = [
     (6, "noop"),
     (7, "preadv"),
     (8, "pwritev"),
+    (32, "sync-file-range"),
 ];
-const FEATURES: [(u32, &str); 5] = [
+const FEATURES: [(u32, &str); 10] = [
     (0, "direct"),
     (1, "retry"),
     (2, "threads"),
     (3, "page-wait"),
     (4, "register"),
+    (5, "deadline"),
+    (6, "cur-pos"),
+    (7, "sync-range"),
+    (8, "barrier"),
+    (9, "flags-checked"),
 ];
-const SETUP_FLAGS: [(u32, &str); 2] = [(0, "cancel-event"), (1, "no-threads")];
+const SETUP_FLAGS: [(u32, &str); 3] = [(0, "cancel-event"), (1, "no-threads"), (2, "sync-writes")];
 
 impl Module {
     /// What INFO says.
