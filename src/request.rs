@@ -375,14 +375,6 @@ impl Request {
         deadline.as_ref().is_some_and(|deadline| deadline.is_past())
     }
 
-    /// The event of a wait that was ended, if it was by the deadline.
-    #[cold]
-    fn late_event(&mut self, result: isize) -> Option<io_event> {
-        let ended = [ECANCELED, EINTR].map(|e| e.to_errno() as isize);
-        let late = ended.contains(&event_result(result)) && self.is_late();
-        late.then(|| self.shared().event_of_late(self.transfer().done()))
-    }
-
     /// Completes a request that was cancelled, with what it has moved until then. Any context.
     pub(crate) fn complete_cancelled(mut self) {
         let done = self.transfer().done();
@@ -393,16 +385,29 @@ impl Request {
         self.complete(result_of(done, ECANCELED));
     }
 
-    /// Publishes the event of the request, and brings it home. Any context.
-    #[inline]
-    pub(crate) fn complete(mut self, result: isize) {
-        let mut event = self.shared().event(result);
-        if self.private().deadline.is_some() {
-            event = self.late_event(result).unwrap_or(event);
-        }
+    /// As [`Self::complete`] of a request with a deadline, by which its wait may have been ended.
+    #[cold]
+    fn complete_with_deadline(mut self, result: isize) {
+        let ended = [ECANCELED, EINTR].map(|e| e.to_errno() as isize);
+        let event = if ended.contains(&event_result(result)) && self.is_late() {
+            self.shared().event_of_late(self.transfer().done())
+        } else {
+            self.shared().event(result)
+        };
         self.complete_with(event);
     }
 
+    /// Publishes the event of the request, and brings it home. Any context.
+    #[inline]
+    pub(crate) fn complete(mut self, result: isize) {
+        if self.private().deadline.is_some() {
+            return self.complete_with_deadline(result);
+        }
+        let event = self.shared().event(result);
+        self.complete_with(event);
+    }
+
+    #[inline(always)]
     fn complete_with(mut self, event: io_event) {
         trace::complete(|| self.about(event.res as isize));
         let ended = self.is_ended();

@@ -35,7 +35,8 @@ use crate::{
     op,
     policy::{
         First,
-        Order, //
+        Order,
+        Policy, //
     },
     request::{
         Over,
@@ -151,10 +152,8 @@ pub(crate) fn start(
 #[inline(never)]
 fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Request) -> Result {
     let key = request.private().key;
-    let policy = request.private().policy;
     let at_position = request.transfer().is_at_position();
-    if policy.first == First::Block && policy.order == Order::Inode && !at_position {
-        // A write that is done here. What is before it may be an fsync, which can only gain.
+    if is_done_here(&request.private().policy) && !at_position {
         return op::go(context, request.run(), Place::Submit(task));
     }
     // Then it is armed without a try, and joins right now.
@@ -185,6 +184,11 @@ fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Reque
         return op::wait(context, task, request.run());
     }
     op::go(context, request.run(), Place::Submit(task))
+}
+
+/// Whether it is a write that submit does, whoever is before it: at most an fsync, which can only gain.
+fn is_done_here(policy: &Policy) -> bool {
+    policy.first == First::Block && policy.order == Order::Inode
 }
 
 /// Takes the request's place in its group; whether it is first. Any context.

@@ -137,6 +137,7 @@ impl<'a, 'e> Batch<'a, 'e> {
 
     /// Sees to a credit for the next request, of `left` that may be wanted. EAGAIN if the ring is
     /// full.
+    #[inline(always)]
     fn need_credit(&mut self, left: usize) -> Result {
         if self.credits == 0 {
             self.credits = self.context.take_credits(left.clamp(1, BATCH) as u32)?;
@@ -284,37 +285,15 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
         return Err(EINVAL);
     }
 
-    let deadline = if batch.iocb.aio_flags & RAIO_IOCB_FLAG_DEADLINE != 0 {
-        Some(read_deadline(batch)?)
-    } else {
-        None
-    };
-    batch.need_credit(left)?;
-    let barriers = batch.context.has_barriers();
-    if !barriers {
-        if let Some(result) = op::at_once(&batch.iocb, &mut batch.known) {
-            return over_at_once(batch, address, result);
-        }
-    }
-    batch.events.before_wait();
-    let mut ticket = batch.take(left)?;
-    let iocb = &batch.iocb;
-    let request = ticket.request().ok_or(EINVAL)?;
-    if op::needs_file(iocb) {
-        let file = batch.known.file(iocb)?;
-        request.set_file(file.into());
-    }
-    op::prep_eventfd(request, iocb, &batch.known)?;
-    let key = request.name(address, iocb);
-    write_key(address, iocb, key)?;
-    op::prep(request, iocb, &mut batch.known)?;
-    request.private().cred = batch.known.cred();
-    request.private().state = batch.known.state();
-
     let own = batch.iocb.aio_flags & (RAIO_IOCB_FLAG_BARRIER | RAIO_IOCB_FLAG_DEADLINE);
-    if barriers || own != 0 {
-        return submit_specially(batch, ticket, key, deadline);
+    if own != 0 || batch.context.has_barriers() {
+        return submit_specially(batch, address, left);
     }
+    batch.need_credit(left)?;
+    if let Some(result) = op::at_once(&batch.iocb, &mut batch.known) {
+        return over_at_once(batch, address, result);
+    }
+    let (ticket, _) = prepare(batch, address, left)?;
     let Some(mut request) = ticket.redeem() else {
         return Ok(());
     };
@@ -331,24 +310,42 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
     Ok(())
 }
 
-/// Reads the deadline of the iocb, for which somebody may have to be waited for.
-#[cold]
-fn read_deadline(batch: &mut Batch<'_, '_>) -> Result<i64> {
-    batch.let_go();
-    let at = deadline::read(&mut batch.iocb)?;
-    batch.known.begin(Stamp::now());
-    Ok(at)
+/// Prepares the request of the iocb, which is at `address`; and says how it is named.
+#[inline(always)]
+fn prepare(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result<(Ticket, u32)> {
+    batch.events.before_wait();
+    let mut ticket = batch.take(left)?;
+    let iocb = &batch.iocb;
+    let request = ticket.request().ok_or(EINVAL)?;
+    if op::needs_file(iocb) {
+        let file = batch.known.file(iocb)?;
+        request.set_file(file.into());
+    }
+    op::prep_eventfd(request, iocb, &batch.known)?;
+    let key = request.name(address, iocb);
+    write_key(address, iocb, key)?;
+    op::prep(request, iocb, &mut batch.known)?;
+    request.private().cred = batch.known.cred();
+    request.private().state = batch.known.state();
+    Ok((ticket, key))
 }
 
-/// Submits a prepared request that has a deadline, or is or meets a barrier.
+/// Submits the iocb, which is at `address`, of a request that has a deadline, or is or meets a barrier.
 #[cold]
-fn submit_specially(
-    batch: &mut Batch<'_, '_>,
-    mut ticket: Ticket,
-    key: u32,
-    at: Option<i64>,
-) -> Result {
-    let barrier = batch.iocb.aio_flags & RAIO_IOCB_FLAG_BARRIER != 0;
+fn submit_specially(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
+    let has = |flag| batch.iocb.aio_flags & flag != 0;
+    let (barrier, deadline) = (has(RAIO_IOCB_FLAG_BARRIER), has(RAIO_IOCB_FLAG_DEADLINE));
+    let at = if deadline {
+        // Somebody may have to be waited for.
+        batch.let_go();
+        let at = deadline::read(&mut batch.iocb)?;
+        batch.known.begin(Stamp::now());
+        Some(at)
+    } else {
+        None
+    };
+    batch.need_credit(left)?;
+    let (mut ticket, key) = prepare(batch, address, left)?;
     let due = match at {
         Some(at) => Some(Due::new(batch.context, key, at).or(Err(EAGAIN))?),
         None => None,

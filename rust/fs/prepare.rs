@@ -106,20 +106,15 @@ impl<C: Client> Owned<C> {
             (*kiocb).ki_ioprio = ioprio;
             (*kiocb).ki_write_stream = 0;
         }
-        let at = if pos == AT_POSITION {
-            position(&open.file)
+        let (pos, at_position) = if pos == AT_POSITION {
+            begin_at_position(&open.file)
         } else {
-            None
-        };
-        let pos = match (pos, at) {
-            (AT_POSITION, None) => 0,
-            (_, Some(at)) => at,
-            _ => pos,
+            (pos, false)
         };
         let transfer = self.transfer_mut();
         // Until all is there again: what was prepared before may be of another file.
         transfer.forget();
-        transfer.at_position = at.is_some();
+        transfer.at_position = at_position;
         transfer.pos = pos;
         transfer.has_places = has_places;
         transfer.flags = flags;
@@ -238,6 +233,12 @@ impl<'f, C: Client, T> Preparing<'_, 'f, C, T> {
             .map(|checked| &checked.rules)
             .ok_or(EINVAL)
     }
+}
+
+/// Where a transfer at the position of `file` begins, as far as is known, and whether it has one.
+#[cold]
+fn begin_at_position(file: &File) -> (i64, bool) {
+    position(file).map_or((0, false), |at| (at, true))
 }
 
 /// The checks of `ioprio_check_cap()`, which is not exported.

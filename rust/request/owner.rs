@@ -156,7 +156,7 @@ impl<C: Client> Owned<C> {
     }
 
     /// Says which file the request is for, which has none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn set_file(&mut self, file: ARef<File>) {
         if self.file().is_some() {
             self.forget_file();

@@ -101,11 +101,10 @@ pub(super) fn prep(
         None => preparing.buffer(iocb.aio_buf, usize::try_from(iocb.aio_nbytes)?)?,
         Some(buffers) => preparing.buffers(buffers)?,
     };
-    let Rules { policy, key } = *rules;
     if request.transfer().is_at_position() {
-        return begin_at_position(request, policy);
+        return begin_at_position(request, rules.policy);
     }
-    request.begin(Op::Rw, &policy, key);
+    request.begin(Op::Rw, &rules.policy, rules.key);
     Ok(())
 }
 
