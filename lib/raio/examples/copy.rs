@@ -120,7 +120,7 @@ fn copy(args: &Args, source: &File, destination: &File, size: u64) -> Result<Sta
     for _ in 0..args.depth {
         if next_offset < size {
             queue.push_back(
-                Request::read(source, Buffer::new(args.block), next_offset)
+                Request::read_at(source, Buffer::new(args.block), next_offset)
                     .with_user_data(READ | next_offset),
             );
             next_offset += args.block as u64;
@@ -139,7 +139,9 @@ fn copy(args: &Args, source: &File, destination: &File, size: u64) -> Result<Sta
                     return Err(format!("read {len} of {expected} bytes at {offset}").into());
                 }
                 buffer.set_len(write_len(len));
-                queue.push_back(Request::write(destination, buffer, offset).with_user_data(offset));
+                queue.push_back(
+                    Request::write_at(destination, buffer, offset).with_user_data(offset),
+                );
                 continue;
             }
             if len != write_len(expected) {
@@ -148,7 +150,8 @@ fn copy(args: &Args, source: &File, destination: &File, size: u64) -> Result<Sta
             if next_offset < size {
                 buffer.set_len(args.block);
                 queue.push_back(
-                    Request::read(source, buffer, next_offset).with_user_data(READ | next_offset),
+                    Request::read_at(source, buffer, next_offset)
+                        .with_user_data(READ | next_offset),
                 );
                 next_offset += args.block as u64;
             }

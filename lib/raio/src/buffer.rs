@@ -28,7 +28,7 @@ use std::{
 /// # use raio::{Buffer, Request};
 /// # let file = std::fs::File::open("/etc/os-release").unwrap();
 /// let buffer = Buffer::new(512);
-/// let request = Request::read(&file, buffer, 0);
+/// let request = Request::read_at(&file, buffer, 0);
 /// println!("{}", buffer[0]);
 /// ```
 ///
@@ -39,7 +39,7 @@ use std::{
 /// # let file = std::fs::File::open("/etc/os-release").unwrap();
 /// let mut buffer = Buffer::new(512);
 /// let bytes = &mut buffer[..];
-/// let request = Request::read(&file, buffer, 0);
+/// let request = Request::read_at(&file, buffer, 0);
 /// bytes[0] = 1;
 /// ```
 pub struct Buffer {

@@ -14,7 +14,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let file = File::open("/etc/os-release")?;
 //! let mut context = Context::new(8)?;
-//! let mut queue = VecDeque::from([Request::read(&file, Buffer::new(512), 0)]);
+//! let mut queue = VecDeque::from([Request::read_at(&file, Buffer::new(512), 0)]);
 //! context.submit(&mut queue)?;
 //!
 //! let mut completions = Vec::new();
@@ -52,7 +52,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let pipe = std::os::unix::net::UnixStream::pair()?.0;
 //! let mut context = Context::new(8)?;
-//! let request = Request::read(&pipe, Buffer::new(512), 0);
+//! let request = Request::read_at(&pipe, Buffer::new(512), 0);
 //! let id = context.submit_one(request).map_err(raio::Error::from)?;
 //! let mut completions = Vec::new();
 //! if context.getevents(1, Some(Duration::from_secs(1)), &mut completions)? == 0 {

@@ -175,7 +175,7 @@ impl Context {
     /// let file = std::fs::File::open("/etc/os-release")?;
     /// let fixed = context.register_files(&[file])?[0];
     /// let [buffer] = buffers;
-    /// context.submit_one(Request::read(fixed, buffer, 0))?;
+    /// context.submit_one(Request::read_at(fixed, buffer, 0))?;
     /// # Ok(())
     /// # }
     /// ```
@@ -253,7 +253,7 @@ mod tests {
     fn a_buffer_has_an_index_where_it_is_registered() {
         let (here, elsewhere) = (Registration::new(), Registration::new());
         let file = File::open("/dev/null").unwrap();
-        let request = Request::read(&file, registered_buffer(Place::new(here, 7)), 0);
+        let request = Request::read_at(&file, registered_buffer(Place::new(here, 7)), 0);
         let iocb = request.iocb(0, &now(here));
         assert_eq!((iocb.aio_flags, iocb.aio_reserved2), (FIXED_BUFFER, 7));
         for other in [now(elsewhere), Registered::NONE] {
@@ -270,7 +270,7 @@ mod tests {
         let address = buffer.address();
         let again = Buffer::from(buffer.into_vec());
         assert_eq!(again.address(), address);
-        let iocb = Request::write(&file, again, 0).iocb(0, &now(here));
+        let iocb = Request::write_at(&file, again, 0).iocb(0, &now(here));
         assert_eq!(iocb.aio_flags, 0);
     }
 
@@ -283,8 +283,8 @@ mod tests {
         unsafe { empty.set_place(Place::new(here, 0)) };
         let vector = vec![registered_buffer(Place::new(here, 0))];
         for request in [
-            Request::read(&file, empty, 0),
-            Request::read_vectored(&file, vector, 0),
+            Request::read_at(&file, empty, 0),
+            Request::read_vectored_at(&file, vector, 0),
             Request::fsync(&file),
         ] {
             let iocb = request.iocb(0, &now(here));
@@ -297,8 +297,8 @@ mod tests {
         let (here, elsewhere) = (Registration::new(), Registration::new());
         let file = FixedFile(Place::new(here, 7));
         for request in [
-            Request::read(file, Buffer::new(1), 0),
-            Request::write_vectored(file, Vec::new(), 0),
+            Request::read_at(file, Buffer::new(1), 0),
+            Request::write_vectored_at(file, Vec::new(), 0),
             Request::fdsync(file),
             Request::poll(file, Readiness::IN),
         ] {

@@ -14,13 +14,13 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
-    /// [`Request::read`].
+    /// [`Request::read_at`].
     Read,
-    /// [`Request::write`].
+    /// [`Request::write_at`].
     Write,
-    /// [`Request::read_vectored`].
+    /// [`Request::read_vectored_at`].
     ReadVectored,
-    /// [`Request::write_vectored`].
+    /// [`Request::write_vectored_at`].
     WriteVectored,
     /// [`Request::fsync`].
     Fsync,
@@ -60,7 +60,7 @@ const NO_FILE: u32 = u32::MAX;
 /// # use raio::{Buffer, Request};
 /// let request = {
 ///     let file = std::fs::File::open("/etc/os-release").unwrap();
-///     Request::read(&file, Buffer::new(512), 0)
+///     Request::read_at(&file, Buffer::new(512), 0)
 /// };
 /// println!("{request:?}");
 /// ```
@@ -105,19 +105,19 @@ impl<'fd> Request<'fd> {
 
     /// Reads into all of the buffer, from that offset of the file.  A stream, as a
     /// pipe, wants 0.
-    pub fn read(file: impl Target<'fd>, buffer: Buffer, offset: u64) -> Self {
+    pub fn read_at(file: impl Target<'fd>, buffer: Buffer, offset: u64) -> Self {
         Self::transfer(Operation::Read, file.file(), Data::One(buffer), offset)
     }
 
     /// Writes all of the buffer to that offset of the file.
-    pub fn write(file: impl Target<'fd>, buffer: Buffer, offset: u64) -> Self {
+    pub fn write_at(file: impl Target<'fd>, buffer: Buffer, offset: u64) -> Self {
         Self::transfer(Operation::Write, file.file(), Data::One(buffer), offset)
     }
 
     /// Reads into the buffers, one after the other.
     ///
     /// More than [`MAX_SEGMENTS`](Self::MAX_SEGMENTS) are an error of the submission.
-    pub fn read_vectored(file: impl Target<'fd>, buffers: Vec<Buffer>, offset: u64) -> Self {
+    pub fn read_vectored_at(file: impl Target<'fd>, buffers: Vec<Buffer>, offset: u64) -> Self {
         Self::transfer(
             Operation::ReadVectored,
             file.file(),
@@ -129,7 +129,7 @@ impl<'fd> Request<'fd> {
     /// Writes the buffers, one after the other.
     ///
     /// More than [`MAX_SEGMENTS`](Self::MAX_SEGMENTS) are an error of the submission.
-    pub fn write_vectored(file: impl Target<'fd>, buffers: Vec<Buffer>, offset: u64) -> Self {
+    pub fn write_vectored_at(file: impl Target<'fd>, buffers: Vec<Buffer>, offset: u64) -> Self {
         Self::transfer(
             Operation::WriteVectored,
             file.file(),
@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn fields_go_where_the_kernel_looks() {
         let file = std::fs::File::open("/dev/null").unwrap();
-        let iocb = Request::write(&file, Buffer::new(3), 9)
+        let iocb = Request::write_at(&file, Buffer::new(3), 9)
             .with_flags(RwFlags::APPEND)
             .with_priority(IoPriority::idle())
             .with_eventfd(&file)

@@ -165,7 +165,8 @@ mod tests {
 
     fn one_in_flight(file: &File) -> (Slots, usize, RequestId) {
         let mut slots = Slots::new(4);
-        let mut queue = VecDeque::from([Request::read(file, Buffer::new(8), 0).with_user_data(9)]);
+        let mut queue =
+            VecDeque::from([Request::read_at(file, Buffer::new(8), 0).with_user_data(9)]);
         let mut addresses = Vec::new();
         slots.stage(queue.iter(), &NONE, &mut addresses);
         let id = slots.hold(queue.pop_front().unwrap()).unwrap();

@@ -365,12 +365,14 @@ impl<'scope, 'a> Engine<'scope, 'a> {
 fn request<'job>(job: &'job Job, op: &Op, buffer: Option<Buffer>, key: usize) -> Request<'job> {
     let request = match (op.what, buffer) {
         (What::Read | What::Compare { copy: false, .. }, Some(buffer)) => {
-            Request::read(&job.source.file, buffer, op.offset)
+            Request::read_at(&job.source.file, buffer, op.offset)
         }
         (What::Compare { copy: true, .. }, Some(buffer)) => {
-            Request::read(&job.target.file, buffer, op.offset)
+            Request::read_at(&job.target.file, buffer, op.offset)
         }
-        (What::Write { .. }, Some(buffer)) => Request::write(&job.target.file, buffer, op.offset),
+        (What::Write { .. }, Some(buffer)) => {
+            Request::write_at(&job.target.file, buffer, op.offset)
+        }
         (_, _) => Request::fsync(&job.target.file),
     };
     request.with_user_data(key as u64)

@@ -149,14 +149,14 @@ fn writes(prober: &mut Prober, file: &File, facts: &Facts) -> Vec<Line> {
     vec![
         twice("write", Ask::Write, facts, |offset| {
             prober.measure(
-                Request::write(file, buffer(STEP), offset),
+                Request::write_at(file, buffer(STEP), offset),
                 Kind::Plain,
                 || Ok(()),
             )
         }),
         twice("write again", Ask::Write, facts, |offset| {
             prober.measure(
-                Request::write(file, buffer(STEP), offset),
+                Request::write_at(file, buffer(STEP), offset),
                 Kind::Plain,
                 || Ok(()),
             )
@@ -177,7 +177,7 @@ fn reads(prober: &mut Prober, file: &File, facts: &Facts, write: bool) -> io::Re
         // So that it is.
         rustix::io::pread(file, &mut vec![0; STEP], offset)?;
         prober.measure(
-            Request::read(file, buffer(STEP), offset),
+            Request::read_at(file, buffer(STEP), offset),
             Kind::Plain,
             || Ok(()),
         )
@@ -186,7 +186,7 @@ fn reads(prober: &mut Prober, file: &File, facts: &Facts, write: bool) -> io::Re
     let mut cold = twice("read, not cached", Ask::ReadAbsent, facts, |offset| {
         dropped &= drop_cached(file)?;
         prober.measure(
-            Request::read(file, buffer(STEP), offset),
+            Request::read_at(file, buffer(STEP), offset),
             Kind::Plain,
             || Ok(()),
         )
@@ -207,14 +207,14 @@ fn reads(prober: &mut Prober, file: &File, facts: &Facts, write: bool) -> io::Re
             drop_cached(file)?;
             lines.push(twice("read, O_DIRECT", Ask::Direct, facts, |offset| {
                 prober.measure(
-                    Request::read(&direct, buffer(STEP), offset),
+                    Request::read_at(&direct, buffer(STEP), offset),
                     Kind::Direct,
                     || Ok(()),
                 )
             }));
             if write {
                 lines.push(twice("write, O_DIRECT", Ask::Direct, facts, |offset| {
-                    let request = Request::write(&direct, buffer(STEP), offset);
+                    let request = Request::write_at(&direct, buffer(STEP), offset);
                     prober.measure(request, Kind::Direct, || Ok(()))
                 }));
             }

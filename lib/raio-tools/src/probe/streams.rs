@@ -96,7 +96,7 @@ fn write_to(fd: impl AsFd) -> io::Result<()> {
 fn stream(prober: &mut Prober, file: &'static str, ends: io::Result<Ends>) -> Found {
     let (mut facts, mut measured) = (None, [None; 3]);
     let result = ends.and_then(|Ends(from, to)| {
-        let read = || Request::read(&from, buffer(LEN), 0);
+        let read = || Request::read_at(&from, buffer(LEN), 0);
         let mut value = buffer(LEN);
         value.fill(0);
         value[0] = 1;
@@ -108,7 +108,7 @@ fn stream(prober: &mut Prober, file: &'static str, ends: io::Result<Ends>) -> Fo
         let [ready, empty, written] = &mut measured;
         *ready = Some(prober.measure(read(), Kind::Plain, || Ok(()))?);
         *empty = Some(prober.measure(read(), Kind::Plain, || write_to(&to))?);
-        let write = Request::write(&to, value, 0);
+        let write = Request::write_at(&to, value, 0);
         *written = Some(prober.measure(write, Kind::Plain, || Ok(()))?);
         Ok(())
     });
@@ -127,9 +127,9 @@ fn plain(prober: &mut Prober, file: &'static str, opened: io::Result<File>) -> F
         let facts = facts.insert(Facts::new(file, &opened));
         facts.try_write(&opened, &[0; LEN]);
         facts.try_read(&opened);
-        let request = Request::write(&opened, buffer(LEN), 0);
+        let request = Request::write_at(&opened, buffer(LEN), 0);
         write = Some(prober.measure(request, Kind::Plain, || Ok(()))?);
-        let request = Request::read(&opened, buffer(LEN), 0);
+        let request = Request::read_at(&opened, buffer(LEN), 0);
         read = Some(prober.measure(request, Kind::Plain, || Ok(()))?);
         Ok(())
     });

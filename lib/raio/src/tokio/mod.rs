@@ -161,24 +161,24 @@ impl Handle {
         async move { operation.await.result.map(drop) }
     }
 
-    /// [`Request::read`]: reads from that offset of a file.
+    /// [`Request::read_at`]: reads from that offset of a file.
     pub fn read_at<'a>(
         &'a self,
         fd: &'a impl AsFd,
         buffer: Buffer,
         offset: u64,
     ) -> impl Future<Output = Transferred<Buffer>> + Send + 'a {
-        self.transfer(Request::read(fd, buffer, offset))
+        self.transfer(Request::read_at(fd, buffer, offset))
     }
 
-    /// [`Request::write`]: writes to that offset of a file.
+    /// [`Request::write_at`]: writes to that offset of a file.
     pub fn write_at<'a>(
         &'a self,
         fd: &'a impl AsFd,
         buffer: Buffer,
         offset: u64,
     ) -> impl Future<Output = Transferred<Buffer>> + Send + 'a {
-        self.transfer(Request::write(fd, buffer, offset))
+        self.transfer(Request::write_at(fd, buffer, offset))
     }
 
     /// Reads from a stream: a pipe, a socket, a terminal.
@@ -199,24 +199,24 @@ impl Handle {
         self.write_at(fd, buffer, 0)
     }
 
-    /// [`Request::read_vectored`].
+    /// [`Request::read_vectored_at`].
     pub fn read_vectored_at<'a>(
         &'a self,
         fd: &'a impl AsFd,
         buffers: Vec<Buffer>,
         offset: u64,
     ) -> impl Future<Output = Transferred<Vec<Buffer>>> + Send + 'a {
-        self.transfer_vectored(Request::read_vectored(fd, buffers, offset))
+        self.transfer_vectored(Request::read_vectored_at(fd, buffers, offset))
     }
 
-    /// [`Request::write_vectored`].
+    /// [`Request::write_vectored_at`].
     pub fn write_vectored_at<'a>(
         &'a self,
         fd: &'a impl AsFd,
         buffers: Vec<Buffer>,
         offset: u64,
     ) -> impl Future<Output = Transferred<Vec<Buffer>>> + Send + 'a {
-        self.transfer_vectored(Request::write_vectored(fd, buffers, offset))
+        self.transfer_vectored(Request::write_vectored_at(fd, buffers, offset))
     }
 
     /// [`Request::fsync`].

@@ -12,7 +12,7 @@ use std::io::Write;
 fn a_waiting_read_ends_and_takes_nothing() {
     need_device!();
     let (mut context, (reader, mut writer)) = (Context::new(2).unwrap(), pipe());
-    let request = Request::read(&reader, Buffer::new(8), 0).with_user_data(7);
+    let request = Request::read_at(&reader, Buffer::new(8), 0).with_user_data(7);
     let id = submit(&mut context, request);
     let completion = context.cancel(id).unwrap();
     assert!(completion.is_cancelled());
@@ -42,7 +42,7 @@ fn an_old_name_cancels_nobody() {
     let mut other = Context::new(1).unwrap();
     let others = submit(&mut other, Request::noop());
     // The only slot has the next one now.
-    let id = submit(&mut context, Request::read(&reader, Buffer::new(8), 0));
+    let id = submit(&mut context, Request::read_at(&reader, Buffer::new(8), 0));
     for name in [old, others] {
         assert_eq!(context.cancel(name).unwrap_err().kind(), ErrorKind::Gone);
     }
@@ -56,7 +56,7 @@ fn with_cancel_event_the_completion_is_in_the_ring() {
     need_device!();
     let mut context = Context::builder(2).cancel_event().build().unwrap();
     let (reader, _writer) = pipe();
-    let id = submit(&mut context, Request::read(&reader, Buffer::new(8), 0));
+    let id = submit(&mut context, Request::read_at(&reader, Buffer::new(8), 0));
     assert_eq!(context.cancel(id).unwrap_err().kind(), ErrorKind::Cancelled);
     let completion = next(&mut context);
     assert!(completion.id == id && completion.is_cancelled());
@@ -68,7 +68,7 @@ fn all_are_cancelled_that_can_be() {
     need_device!();
     let (mut context, (reader, _writer)) = (Context::new(8).unwrap(), pipe());
     for _ in 0..5 {
-        submit(&mut context, Request::read(&reader, Buffer::new(8), 0));
+        submit(&mut context, Request::read_at(&reader, Buffer::new(8), 0));
     }
     submit(&mut context, Request::noop());
     let mut completions = Vec::new();
@@ -85,7 +85,7 @@ fn a_cancel_that_meets_the_data_has_one_completion() {
     need_device!();
     let (mut context, (reader, mut writer)) = (Context::new(2).unwrap(), pipe());
     for _ in 0..2000 {
-        let id = submit(&mut context, Request::read(&reader, Buffer::new(1), 0));
+        let id = submit(&mut context, Request::read_at(&reader, Buffer::new(1), 0));
         let mut other = writer.try_clone().unwrap();
         let thread = std::thread::spawn(move || other.write_all(b"x").unwrap());
         let completion = match context.cancel(id) {
@@ -100,7 +100,7 @@ fn a_cancel_that_meets_the_data_has_one_completion() {
         assert_eq!(completion.result.is_ok(), bytes_in(&reader) == 0);
         assert_eq!(context.in_flight(), 0);
         if completion.is_cancelled() {
-            run(&mut context, Request::read(&reader, Buffer::new(1), 0));
+            run(&mut context, Request::read_at(&reader, Buffer::new(1), 0));
         }
     }
     writer.flush().unwrap();

@@ -128,14 +128,14 @@ fn too_many_buffers_are_told_with_the_limit() {
     let (mut context, file) = (Context::new(2).unwrap(), temp_file());
     let buffers = |nr| (0..nr).map(|_| Buffer::from(vec![1])).collect::<Vec<_>>();
     let max = Request::MAX_SEGMENTS;
-    let request = Request::write_vectored(&file, buffers(max + 1), 0);
+    let request = Request::write_vectored_at(&file, buffers(max + 1), 0);
     let (request, error) = context.submit_one(request).unwrap_err().into_parts();
     let wanted = max + 1;
     assert_eq!(error.limit(), Some(Limit::Segments { wanted, max }));
     assert_eq!(request.into_buffers().len(), max + 1);
     submit(
         &mut context,
-        Request::write_vectored(&file, buffers(max), 0),
+        Request::write_vectored_at(&file, buffers(max), 0),
     );
 }
 

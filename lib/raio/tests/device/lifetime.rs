@@ -34,7 +34,7 @@ fn dropping_a_context_ends_its_requests() {
     let before = sysctl("raio-nr");
     let mut context = Context::new(8).unwrap();
     for _ in 0..8 {
-        submit(&mut context, Request::read(&reader, Buffer::new(LEN), 0));
+        submit(&mut context, Request::read_at(&reader, Buffer::new(LEN), 0));
     }
     drop(context);
     assert_eq!(sysctl("raio-nr"), before);
@@ -50,7 +50,7 @@ fn a_forgotten_context_keeps_its_buffers() {
     need_device!();
     let (reader, mut writer) = pipe();
     let mut context = Context::new(1).unwrap();
-    submit(&mut context, Request::read(&reader, Buffer::new(LEN), 0));
+    submit(&mut context, Request::read_at(&reader, Buffer::new(LEN), 0));
     mem::forget(context);
     let neighbours = neighbours();
     writer.write_all(&[0x55; 4096]).unwrap();
@@ -69,7 +69,7 @@ fn a_panic_ends_requests_before_their_buffers() {
         let reader = reader.try_clone().unwrap();
         move || {
             let mut context = Context::new(1).unwrap();
-            submit(&mut context, Request::read(&reader, Buffer::new(LEN), 0));
+            submit(&mut context, Request::read_at(&reader, Buffer::new(LEN), 0));
             panic!("with a request in flight");
         }
     });
@@ -86,7 +86,7 @@ fn a_file_can_go_when_it_was_submitted() {
     need_device!();
     let mut context = Context::new(2).unwrap();
     let (reader, mut writer) = pipe();
-    submit(&mut context, Request::read(&reader, Buffer::new(8), 0));
+    submit(&mut context, Request::read_at(&reader, Buffer::new(8), 0));
     drop(reader);
     writer.write_all(b"data").unwrap();
     assert_eq!(next(&mut context).result.unwrap(), 4);
@@ -101,7 +101,7 @@ fn another_thread_can_go_on() {
     need_device!();
     let (reader, mut writer) = pipe();
     let mut context = Context::new(2).unwrap();
-    let id = submit(&mut context, Request::read(&reader, Buffer::new(8), 0));
+    let id = submit(&mut context, Request::read_at(&reader, Buffer::new(8), 0));
     let thread = thread::spawn(move || {
         let completion = next(&mut context);
         (completion, context)
@@ -145,7 +145,7 @@ fn a_child_has_no_part_in_its_parent_s_contexts() {
     need_device!();
     let (reader, mut writer) = pipe();
     let mut context = Context::new(1).unwrap();
-    let id = submit(&mut context, Request::read(&reader, Buffer::new(LEN), 0));
+    let id = submit(&mut context, Request::read_at(&reader, Buffer::new(LEN), 0));
     // SAFETY: Tests run one after the other on a device, and the allocator is usable
     // in a child, which does not return.
     let pid = unsafe { libc::fork() };
@@ -171,7 +171,7 @@ fn contexts_that_are_not_used_cost_nothing_later() {
     let (before, file) = (sysctl("raio-nr"), temp_file());
     for _ in 0..100 {
         let mut context = Context::new(4).unwrap();
-        submit(&mut context, Request::write(&file, b"x"[..].into(), 0));
+        submit(&mut context, Request::write_at(&file, b"x"[..].into(), 0));
     }
     assert_eq!(sysctl("raio-nr"), before);
 }

@@ -14,14 +14,14 @@ fn what_is_written_is_read() {
     let (mut context, file) = (Context::new(4).unwrap(), temp_file());
     let written = run(
         &mut context,
-        Request::write(&file, b"database"[..].into(), 3),
+        Request::write_at(&file, b"database"[..].into(), 3),
     );
     assert_eq!(written.output().unwrap(), Output::Bytes(8));
     assert_eq!(&written.buffer.unwrap()[..], b"database");
     for request in [Request::fsync(&file), Request::fdsync(&file)] {
         assert_eq!(run(&mut context, request).output().unwrap(), Output::Done);
     }
-    let read = run(&mut context, Request::read(&file, Buffer::new(64), 7));
+    let read = run(&mut context, Request::read_at(&file, Buffer::new(64), 7));
     assert_eq!(read.operation, Operation::Read);
     assert_eq!(read.result.unwrap(), 4);
     assert_eq!(&read.buffer.unwrap()[..4], b"base");
@@ -32,11 +32,11 @@ fn vectors_are_in_order_and_come_back() {
     need_device!();
     let (mut context, file) = (Context::new(4).unwrap(), temp_file());
     let parts: Vec<Buffer> = vec![b"data"[..].into(), vec![].into(), b"base!"[..].into()];
-    let written = run(&mut context, Request::write_vectored(&file, parts, 0));
+    let written = run(&mut context, Request::write_vectored_at(&file, parts, 0));
     assert_eq!(written.output().unwrap(), Output::Bytes(9));
     assert_eq!(written.buffers.len(), 3);
     let parts = vec![Buffer::new(2), Buffer::new(3), Buffer::new(100)];
-    let read = run(&mut context, Request::read_vectored(&file, parts, 0));
+    let read = run(&mut context, Request::read_vectored_at(&file, parts, 0));
     assert_eq!(read.result.unwrap(), 9);
     assert_eq!(&read.buffers[0][..], b"da");
     assert_eq!(&read.buffers[1][..], b"tab");
@@ -48,13 +48,13 @@ fn flags_are_the_transfer_s() {
     need_device!();
     let (mut context, mut file) = (Context::new(4).unwrap(), temp_file());
     file.write_all(b"data").unwrap();
-    let append = Request::write(&file, b"base"[..].into(), 0).with_flags(RwFlags::APPEND);
+    let append = Request::write_at(&file, b"base"[..].into(), 0).with_flags(RwFlags::APPEND);
     assert_eq!(run(&mut context, append).result.unwrap(), 4);
-    let read = run(&mut context, Request::read(&file, Buffer::new(16), 0));
+    let read = run(&mut context, Request::read_at(&file, Buffer::new(16), 0));
     assert_eq!(&read.buffer.unwrap()[..8], b"database");
 
     let (reader, _writer) = pipe();
-    let nowait = Request::read(&reader, Buffer::new(1), 0).with_flags(RwFlags::NOWAIT);
+    let nowait = Request::read_at(&reader, Buffer::new(1), 0).with_flags(RwFlags::NOWAIT);
     let error = run(&mut context, nowait).result.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
 }
@@ -64,7 +64,7 @@ fn priority_is_looked_at() {
     need_device!();
     let (mut context, file) = (Context::new(4).unwrap(), temp_file());
     for priority in [IoPriority::idle(), IoPriority::best_effort(7)] {
-        let request = Request::write(&file, b"x"[..].into(), 0).with_priority(priority);
+        let request = Request::write_at(&file, b"x"[..].into(), 0).with_priority(priority);
         assert_eq!(run(&mut context, request).result.unwrap(), 1);
     }
 }
@@ -117,7 +117,7 @@ fn a_vector_comes_back_as_one() {
     file.write_all(b"database").unwrap();
     let vec = vec![0; 8];
     let address = vec.as_ptr();
-    let read = run(&mut context, Request::read(&file, vec.into(), 0));
+    let read = run(&mut context, Request::read_at(&file, vec.into(), 0));
     let vec = read.buffer.unwrap().into_vec();
     assert_eq!((&vec[..], vec.as_ptr()), (&b"database"[..], address));
 }

@@ -32,7 +32,7 @@ fn protect(address: *const u8, protection: libc::c_int) {
 fn read_hidden(context: &mut Context, file: &File, buffer: Buffer) -> (io::Result<usize>, Buffer) {
     let address = buffer.as_ptr();
     protect(address, libc::PROT_NONE);
-    let (result, buffer) = match context.submit_one(Request::read(file, buffer, 0)) {
+    let (result, buffer) = match context.submit_one(Request::read_at(file, buffer, 0)) {
         Ok(_) => {
             let completion = next(context);
             (completion.result, completion.buffer)
@@ -56,7 +56,7 @@ fn expect_known(context: &mut Context, file: &File, buffer: Buffer) -> Buffer {
 fn expect_plain(context: &mut Context, file: &File, buffer: Buffer) -> Buffer {
     let (result, buffer) = read_hidden(context, file, buffer);
     assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::EFAULT));
-    let read = run(context, Request::read(file, buffer, 0));
+    let read = run(context, Request::read_at(file, buffer, 0));
     assert_eq!(read.result.unwrap(), 8);
     read.buffer.unwrap()
 }
@@ -71,12 +71,12 @@ fn registered_buffers_are_known_to_their_context() {
     let second = expect_known(&mut context, &file, second);
     let first = expect_known(&mut context, &file, first);
     expect_plain(&mut context, &file, Buffer::new(LEN));
-    let read = run(&mut context, Request::read(&file, empty, 0));
+    let read = run(&mut context, Request::read_at(&file, empty, 0));
     assert_eq!(read.result.unwrap(), 0);
 
     let mut other = Context::new(4).unwrap();
     let first = expect_plain(&mut other, &file, first);
-    let vector = Request::read_vectored(&file, vec![first, second], 0);
+    let vector = Request::read_vectored_at(&file, vec![first, second], 0);
     let mut read = run(&mut context, vector);
     assert_eq!(read.result.unwrap(), 8);
 
@@ -101,9 +101,9 @@ fn a_registered_buffer_is_so_to_its_capacity() {
     assert!(buffer.iter().all(|&byte| byte == 7));
     buffer.fill(5);
     buffer.set_len(LEN - 1);
-    let write = run(&mut context, Request::write(&file, buffer, 1));
+    let write = run(&mut context, Request::write_at(&file, buffer, 1));
     assert_eq!(write.result.unwrap(), LEN - 1);
-    let read = run(&mut context, Request::read(&file, Buffer::new(LEN), 0));
+    let read = run(&mut context, Request::read_at(&file, Buffer::new(LEN), 0));
     let buffer = read.buffer.unwrap();
     assert_eq!(buffer[0], 7);
     assert!(buffer[1..].iter().all(|&byte| byte == 5));
@@ -133,7 +133,7 @@ fn what_is_unregistered_is_there_until_its_requests_end() {
     context.register_buffers(&mut buffers).unwrap();
     let fixed = context.register_files(&[reader]).unwrap()[0];
     let [buffer] = buffers;
-    submit(&mut context, Request::read(fixed, buffer, 0));
+    submit(&mut context, Request::read_at(fixed, buffer, 0));
     context.unregister_buffers().unwrap();
     context.unregister_files().unwrap();
     writer.write_all(b"data").unwrap();
@@ -182,22 +182,22 @@ fn a_registered_file_takes_every_request() {
     };
     // The context has them open.
     drop(files);
-    let read = run(&mut context, Request::read(file, Buffer::new(64), 4));
+    let read = run(&mut context, Request::read_at(file, Buffer::new(64), 4));
     assert_eq!(read.result.unwrap(), 4);
     assert_eq!(&read.buffer.unwrap()[..4], b"base");
     let parts = vec![b"post"[..].into(), b"gres"[..].into()];
-    let write = run(&mut context, Request::write_vectored(file, parts, 2));
+    let write = run(&mut context, Request::write_vectored_at(file, parts, 2));
     assert_eq!(write.result.unwrap(), 8);
     for request in [Request::fsync(file), Request::fdsync(file)] {
         assert_eq!(run(&mut context, request).output().unwrap(), Output::Done);
     }
     let parts = vec![Buffer::new(2), Buffer::new(8)];
-    let read = run(&mut context, Request::read_vectored(file, parts, 0));
+    let read = run(&mut context, Request::read_vectored_at(file, parts, 0));
     assert_eq!(read.result.unwrap(), 10);
     assert_eq!(&read.buffers[1][..], b"postgres");
 
     submit(&mut context, Request::poll(reader, Readiness::IN));
-    let write = context.submit_one(Request::write(writer, b"x"[..].into(), 0));
+    let write = context.submit_one(Request::write_at(writer, b"x"[..].into(), 0));
     assert!(write.is_ok());
     let mut completions = Vec::new();
     assert_eq!(context.getevents(2, None, &mut completions).unwrap(), 2);
@@ -214,7 +214,7 @@ fn a_file_is_that_of_one_registration() {
     let fixed = context.register_files(&[&file]).unwrap()[0];
     let expect_refused = |context: &mut Context| {
         let rejected = context
-            .submit_one(Request::read(fixed, Buffer::new(8), 0))
+            .submit_one(Request::read_at(fixed, Buffer::new(8), 0))
             .unwrap_err();
         assert_eq!(rejected.error().kind(), ErrorKind::NotRegistered);
         let (request, error) = rejected.into_parts();
@@ -234,7 +234,7 @@ fn a_file_is_that_of_one_registration() {
     context.unregister_files().unwrap();
     let fixed = context.register_files(&[&read_only]).unwrap()[0];
     let rejected = context
-        .submit_one(Request::write(fixed, Buffer::new(1), 0))
+        .submit_one(Request::write_at(fixed, Buffer::new(1), 0))
         .unwrap_err();
     assert_eq!(rejected.error().kind(), ErrorKind::Os);
     assert_eq!(rejected.error().raw_os_error(), Some(libc::EBADF));

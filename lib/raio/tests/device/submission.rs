@@ -43,7 +43,7 @@ fn a_long_queue_is_taken_in_parts() {
 fn full(reader: &File) -> Context {
     let mut context = Context::new(3).unwrap();
     for _ in 0..3 {
-        submit(&mut context, Request::read(reader, Buffer::new(8), 0));
+        submit(&mut context, Request::read_at(reader, Buffer::new(8), 0));
     }
     context
 }
@@ -57,7 +57,7 @@ fn a_full_context_gives_requests_back() {
     let mut queue = noops(2);
     assert_eq!(context.submit(&mut queue).unwrap(), 0);
     assert_eq!(queue.len(), 2);
-    let request = Request::write(&reader, b"mine"[..].into(), 0);
+    let request = Request::write_at(&reader, b"mine"[..].into(), 0);
     let (request, error) = context.submit_one(request).unwrap_err().into_parts();
     assert_eq!(error.kind(), ErrorKind::Full);
     assert_eq!(&request.into_buffer().unwrap()[..], b"mine");
@@ -68,10 +68,10 @@ fn the_first_bad_request_ends_a_batch() {
     need_device!();
     let (mut context, (reader, writer)) = (Context::new(8).unwrap(), pipe());
     // Not open for that.
-    let bad = || Request::write(&reader, b"mine"[..].into(), 0);
+    let bad = || Request::write_at(&reader, b"mine"[..].into(), 0);
     let mut queue = noops(2);
     queue.push_back(bad());
-    queue.push_back(Request::write(&writer, b"x"[..].into(), 0));
+    queue.push_back(Request::write_at(&writer, b"x"[..].into(), 0));
     assert_eq!(context.submit(&mut queue).unwrap(), 2);
     let error = context.submit(&mut queue).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::EBADF));
@@ -104,7 +104,7 @@ fn submit_and_getevents_waits_for_no_more_than_was_taken() {
     need_device!();
     let (mut context, (reader, _writer)) = (Context::new(8).unwrap(), pipe());
     let (mut queue, mut completions) = (noops(2), Vec::new());
-    queue.push_back(Request::write(&reader, b"x"[..].into(), 0));
+    queue.push_back(Request::write_at(&reader, b"x"[..].into(), 0));
     queue.extend(noops(2));
     let done = context
         .submit_and_getevents(&mut queue, 5, None, &mut completions)
@@ -123,9 +123,9 @@ fn submit_and_getevents_waits_for_what_was_taken() {
     let (mut context, (reader, mut writer)) = (Context::new(8).unwrap(), pipe());
     let (_, other_writer) = pipe();
     let mut queue = VecDeque::from([
-        Request::read(&reader, Buffer::new(1), 0),
+        Request::read_at(&reader, Buffer::new(1), 0),
         // Open for writing only.
-        Request::read(&other_writer, Buffer::new(1), 0),
+        Request::read_at(&other_writer, Buffer::new(1), 0),
     ]);
     let mut completions = Vec::new();
     let info = format!("/proc/self/fdinfo/{}", context.as_fd().as_raw_fd());
@@ -207,7 +207,7 @@ fn many_requests_of_a_file_are_all_right() {
     need_device!();
     let (mut context, file) = (Context::new(16).unwrap(), temp_file());
     let mut queue: VecDeque<_> = (0..64u64)
-        .map(|n| Request::write(&file, vec![n as u8; 1000].into(), n * 1000))
+        .map(|n| Request::write_at(&file, vec![n as u8; 1000].into(), n * 1000))
         .collect();
     let mut completions = Vec::new();
     while !queue.is_empty() || context.in_flight() > 0 {
@@ -216,7 +216,10 @@ fn many_requests_of_a_file_are_all_right() {
             .unwrap();
     }
     assert_eq!(completions.len(), 64);
-    let read = run(&mut context, Request::read(&file, Buffer::new(64_000), 0));
+    let read = run(
+        &mut context,
+        Request::read_at(&file, Buffer::new(64_000), 0),
+    );
     assert_eq!(read.result.unwrap(), 64_000);
     let buffer = read.buffer.unwrap();
     assert!(buffer
