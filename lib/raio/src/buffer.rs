@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-use crate::registered::{Place, Registered};
+use crate::{data::IoVec, registered::Place};
 use std::{
     alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout},
     fmt,
@@ -129,6 +129,11 @@ impl Buffer {
         }
     }
 
+    /// Where it is registered, if it is.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.place
+    }
+
     /// Says where it is registered now.  One without memory is not registered.
     ///
     /// # Safety
@@ -152,6 +157,12 @@ impl From<Vec<u8>> for Buffer {
             align: 1,
             place: None,
         }
+    }
+}
+
+impl From<Box<[u8]>> for Buffer {
+    fn from(bytes: Box<[u8]>) -> Self {
+        Vec::from(bytes).into()
     }
 }
 
@@ -226,73 +237,6 @@ impl fmt::Debug for Buffer {
     }
 }
 
-/// `struct iovec`.  The fields are addresses, so that it is `Send`.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub(crate) struct IoVec {
-    pub(crate) base: usize,
-    pub(crate) len: usize,
-}
-
-const _: () = assert!(size_of::<IoVec>() == size_of::<libc::iovec>());
-
-impl IoVec {
-    /// The bytes that are pinned with it, which are whole pages.
-    pub(crate) fn pinned(&self, page: usize) -> u64 {
-        (self.base % page + self.len).next_multiple_of(page) as u64
-    }
-}
-
-/// What a request owns: the kernel may use it until the request has ended.
-#[derive(Debug)]
-pub(crate) enum Data {
-    None,
-    One(Buffer),
-    Many {
-        buffers: Vec<Buffer>,
-        iovecs: Box<[IoVec]>,
-    },
-}
-
-impl Data {
-    pub(crate) fn many(buffers: Vec<Buffer>) -> Self {
-        let iovecs = buffers
-            .iter()
-            .map(|buffer| IoVec {
-                base: buffer.address(),
-                len: buffer.len(),
-            })
-            .collect();
-        Self::Many { buffers, iovecs }
-    }
-
-    /// `aio_buf` and `aio_nbytes` of a transfer.
-    pub(crate) fn address_and_len(&self) -> (usize, usize) {
-        match self {
-            Self::None => (0, 0),
-            Self::One(buffer) => (buffer.address(), buffer.len()),
-            Self::Many { iovecs, .. } => (iovecs.as_ptr().expose_provenance(), iovecs.len()),
-        }
-    }
-
-    /// The index of the registered buffer in which all of its memory lies.
-    pub(crate) fn fixed_buffer(&self, registered: &Registered) -> Option<u32> {
-        match self {
-            Self::One(buffer) => buffer.place?.index_in(registered.buffers),
-            // Each is one of its own.
-            Self::None | Self::Many { .. } => None,
-        }
-    }
-
-    pub(crate) fn into_buffers(self) -> (Option<Buffer>, Vec<Buffer>) {
-        match self {
-            Self::None => (None, Vec::new()),
-            Self::One(buffer) => (Some(buffer), Vec::new()),
-            Self::Many { buffers, .. } => (None, buffers),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,17 +292,5 @@ mod tests {
         assert!(Buffer::new(0).is_empty());
         assert!(Buffer::from(Vec::new()).into_vec().is_empty());
         assert!(Buffer::new(0).into_vec().is_empty());
-    }
-
-    #[test]
-    fn is_where_its_iovec_says_though_it_moves() {
-        let data = Data::many(vec![Buffer::new(3), Buffer::new(5)]);
-        let moved = Box::new(data);
-        let Data::Many { buffers, iovecs } = *moved else {
-            unreachable!()
-        };
-        for (buffer, iovec) in buffers.iter().zip(&iovecs) {
-            assert_eq!((buffer.address(), buffer.len()), (iovec.base, iovec.len));
-        }
     }
 }

@@ -44,6 +44,13 @@ impl Builder {
         self.flag(sys::RAIO_SETUP_NO_THREADS)
     }
 
+    /// Buffered writes are done when submit returns, which waits for what they wait for,
+    /// as in native aio.  It is for programs whose writes are small and go to the page
+    /// cache; else submit does not wait for writes, and threads do them.
+    pub fn sync_writes(self) -> Self {
+        self.flag(sys::RAIO_SETUP_SYNC_WRITES)
+    }
+
     fn flag(mut self, flag: u32) -> Self {
         self.flags |= flag;
         self
@@ -52,6 +59,9 @@ impl Builder {
     /// Makes the context.
     pub fn build(self) -> Result<Context> {
         let door = Door::open(&self.device)?;
+        if u64::from(self.flags & sys::RAIO_SETUP_SYNC_WRITES) & !door.setup_flags != 0 {
+            return Err(Error::older("RAIO_IOC_SETUP", "RAIO_SETUP_SYNC_WRITES"));
+        }
         let process = Process::current().map_err(|error| Error::new("madvise", error))?;
         let mut arg = sys::raio_setup {
             nr_events: self.nr_events,

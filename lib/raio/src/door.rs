@@ -8,12 +8,18 @@ pub(crate) const DEVICE: &str = "/dev/raio";
 
 /// An open `/dev/raio`.
 #[derive(Debug)]
-pub(crate) struct Door(pub(crate) File);
+pub(crate) struct Door {
+    pub(crate) file: File,
+    /// What it can do, `RAIO_FEATURE_*`.
+    pub(crate) features: u64,
+    /// `RAIO_SETUP_*` that it knows.
+    pub(crate) setup_flags: u64,
+}
 
 impl Door {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let open = File::options().read(true).write(true).open(path);
-        let door = Self(open.map_err(|error| {
+        let file = open.map_err(|error| {
             let kind = match error.raw_os_error() {
                 Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => ErrorKind::NoDevice,
                 Some(libc::EACCES | libc::EPERM) => ErrorKind::PermissionDenied,
@@ -22,7 +28,12 @@ impl Door {
             Error::new("open", error)
                 .with_kind(kind)
                 .with_path(path.into())
-        })?);
+        })?;
+        let mut door = Self {
+            file,
+            features: 0,
+            setup_flags: 0,
+        };
         let unsupported = |text| {
             let error = io::Error::new(io::ErrorKind::Unsupported, text);
             Error::new("RAIO_IOC_INFO", error)
@@ -30,7 +41,11 @@ impl Door {
                 .with_path(path.into())
         };
         match door.info() {
-            Ok(info) if info.major == sys::RAIO_API_MAJOR => Ok(door),
+            Ok(info) if info.major == sys::RAIO_API_MAJOR => {
+                door.features = info.features;
+                door.setup_flags = info.setup_flags;
+                Ok(door)
+            }
             Ok(_) => Err(unsupported("another major version of the interface")),
             Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => {
                 Err(unsupported("not a device of raio"))
@@ -52,7 +67,7 @@ impl Door {
         arg: &mut T,
     ) -> Result<usize> {
         // SAFETY: By the contract of this function.
-        let ret = unsafe { libc::ioctl(self.0.as_raw_fd(), request as _, arg as *mut T) };
+        let ret = unsafe { libc::ioctl(self.file.as_raw_fd(), request as _, arg as *mut T) };
         usize::try_from(ret).map_err(|_| Error::new(call, io::Error::last_os_error()))
     }
 

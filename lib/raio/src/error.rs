@@ -24,8 +24,8 @@ pub enum ErrorKind {
     NoDevice,
     /// There is no permission to open the device.
     PermissionDenied,
-    /// The device is not raio's, or speaks another major version, or one that does not
-    /// know the call.
+    /// The device is not raio's, or speaks another major version, or an older one that
+    /// does not know what is asked for.
     Unsupported,
     /// A limit does not allow it.
     Limit(Limit),
@@ -125,6 +125,13 @@ impl Error {
 
     pub(crate) fn errno(call: &'static str, kind: ErrorKind, errno: i32) -> Self {
         Self::new(call, io::Error::from_raw_os_error(errno)).with_kind(kind)
+    }
+
+    /// The module is older than what is asked for.
+    pub(crate) fn older(call: &'static str, what: &'static str) -> Self {
+        let text = format!("the module is older and has no {what}: load a newer one");
+        Self::new(call, io::Error::new(io::ErrorKind::Unsupported, text))
+            .with_kind(ErrorKind::Unsupported)
     }
 
     pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {

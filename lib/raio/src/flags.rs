@@ -122,6 +122,18 @@ flags! {
     }
 }
 
+flags! {
+    /// What is done with the pages of a range, as of sync_file_range(2).
+    SyncRangeFlags: u32 {
+        /// Waits for those that are being written, before.
+        WAIT_BEFORE = 0x1;
+        /// Starts to write those that are dirty.
+        WRITE = 0x2;
+        /// Waits for those that are being written, after.
+        WAIT_AFTER = 0x4;
+    }
+}
+
 impl Readiness {
     /// A read would not wait, be it for data, the end or an error.
     pub const fn is_readable(self) -> bool {
@@ -179,6 +191,17 @@ mod tests {
         assert_eq!(RwFlags::SYNC.bits(), libc::RWF_SYNC as u32);
         assert_eq!(RwFlags::NOWAIT.bits(), libc::RWF_NOWAIT as u32);
         assert_eq!(RwFlags::APPEND.bits(), libc::RWF_APPEND as u32);
+        let range = [
+            libc::SYNC_FILE_RANGE_WAIT_BEFORE,
+            libc::SYNC_FILE_RANGE_WRITE,
+            libc::SYNC_FILE_RANGE_WAIT_AFTER,
+        ];
+        let flags = [
+            SyncRangeFlags::WAIT_BEFORE,
+            SyncRangeFlags::WRITE,
+            SyncRangeFlags::WAIT_AFTER,
+        ];
+        assert_eq!(flags.map(SyncRangeFlags::bits), range);
         assert_eq!(Readiness::IN.bits(), libc::POLLIN as u16);
         assert_eq!(Readiness::PRI.bits(), libc::POLLPRI as u16);
         assert_eq!(Readiness::OUT.bits(), libc::POLLOUT as u16);

@@ -72,6 +72,29 @@ impl Info {
     pub fn has_register(&self) -> bool {
         self.features & sys::RAIO_FEATURE_REGISTER != 0
     }
+
+    /// Requests can have a time at which they are over:
+    /// [`Request::with_timeout`](crate::Request::with_timeout).
+    pub fn has_deadline(&self) -> bool {
+        self.features & sys::RAIO_FEATURE_DEADLINE != 0
+    }
+
+    /// Transfers can use the file position: [`Request::read`](crate::Request::read).
+    pub fn has_file_position(&self) -> bool {
+        self.features & sys::RAIO_FEATURE_CUR_POS != 0
+    }
+
+    /// A part of a file can be synchronised:
+    /// [`Request::with_range`](crate::Request::with_range),
+    /// [`Request::sync_file_range`](crate::Request::sync_file_range).
+    pub fn has_sync_range(&self) -> bool {
+        self.features & sys::RAIO_FEATURE_SYNC_RANGE != 0
+    }
+
+    /// Requests can be barriers: [`Request::with_barrier`](crate::Request::with_barrier).
+    pub fn has_barrier(&self) -> bool {
+        self.features & sys::RAIO_FEATURE_BARRIER != 0
+    }
 }
 
 // A layout that differs from the header's is a build error.

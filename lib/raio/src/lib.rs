@@ -84,10 +84,14 @@ mod buffer;
 mod builder;
 mod completion;
 mod context;
+mod data;
+mod deadline;
 mod door;
 mod error;
 mod flags;
 mod info;
+mod io_buf;
+mod operation;
 mod process;
 mod registered;
 mod request;
@@ -103,10 +107,12 @@ pub use builder::Builder;
 pub use completion::{Completion, Output, RequestId};
 pub use context::{Context, Entered};
 pub use error::{Error, ErrorKind, Limit, Result};
-pub use flags::{IoPriority, Readiness, RwFlags};
+pub use flags::{IoPriority, Readiness, RwFlags, SyncRangeFlags};
 pub use info::Info;
+pub use io_buf::{IoBuf, IoBufMut, Slice};
+pub use operation::Operation;
 pub use registered::{FixedFile, Target};
-pub use request::{Operation, Rejected, Request};
+pub use request::{Rejected, Request};
 
 /// The examples of the README.
 #[cfg(doctest)]

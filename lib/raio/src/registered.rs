@@ -3,7 +3,7 @@
 //! Buffers and files that a context's requests name by their index.
 
 use crate::{
-    buffer::IoVec,
+    data::IoVec,
     door::{memlock_limit, page_size},
     sys,
     wait::address,
@@ -254,10 +254,10 @@ mod tests {
         let (here, elsewhere) = (Registration::new(), Registration::new());
         let file = File::open("/dev/null").unwrap();
         let request = Request::read_at(&file, registered_buffer(Place::new(here, 7)), 0);
-        let iocb = request.iocb(0, &now(here));
+        let iocb = request.iocb(0, &now(here), u64::MAX);
         assert_eq!((iocb.aio_flags, iocb.aio_reserved2), (FIXED_BUFFER, 7));
         for other in [now(elsewhere), Registered::NONE] {
-            let iocb = request.iocb(0, &other);
+            let iocb = request.iocb(0, &other, u64::MAX);
             assert_eq!((iocb.aio_flags, iocb.aio_reserved2), (0, 0));
         }
     }
@@ -270,7 +270,7 @@ mod tests {
         let address = buffer.address();
         let again = Buffer::from(buffer.into_vec());
         assert_eq!(again.address(), address);
-        let iocb = Request::write_at(&file, again, 0).iocb(0, &now(here));
+        let iocb = Request::write_at(&file, again, 0).iocb(0, &now(here), u64::MAX);
         assert_eq!(iocb.aio_flags, 0);
     }
 
@@ -287,7 +287,7 @@ mod tests {
             Request::read_vectored_at(&file, vector, 0),
             Request::fsync(&file),
         ] {
-            let iocb = request.iocb(0, &now(here));
+            let iocb = request.iocb(0, &now(here), u64::MAX);
             assert_eq!((iocb.aio_flags, iocb.aio_reserved2), (0, 0));
         }
     }
@@ -302,11 +302,11 @@ mod tests {
             Request::fdsync(file),
             Request::poll(file, Readiness::IN),
         ] {
-            let iocb = request.iocb(0, &now(here));
+            let iocb = request.iocb(0, &now(here), u64::MAX);
             assert_eq!((iocb.aio_flags, iocb.aio_fildes), (FIXED_FILE, 7));
             assert!(!request.lacks_file(&now(here)));
             for other in [now(elsewhere), Registered::NONE] {
-                let iocb = request.iocb(0, &other);
+                let iocb = request.iocb(0, &other, u64::MAX);
                 assert_eq!((iocb.aio_flags, iocb.aio_fildes), (0, u32::MAX));
                 assert!(request.lacks_file(&other));
             }

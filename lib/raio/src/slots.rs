@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 use crate::{
-    buffer::Data, completion, registered::Registered, sys, Completion, Operation, Request,
-    RequestId,
+    completion, data::Data, registered::Registered, sys, Completion, Operation, Request, RequestId,
 };
 use std::{
     cell::UnsafeCell,
@@ -17,6 +16,8 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Slots {
     iocbs: Box<[Iocb]>,
+    // What the iocbs name, as long as they are submitted.
+    deadlines: Box<[sys::raio_deadline]>,
     held: Box<[Option<Held>]>,
     // Slots that have no request; the last is next.
     free: Vec<u32>,
@@ -46,6 +47,7 @@ impl Slots {
     pub(crate) fn new(nr: u32) -> Self {
         Self {
             iocbs: (0..nr).map(|_| Iocb::default()).collect(),
+            deadlines: (0..nr).map(|_| sys::raio_deadline::default()).collect(),
             held: (0..nr).map(|_| None).collect(),
             free: (0..nr).rev().collect(),
             generation: 0,
@@ -67,11 +69,12 @@ impl Slots {
 
     /// Writes the iocbs of these requests, for the slots that the next ones get, and
     /// says where they are: of as many as there is room for.  `registered` is what the
-    /// context has registered.
+    /// context has registered, and `features` what the kernel can do.
     pub(crate) fn stage<'a, 'fd: 'a>(
         &mut self,
         requests: impl Iterator<Item = &'a Request<'fd>>,
         registered: &Registered,
+        features: u64,
         addresses: &mut Vec<usize>,
     ) {
         addresses.clear();
@@ -79,7 +82,8 @@ impl Slots {
             self.free.iter().rev().zip(requests).zip(self.generation..)
         {
             let iocb = &mut self.iocbs[index as usize];
-            *iocb.0.get_mut() = request.iocb(generation, registered);
+            *iocb.0.get_mut() = request.iocb(generation, registered, features);
+            request.set_deadline(iocb.0.get_mut(), &mut self.deadlines[index as usize]);
             addresses.push(iocb.0.get().expose_provenance());
         }
     }
@@ -133,16 +137,18 @@ impl Slots {
             index: u32::try_from(offset / size_of::<Iocb>()).ok()?,
             generation: event.data,
         };
-        self.finish_id(id, event.res)
+        self.finish_id(id, event)
     }
 
     /// The same where it is known which.
-    pub(crate) fn finish_id(&mut self, id: RequestId, res: i64) -> Option<Completion> {
+    pub(crate) fn finish_id(&mut self, id: RequestId, event: &sys::io_event) -> Option<Completion> {
         self.find(id)?;
         let held = self.held[id.index as usize].take()?;
         // There is room: it was in the list before.
         self.free.push(id.index);
-        Some(Completion::new(id, held.parts, completion::result(res)))
+        let moved = completion::moved(held.parts.0, event);
+        let result = completion::result(event.res);
+        Some(Completion::new(id, held.parts, result, moved))
     }
 }
 
@@ -168,7 +174,7 @@ mod tests {
         let mut queue =
             VecDeque::from([Request::read_at(file, Buffer::new(8), 0).with_user_data(9)]);
         let mut addresses = Vec::new();
-        slots.stage(queue.iter(), &NONE, &mut addresses);
+        slots.stage(queue.iter(), &NONE, u64::MAX, &mut addresses);
         let id = slots.hold(queue.pop_front().unwrap()).unwrap();
         (slots, addresses[0], id)
     }
@@ -211,8 +217,8 @@ mod tests {
     fn an_old_name_is_not_the_next_request() {
         let (file, mut addresses) = (File::open("/dev/null").unwrap(), Vec::new());
         let (mut slots, _, old) = one_in_flight(&file);
-        slots.finish_id(old, 0).unwrap();
-        slots.stage([Request::noop()].iter(), &NONE, &mut addresses);
+        slots.finish_id(old, &event(0, 0, 0)).unwrap();
+        slots.stage([Request::noop()].iter(), &NONE, u64::MAX, &mut addresses);
         let new = slots.hold(Request::noop()).unwrap();
         assert_eq!(new.index, old.index);
         assert_eq!(slots.find(old), None);
@@ -227,7 +233,7 @@ mod tests {
     fn no_more_are_staged_than_there_is_room_for() {
         let (mut slots, mut addresses) = (Slots::new(2), Vec::new());
         let queue = [Request::noop(), Request::noop(), Request::noop()];
-        slots.stage(queue.iter(), &NONE, &mut addresses);
+        slots.stage(queue.iter(), &NONE, u64::MAX, &mut addresses);
         assert_eq!(addresses.len(), 2);
         for request in queue {
             slots.hold(request);

@@ -17,8 +17,13 @@ pub const IOCB_CMD_NOOP: u16 = 6;
 pub const IOCB_CMD_PREADV: u16 = 7;
 pub const IOCB_CMD_PWRITEV: u16 = 8;
 
+pub const RAIO_CMD_SYNC_FILE_RANGE: u16 = 32;
+
 pub const IOCB_FLAG_RESFD: u32 = 1 << 0;
 pub const IOCB_FLAG_IOPRIO: u32 = 1 << 1;
+pub const RAIO_IOCB_FLAG_RANGE: u32 = 1 << 27;
+pub const RAIO_IOCB_FLAG_BARRIER: u32 = 1 << 28;
+pub const RAIO_IOCB_FLAG_DEADLINE: u32 = 1 << 29;
 pub const RAIO_IOCB_FLAG_FIXED_BUFFER: u32 = 1 << 30;
 pub const RAIO_IOCB_FLAG_FIXED_FILE: u32 = 1 << 31;
 
@@ -75,9 +80,15 @@ pub const RAIO_FEATURE_RETRY: u64 = 1 << 1;
 pub const RAIO_FEATURE_THREADS: u64 = 1 << 2;
 pub const RAIO_FEATURE_PAGE_WAIT: u64 = 1 << 3;
 pub const RAIO_FEATURE_REGISTER: u64 = 1 << 4;
+pub const RAIO_FEATURE_DEADLINE: u64 = 1 << 5;
+pub const RAIO_FEATURE_CUR_POS: u64 = 1 << 6;
+pub const RAIO_FEATURE_SYNC_RANGE: u64 = 1 << 7;
+pub const RAIO_FEATURE_BARRIER: u64 = 1 << 8;
+pub const RAIO_FEATURE_FLAGS_CHECKED: u64 = 1 << 9;
 
 pub const RAIO_SETUP_CANCEL_EVENT: u32 = 1 << 0;
 pub const RAIO_SETUP_NO_THREADS: u32 = 1 << 1;
+pub const RAIO_SETUP_SYNC_WRITES: u32 = 1 << 2;
 
 pub use crate::Info as raio_info;
 
@@ -111,6 +122,16 @@ pub struct raio_timespec {
     pub tv_sec: i64,
     pub tv_nsec: i64,
 }
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct raio_deadline {
+    pub time: raio_timespec,
+    pub flags: u32,
+    pub buffer: u32,
+}
+
+pub const RAIO_DEADLINE_ABS: u32 = 1 << 0;
 
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default)]
@@ -177,6 +198,8 @@ const _: () = {
     assert!(size_of::<raio_destroy>() == 16);
     assert!(size_of::<raio_submit>() == 32);
     assert!(size_of::<raio_timespec>() == 16);
+    assert!(size_of::<raio_deadline>() == 24);
+    assert!(offset_of!(raio_deadline, buffer) == 20);
     assert!(size_of::<raio_getevents>() == 64);
     assert!(size_of::<raio_ring>() == 32);
     assert!(offset_of!(raio_ring, header_length) == 28);

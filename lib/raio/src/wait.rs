@@ -15,11 +15,10 @@ const _: () = assert!(size_of::<libc::sigset_t>() as u64 >= SIGSET_SIZE);
 
 impl<'a> Wait<'a> {
     pub(crate) fn new(timeout: Option<Duration>, mask: Option<&'a libc::sigset_t>) -> Self {
-        let timeout = timeout.map(|timeout| sys::raio_timespec {
-            tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
-            tv_nsec: timeout.subsec_nanos().into(),
-        });
-        Self { timeout, mask }
+        Self {
+            timeout: timeout.map(timespec),
+            mask,
+        }
     }
 
     /// `timeout`, `sigmask` and `sigsetsize`; good while `self` is.
@@ -29,6 +28,13 @@ impl<'a> Wait<'a> {
             Some(mask) => (timeout, address(mask), SIGSET_SIZE),
             None => (timeout, 0, 0),
         }
+    }
+}
+
+pub(crate) fn timespec(time: Duration) -> sys::raio_timespec {
+    sys::raio_timespec {
+        tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: time.subsec_nanos().into(),
     }
 }
 

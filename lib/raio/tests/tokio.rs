@@ -112,7 +112,7 @@ fn what_is_not_taken_gives_the_buffer_back() {
         let (reader, _writer) = pipe();
         // Not open for that; more often than there is room.
         for _ in 0..3 {
-            let (result, buffer) = raio.write(&reader, b"mine"[..].into()).await;
+            let (result, buffer) = raio.write(&reader, Buffer::from(&b"mine"[..])).await;
             assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::EBADF));
             assert_eq!(&buffer[..], b"mine");
         }
@@ -268,7 +268,7 @@ fn shutdown_ends_what_is_in_flight() {
         // Two are in flight, one waits for room.
         for _ in 0..3 {
             let (raio, reader) = (raio.clone(), Arc::clone(&reader));
-            tasks.spawn(async move { raio.read(&*reader, b"mine"[..].into()).await });
+            tasks.spawn(async move { raio.read(&*reader, Buffer::from(&b"mine"[..])).await });
         }
         until(|| raio.in_flight() == 2).await;
         raio.shutdown().await;
@@ -282,7 +282,7 @@ fn shutdown_ends_what_is_in_flight() {
             );
             assert_eq!(&buffer[..], b"mine");
         }
-        let (result, buffer) = raio.read(&*reader, b"mine"[..].into()).await;
+        let (result, buffer) = raio.read(&*reader, Buffer::from(&b"mine"[..])).await;
         assert_eq!(result.unwrap_err().kind(), ErrorKind::BrokenPipe);
         assert_eq!(&buffer[..], b"mine");
     });
@@ -294,7 +294,7 @@ fn the_runtime_may_go_first() {
     let first = runtime();
     let raio = first.block_on(async { Handle::new(2).unwrap() });
     let (reader, _writer) = pipe();
-    let mut read = pin!(raio.read(&reader, b"mine"[..].into()));
+    let mut read = pin!(raio.read(&reader, Buffer::from(&b"mine"[..])));
     assert!(poll_once(read.as_mut()).is_pending());
     drop(first);
     assert_eq!(raio.in_flight(), 0);
@@ -316,7 +316,7 @@ fn the_runtime_may_go_before_it_has_run() {
         Handle::new(2).unwrap()
     };
     let (reader, _writer) = pipe();
-    let mut read = pin!(raio.read(&reader, b"mine"[..].into()));
+    let mut read = pin!(raio.read(&reader, Buffer::from(&b"mine"[..])));
     assert!(poll_once(read.as_mut()).is_pending());
     drop(first);
     assert_eq!(raio.in_flight(), 0);
@@ -335,7 +335,7 @@ fn what_runs_is_waited_for() {
     for _ in 0..10 {
         let (first, file) = (runtime(), temp_file());
         let raio = first.block_on(async { Handle::new(1).unwrap() });
-        let mut write = pin!(raio.write_at(&file, vec![1; LEN].into(), 0));
+        let mut write = pin!(raio.write_at(&file, vec![1; LEN], 0));
         // A thread does that, and has begun, as a rule.
         let poll = poll_once(write.as_mut());
         std::thread::yield_now();

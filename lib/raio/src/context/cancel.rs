@@ -28,7 +28,7 @@ impl Context {
         };
         // SAFETY: The iocb is that of a slot in use; the event outlives the call.
         match unsafe { self.door.call(CANCEL, sys::RAIO_IOC_CANCEL, &mut arg) } {
-            Ok(_) => self.slots.finish_id(id, event.res).ok_or_else(gone),
+            Ok(_) => self.slots.finish_id(id, &event).ok_or_else(gone),
             Err(error) => Err(match error.raw_os_error() {
                 // EINVAL: its event is in the ring already.
                 Some(libc::EAGAIN | libc::EINVAL) => error.with_kind(ErrorKind::Running),

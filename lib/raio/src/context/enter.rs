@@ -39,8 +39,7 @@ impl Context {
     ) -> Result<Entered> {
         self.submitted.clear();
         self.in_this_process(ENTER)?;
-        self.slots
-            .stage(queue.iter(), &self.registered, &mut self.batch);
+        self.stage(queue)?;
         let Some(first) = queue.front().filter(|_| !self.batch.is_empty()) else {
             let completed = self.getevents(min, timeout, completions)?;
             return Ok(Entered {

@@ -87,6 +87,11 @@ impl Context {
         self.door.info()
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has_deadline(&self) -> bool {
+        self.door.features & sys::RAIO_FEATURE_DEADLINE != 0
+    }
+
     /// The number of requests that can be in flight at a time.
     pub fn capacity(&self) -> usize {
         self.slots.capacity()
@@ -140,7 +145,7 @@ impl Context {
 
 impl AsFd for Context {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.door.0.as_fd()
+        self.door.file.as_fd()
     }
 }
 

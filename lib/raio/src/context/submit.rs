@@ -19,8 +19,7 @@ impl Context {
     pub fn submit(&mut self, queue: &mut VecDeque<Request<'_>>) -> Result<usize> {
         self.submitted.clear();
         self.in_this_process(SUBMIT)?;
-        self.slots
-            .stage(queue.iter(), &self.registered, &mut self.batch);
+        self.stage(queue)?;
         let Some(first) = queue.front().filter(|_| !self.batch.is_empty()) else {
             return Ok(0);
         };
@@ -28,6 +27,20 @@ impl Context {
         let taken = taken.min(self.batch.len());
         self.hold(queue, taken);
         Ok(taken)
+    }
+
+    /// Stages what can be submitted of the queue, up to what this module is too old for.
+    pub(super) fn stage(&mut self, queue: &VecDeque<Request<'_>>) -> Result<()> {
+        let features = self.door.features;
+        if let Some(what) = queue.front().and_then(|first| first.lacks(features)) {
+            return Err(Error::older(SUBMIT, what));
+        }
+        let known = queue
+            .iter()
+            .take_while(|request| request.lacks(features).is_none());
+        self.slots
+            .stage(known, &self.registered, features, &mut self.batch);
+        Ok(())
     }
 
     /// Submits one request.  What can't be submitted is given back.
@@ -39,9 +52,16 @@ impl Context {
         if let Err(error) = self.in_this_process(SUBMIT) {
             return Err(Rejected::new(request, error));
         }
+        if let Some(what) = request.lacks(self.door.features) {
+            return Err(Rejected::new(request, Error::older(SUBMIT, what)));
+        }
         let full = || Error::errno(SUBMIT, ErrorKind::Full, libc::EAGAIN);
-        self.slots
-            .stage(iter::once(&request), &self.registered, &mut self.batch);
+        self.slots.stage(
+            iter::once(&request),
+            &self.registered,
+            self.door.features,
+            &mut self.batch,
+        );
         if self.batch.is_empty() {
             return Err(Rejected::new(request, full()));
         }

@@ -35,11 +35,15 @@
 //! [`Builder::no_threads`](crate::Builder::no_threads).
 
 mod driver;
+mod machine;
 mod operation;
 mod state;
+mod transfer;
 
-use crate::{Buffer, Completion, Context, Output, Readiness, Request};
-use operation::Operation;
+pub use transfer::{Incomplete, TimedOut, Timeout, Transfer, Transferred};
+
+use crate::{Buffer, Completion, Context, IoBuf, IoBufMut, Output, Readiness, Request};
+use machine::{Extent, Machine};
 use state::Shared;
 use std::{
     fmt,
@@ -65,10 +69,6 @@ impl Drop for Owner {
         self.0.close();
     }
 }
-
-/// What a transfer comes to: the number of bytes or the error, and its buffer or
-/// buffers.
-pub type Transferred<B> = (io::Result<usize>, B);
 
 impl Handle {
     /// A context for up to that many requests at a time, whose completions are taken
@@ -104,7 +104,7 @@ impl Handle {
         Ok(Self(Arc::new(Owner(shared))))
     }
 
-    fn shared(&self) -> &Shared {
+    fn shared(&self) -> &Arc<Shared> {
         &self.0 .0
     }
 
@@ -121,36 +121,14 @@ impl Handle {
     /// Does what the request says.
     ///
     /// One that is not taken has the error in its completion, as one that fails later.
-    /// Its user data is not kept.
+    /// Its user data is not kept.  As all transfers here it waits though the file is
+    /// `O_NONBLOCK`, but for one with an eventfd, which would count each try, and for
+    /// one that is [`nonblocking`](Request::nonblocking).
     pub fn submit<'a>(
         &'a self,
         request: Request<'a>,
     ) -> impl Future<Output = Completion> + Send + 'a {
-        Operation::new(self.shared(), request)
-    }
-
-    fn transfer<'a>(
-        &'a self,
-        request: Request<'a>,
-    ) -> impl Future<Output = Transferred<Buffer>> + Send + 'a {
-        let operation = self.submit(request);
-        async move {
-            let completion = operation.await;
-            // There is none if the context was lost.
-            let buffer = completion.buffer.unwrap_or_else(|| Buffer::new(0));
-            (completion.result, buffer)
-        }
-    }
-
-    fn transfer_vectored<'a>(
-        &'a self,
-        request: Request<'a>,
-    ) -> impl Future<Output = Transferred<Vec<Buffer>>> + Send + 'a {
-        let operation = self.submit(request);
-        async move {
-            let completion = operation.await;
-            (completion.result, completion.buffers)
-        }
+        Machine::new(self.shared(), request, Extent::Call)
     }
 
     fn done<'a>(
@@ -161,42 +139,94 @@ impl Handle {
         async move { operation.await.result.map(drop) }
     }
 
-    /// [`Request::read_at`]: reads from that offset of a file.
-    pub fn read_at<'a>(
+    /// Reads from a stream, or at the position of the open file, which it moves.
+    ///
+    /// It waits for data, also if the file is `O_NONBLOCK`.  It is 0 at the end.
+    pub fn read<'a, B: IoBufMut>(&'a self, fd: &'a impl AsFd, buffer: B) -> Transfer<'a, B> {
+        let request = Request::read(fd, Buffer::new(0));
+        Transfer::read(self.shared(), request, buffer, Extent::Call, |_, error| {
+            error
+        })
+    }
+
+    /// Writes to a stream, or at the position of the open file, which it moves.
+    ///
+    /// It goes on until all is written, also if the file is `O_NONBLOCK`; fewer bytes are
+    /// written if there is an error after these.
+    pub fn write<'a, B: IoBuf>(&'a self, fd: &'a impl AsFd, buffer: B) -> Transfer<'a, B> {
+        let request = Request::write(fd, Buffer::new(0));
+        Transfer::write(self.shared(), request, buffer, Extent::Call, |_, error| {
+            error
+        })
+    }
+
+    /// Reads from that offset of a file.
+    pub fn read_at<'a, B: IoBufMut>(
         &'a self,
         fd: &'a impl AsFd,
-        buffer: Buffer,
+        buffer: B,
         offset: u64,
-    ) -> impl Future<Output = Transferred<Buffer>> + Send + 'a {
-        self.transfer(Request::read_at(fd, buffer, offset))
+    ) -> Transfer<'a, B> {
+        let request = Request::read_at(fd, Buffer::new(0), offset);
+        Transfer::read(self.shared(), request, buffer, Extent::Call, |_, error| {
+            error
+        })
     }
 
-    /// [`Request::write_at`]: writes to that offset of a file.
-    pub fn write_at<'a>(
+    /// Writes to that offset of a file.
+    pub fn write_at<'a, B: IoBuf>(
         &'a self,
         fd: &'a impl AsFd,
-        buffer: Buffer,
+        buffer: B,
         offset: u64,
-    ) -> impl Future<Output = Transferred<Buffer>> + Send + 'a {
-        self.transfer(Request::write_at(fd, buffer, offset))
+    ) -> Transfer<'a, B> {
+        let request = Request::write_at(fd, Buffer::new(0), offset);
+        Transfer::write(self.shared(), request, buffer, Extent::Call, |_, error| {
+            error
+        })
     }
 
-    /// Reads from a stream: a pipe, a socket, a terminal.
-    pub fn read<'a>(
+    /// [`read`](Self::read) until the buffer is full: up to its capacity.  The end before
+    /// that is an error, which tells how much was read.
+    pub fn read_exact<'a, B: IoBufMut>(
         &'a self,
         fd: &'a impl AsFd,
-        buffer: Buffer,
-    ) -> impl Future<Output = Transferred<Buffer>> + Send + 'a {
-        self.read_at(fd, buffer, 0)
+        buffer: B,
+    ) -> Transfer<'a, B, Incomplete> {
+        let request = Request::read(fd, Buffer::new(0));
+        Transfer::read(self.shared(), request, buffer, Extent::All, Incomplete::new)
     }
 
-    /// Writes to a stream: a pipe, a socket, a terminal.
-    pub fn write<'a>(
+    /// [`write`](Self::write) until all is written; an error tells how much was.
+    pub fn write_all<'a, B: IoBuf>(
         &'a self,
         fd: &'a impl AsFd,
-        buffer: Buffer,
-    ) -> impl Future<Output = Transferred<Buffer>> + Send + 'a {
-        self.write_at(fd, buffer, 0)
+        buffer: B,
+    ) -> Transfer<'a, B, Incomplete> {
+        let request = Request::write(fd, Buffer::new(0));
+        Transfer::write(self.shared(), request, buffer, Extent::All, Incomplete::new)
+    }
+
+    /// [`read_exact`](Self::read_exact), from that offset of a file.
+    pub fn read_exact_at<'a, B: IoBufMut>(
+        &'a self,
+        fd: &'a impl AsFd,
+        buffer: B,
+        offset: u64,
+    ) -> Transfer<'a, B, Incomplete> {
+        let request = Request::read_at(fd, Buffer::new(0), offset);
+        Transfer::read(self.shared(), request, buffer, Extent::All, Incomplete::new)
+    }
+
+    /// [`write_all`](Self::write_all), to that offset of a file.
+    pub fn write_all_at<'a, B: IoBuf>(
+        &'a self,
+        fd: &'a impl AsFd,
+        buffer: B,
+        offset: u64,
+    ) -> Transfer<'a, B, Incomplete> {
+        let request = Request::write_at(fd, Buffer::new(0), offset);
+        Transfer::write(self.shared(), request, buffer, Extent::All, Incomplete::new)
     }
 
     /// [`Request::read_vectored_at`].
@@ -205,8 +235,9 @@ impl Handle {
         fd: &'a impl AsFd,
         buffers: Vec<Buffer>,
         offset: u64,
-    ) -> impl Future<Output = Transferred<Vec<Buffer>>> + Send + 'a {
-        self.transfer_vectored(Request::read_vectored_at(fd, buffers, offset))
+    ) -> Transfer<'a, Vec<Buffer>> {
+        let request = Request::read_vectored_at(fd, buffers, offset);
+        Transfer::vectored(self.shared(), request)
     }
 
     /// [`Request::write_vectored_at`].
@@ -215,8 +246,28 @@ impl Handle {
         fd: &'a impl AsFd,
         buffers: Vec<Buffer>,
         offset: u64,
-    ) -> impl Future<Output = Transferred<Vec<Buffer>>> + Send + 'a {
-        self.transfer_vectored(Request::write_vectored_at(fd, buffers, offset))
+    ) -> Transfer<'a, Vec<Buffer>> {
+        let request = Request::write_vectored_at(fd, buffers, offset);
+        Transfer::vectored(self.shared(), request)
+    }
+
+    /// [`Request::read_vectored`].
+    pub fn read_vectored<'a>(
+        &'a self,
+        fd: &'a impl AsFd,
+        buffers: Vec<Buffer>,
+    ) -> Transfer<'a, Vec<Buffer>> {
+        Transfer::vectored(self.shared(), Request::read_vectored(fd, buffers))
+    }
+
+    /// [`Request::write_vectored`].  To a file that is `O_NONBLOCK` it may write less
+    /// than all.
+    pub fn write_vectored<'a>(
+        &'a self,
+        fd: &'a impl AsFd,
+        buffers: Vec<Buffer>,
+    ) -> Transfer<'a, Vec<Buffer>> {
+        Transfer::vectored(self.shared(), Request::write_vectored(fd, buffers))
     }
 
     /// [`Request::fsync`].

@@ -9,35 +9,65 @@ use std::{
     future::Future,
     io, mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
-use tokio::sync::{AcquireError, SemaphorePermit};
 
 /// A request, from before it is submitted to its completion.
 pub(super) struct Operation<'a> {
-    shared: &'a Shared,
+    shared: Arc<Shared>,
     stage: Stage<'a>,
 }
 
-type Acquire<'a> =
-    Pin<Box<dyn Future<Output = Result<SemaphorePermit<'a>, AcquireError>> + Send + 'a>>;
+/// The right to have one request in flight.
+struct Permit(Option<Arc<Shared>>);
+
+impl Permit {
+    fn try_acquire(shared: &Arc<Shared>) -> Option<Self> {
+        shared.room.try_acquire().ok()?.forget();
+        Some(Self(Some(Arc::clone(shared))))
+    }
+
+    /// None if there is no room any more for anybody.
+    async fn acquire(shared: Arc<Shared>) -> Option<Self> {
+        shared.room.acquire().await.ok()?.forget();
+        Some(Self(Some(shared)))
+    }
+
+    /// Somebody else gives it back.
+    fn forget(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.0 {
+            shared.room.add_permits(1);
+        }
+    }
+}
+
+type Acquire = Pin<Box<dyn Future<Output = Option<Permit>> + Send>>;
 
 enum Stage<'a> {
     New(Request<'a>),
     /// Waits for its turn.
-    Queued(Request<'a>, Acquire<'a>),
+    Queued(Request<'a>, Acquire),
     /// May be submitted.
-    Ready(Request<'a>, SemaphorePermit<'a>),
+    Ready(Request<'a>, Permit),
     /// The context has it.
     InFlight {
         key: usize,
         id: RequestId,
     },
+    /// It was never submitted.
+    Refused(Box<Completion>),
     Ended,
 }
 
 impl<'a> Operation<'a> {
-    pub(super) fn new(shared: &'a Shared, request: Request<'a>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, request: Request<'a>) -> Self {
         Self {
             shared,
             stage: Stage::New(request),
@@ -45,26 +75,45 @@ impl<'a> Operation<'a> {
     }
 
     /// One that was not taken.
-    fn refuse(request: Request<'_>, error: io::Error) -> Poll<Completion> {
-        Poll::Ready(Completion::new(
-            RequestId::NONE,
-            request.into_parts(),
-            Err(error),
-        ))
+    fn refuse(request: Request<'_>, error: io::Error) -> Completion {
+        Completion::new(RequestId::NONE, request.into_parts(), Err(error), 0)
     }
 
-    fn submit(
-        &mut self,
-        request: Request<'a>,
-        permit: SemaphorePermit<'a>,
-        waker: Waker,
-    ) -> Poll<Completion> {
+    /// Whether it waits for room.
+    pub(super) fn is_queued(&self) -> bool {
+        matches!(self.stage, Stage::Queued(..) | Stage::Ready(..))
+    }
+
+    /// Cancels it, if it can be cancelled.  Its completion comes all the same.
+    pub(super) fn cancel(&mut self) {
+        match mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::New(request) | Stage::Queued(request, _) | Stage::Ready(request, _) => {
+                let error = io::Error::from_raw_os_error(libc::ECANCELED);
+                self.stage = Stage::Refused(Box::new(Self::refuse(request, error)));
+            }
+            Stage::InFlight { key, id } => {
+                self.stage = Stage::InFlight { key, id };
+                self.shared.with(|state, after| {
+                    if let Ticket::Waiting(_) = state.tickets.get(key) {
+                        // An error says that it runs, and ends by itself.
+                        if let Ok(completion) = state.context.cancel(id) {
+                            state.deliver(completion, after);
+                        }
+                    }
+                });
+            }
+            other => self.stage = other,
+        }
+    }
+
+    fn submit(&mut self, request: Request<'a>, permit: Permit, waker: Waker) -> Poll<Completion> {
         // Dropped without the lock: it wakes somebody.
         let mut unused = None;
-        self.shared.with(|state, after| {
+        let shared = Arc::clone(&self.shared);
+        shared.with(|state, after| {
             if state.closing {
                 unused = Some(permit);
-                return Self::refuse(request, closed());
+                return Poll::Ready(Self::refuse(request, closed()));
             }
             let key = state.tickets.insert();
             match state.context.submit_one(request.with_user_data(key as u64)) {
@@ -78,7 +127,7 @@ impl<'a> Operation<'a> {
                     let (request, error) = rejected.into_parts();
                     if error.kind() != ErrorKind::Full || state.context.in_flight() == 0 {
                         unused = Some(permit);
-                        return Self::refuse(request, error.into_io_error());
+                        return Poll::Ready(Self::refuse(request, error.into_io_error()));
                     }
                     // The kernel has no room though we have: a request that was
                     // cancelled while it waited for a page keeps its place.
@@ -135,7 +184,7 @@ fn completed(ticket: Ticket) -> Poll<Completion> {
 /// The context is not to be had any more, as after a fork; it keeps the buffer.
 fn lost(id: RequestId) -> Poll<Completion> {
     let nothing = Request::noop().into_parts();
-    Poll::Ready(Completion::new(id, nothing, Err(closed())))
+    Poll::Ready(Completion::new(id, nothing, Err(closed()), 0))
 }
 
 impl Future for Operation<'_> {
@@ -143,17 +192,19 @@ impl Future for Operation<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Completion> {
         loop {
-            let shared = self.shared;
             match mem::replace(&mut self.stage, Stage::Ended) {
                 Stage::New(request) => {
-                    self.stage = match shared.room.try_acquire() {
-                        Ok(permit) => Stage::Ready(request, permit),
-                        Err(_) => Stage::Queued(request, Box::pin(shared.room.acquire())),
+                    self.stage = match Permit::try_acquire(&self.shared) {
+                        Some(permit) => Stage::Ready(request, permit),
+                        None => {
+                            let acquire = Permit::acquire(Arc::clone(&self.shared));
+                            Stage::Queued(request, Box::pin(acquire))
+                        }
                     };
                 }
                 Stage::Queued(request, mut acquire) => match acquire.as_mut().poll(cx) {
-                    Poll::Ready(Ok(permit)) => self.stage = Stage::Ready(request, permit),
-                    Poll::Ready(Err(_)) => return Self::refuse(request, closed()),
+                    Poll::Ready(Some(permit)) => self.stage = Stage::Ready(request, permit),
+                    Poll::Ready(None) => return Poll::Ready(Self::refuse(request, closed())),
                     Poll::Pending => {
                         self.stage = Stage::Queued(request, acquire);
                         return Poll::Pending;
@@ -163,6 +214,7 @@ impl Future for Operation<'_> {
                     return self.submit(request, permit, cx.waker().clone());
                 }
                 Stage::InFlight { key, id } => return self.wait(key, id, cx.waker().clone()),
+                Stage::Refused(completion) => return Poll::Ready(*completion),
                 Stage::Ended => panic!("polled after it was ready"),
             }
         }

@@ -13,6 +13,8 @@ use tokio::sync::Semaphore;
 /// A permit of `room` is one request that may be in flight.
 pub(super) struct Shared {
     pub(super) room: Semaphore,
+    /// Requests can have deadlines.
+    pub(super) has_deadline: bool,
     state: Mutex<State>,
 }
 
@@ -40,6 +42,7 @@ impl Shared {
     pub(super) fn new(context: Context) -> Self {
         Self {
             room: Semaphore::new(context.capacity().min(Semaphore::MAX_PERMITS)),
+            has_deadline: context.has_deadline(),
             state: Mutex::new(State {
                 context,
                 tickets: Tickets::default(),

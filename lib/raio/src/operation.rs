@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+use crate::sys;
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// [`Request::read`], [`Request::read_at`].
+    Read,
+    /// [`Request::write`], [`Request::write_at`].
+    Write,
+    /// [`Request::read_vectored`], [`Request::read_vectored_at`].
+    ReadVectored,
+    /// [`Request::write_vectored`], [`Request::write_vectored_at`].
+    WriteVectored,
+    /// [`Request::fsync`].
+    Fsync,
+    /// [`Request::fdsync`].
+    Fdsync,
+    /// [`Request::sync_file_range`].
+    SyncFileRange,
+    /// [`Request::poll`].
+    Poll,
+    /// [`Request::noop`].
+    Noop,
+}
+
+impl Operation {
+    pub(crate) const fn opcode(self) -> u16 {
+        match self {
+            Self::Read => sys::IOCB_CMD_PREAD,
+            Self::Write => sys::IOCB_CMD_PWRITE,
+            Self::ReadVectored => sys::IOCB_CMD_PREADV,
+            Self::WriteVectored => sys::IOCB_CMD_PWRITEV,
+            Self::Fsync => sys::IOCB_CMD_FSYNC,
+            Self::Fdsync => sys::IOCB_CMD_FDSYNC,
+            Self::SyncFileRange => sys::RAIO_CMD_SYNC_FILE_RANGE,
+            Self::Poll => sys::IOCB_CMD_POLL,
+            Self::Noop => sys::IOCB_CMD_NOOP,
+        }
+    }
+
+    pub(crate) const fn is_read(self) -> bool {
+        matches!(self, Self::Read | Self::ReadVectored)
+    }
+
+    pub(crate) const fn is_transfer(self) -> bool {
+        self.is_read() || matches!(self, Self::Write | Self::WriteVectored)
+    }
+}
