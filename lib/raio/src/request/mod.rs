@@ -45,7 +45,12 @@ pub struct Request<'fd> {
 }
 
 impl<'fd> Request<'fd> {
-    fn new(operation: Operation, file: File<'fd>, data: Data, position: Position) -> Self {
+    pub(crate) fn new(
+        operation: Operation,
+        file: File<'fd>,
+        data: Data,
+        position: Position,
+    ) -> Self {
         Self {
             head: Head::new(operation, file, position),
             data,

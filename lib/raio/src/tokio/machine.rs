@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-use super::{operation::Operation, state::Shared};
+use super::{operation::Operation, state::SharedRef};
 use crate::{
     data::{Data, Span},
     registered::sealed::File,
@@ -12,7 +12,6 @@ use std::{
     io, mem,
     os::fd::AsRawFd,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -28,7 +27,7 @@ pub(super) enum Extent {
 /// What is asked for, as one or more requests, one after the other: those of the kernel
 /// that bring it forward, and, where a stream is `O_NONBLOCK` and says `EAGAIN`, polls.
 pub(super) struct Machine<'a> {
-    shared: Arc<Shared>,
+    shared: SharedRef<'a>,
     pub(super) head: Head<'a>,
     extent: Extent,
     /// All of what is to be moved, if it is one piece.
@@ -51,10 +50,10 @@ enum Stage<'a> {
 }
 
 impl<'a> Machine<'a> {
-    pub(super) fn new(shared: &Arc<Shared>, request: Request<'a>, extent: Extent) -> Self {
+    pub(super) fn new(shared: SharedRef<'a>, request: Request<'a>, extent: Extent) -> Self {
         let Request { head, data } = request;
         Self {
-            shared: Arc::clone(shared),
+            shared,
             head,
             extent,
             whole: data.span(),
@@ -66,8 +65,9 @@ impl<'a> Machine<'a> {
         }
     }
 
-    pub(super) fn shared(&self) -> &Shared {
-        &self.shared
+    /// Whether the kernel looks at the clock.
+    pub(super) fn has_deadline(&self) -> bool {
+        self.shared.has_deadline
     }
 
     /// Whether it waits for room.
@@ -104,7 +104,7 @@ impl<'a> Machine<'a> {
         let mut head = self.head;
         head.position = head.position.after(self.done);
         let request = Request { head, data };
-        Stage::Moving(Operation::new(Arc::clone(&self.shared), request))
+        Stage::Moving(Operation::new(self.shared.clone(), request))
     }
 
     /// Goes on after what is done.
@@ -118,7 +118,7 @@ impl<'a> Machine<'a> {
             head: self.head.poll(self.direction()),
             data: Data::None,
         };
-        let operation = Operation::new(Arc::clone(&self.shared), request);
+        let operation = Operation::new(self.shared.clone(), request);
         Stage::Polling(operation, Box::new(completion))
     }
 

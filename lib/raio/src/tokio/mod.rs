@@ -34,17 +34,24 @@
 //! The context's calls are made under a mutex; submit does not wait for files, but see
 //! [`Builder::no_threads`](crate::Builder::no_threads).
 
+mod adapter;
 mod driver;
 mod machine;
 mod operation;
 mod state;
+mod timeout;
 mod transfer;
 
-pub use transfer::{Incomplete, TimedOut, Timeout, Transfer, Transferred};
+pub use adapter::Io;
+pub use timeout::{TimedOut, Timeout};
+pub use transfer::{Incomplete, Transfer, Transferred};
 
-use crate::{Buffer, Completion, Context, IoBuf, IoBufMut, Output, Readiness, Request};
+use crate::{
+    registered::sealed::Target as _, request::Position, Buffer, Completion, Context, IoBuf,
+    IoBufMut, Output, Readiness, Request,
+};
 use machine::{Extent, Machine};
-use state::Shared;
+use state::{Shared, SharedRef};
 use std::{
     fmt,
     future::{poll_fn, Future},
@@ -104,8 +111,12 @@ impl Handle {
         Ok(Self(Arc::new(Owner(shared))))
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    fn shared(&self) -> &Shared {
         &self.0 .0
+    }
+
+    fn by_ref(&self) -> SharedRef<'_> {
+        SharedRef::Borrowed(self.shared())
     }
 
     /// The number of requests that can be in flight at a time.
@@ -128,7 +139,7 @@ impl Handle {
         &'a self,
         request: Request<'a>,
     ) -> impl Future<Output = Completion> + Send + 'a {
-        Machine::new(self.shared(), request, Extent::Call)
+        Machine::new(self.by_ref(), request, Extent::Call)
     }
 
     fn done<'a>(
@@ -143,10 +154,8 @@ impl Handle {
     ///
     /// It waits for data, also if the file is `O_NONBLOCK`.  It is 0 at the end.
     pub fn read<'a, B: IoBufMut>(&'a self, fd: &'a impl AsFd, buffer: B) -> Transfer<'a, B> {
-        let request = Request::read(fd, Buffer::new(0));
-        Transfer::read(self.shared(), request, buffer, Extent::Call, |_, error| {
-            error
-        })
+        let at = (fd.file(), Position::Current);
+        Transfer::read(self.by_ref(), at, buffer)
     }
 
     /// Writes to a stream, or at the position of the open file, which it moves.
@@ -154,10 +163,8 @@ impl Handle {
     /// It goes on until all is written, also if the file is `O_NONBLOCK`; fewer bytes are
     /// written if there is an error after these.
     pub fn write<'a, B: IoBuf>(&'a self, fd: &'a impl AsFd, buffer: B) -> Transfer<'a, B> {
-        let request = Request::write(fd, Buffer::new(0));
-        Transfer::write(self.shared(), request, buffer, Extent::Call, |_, error| {
-            error
-        })
+        let at = (fd.file(), Position::Current);
+        Transfer::write(self.by_ref(), at, buffer)
     }
 
     /// Reads from that offset of a file.
@@ -167,10 +174,8 @@ impl Handle {
         buffer: B,
         offset: u64,
     ) -> Transfer<'a, B> {
-        let request = Request::read_at(fd, Buffer::new(0), offset);
-        Transfer::read(self.shared(), request, buffer, Extent::Call, |_, error| {
-            error
-        })
+        let at = (fd.file(), Position::At(offset));
+        Transfer::read(self.by_ref(), at, buffer)
     }
 
     /// Writes to that offset of a file.
@@ -180,10 +185,8 @@ impl Handle {
         buffer: B,
         offset: u64,
     ) -> Transfer<'a, B> {
-        let request = Request::write_at(fd, Buffer::new(0), offset);
-        Transfer::write(self.shared(), request, buffer, Extent::Call, |_, error| {
-            error
-        })
+        let at = (fd.file(), Position::At(offset));
+        Transfer::write(self.by_ref(), at, buffer)
     }
 
     /// [`read`](Self::read) until the buffer is full: up to its capacity.  The end before
@@ -193,8 +196,8 @@ impl Handle {
         fd: &'a impl AsFd,
         buffer: B,
     ) -> Transfer<'a, B, Incomplete> {
-        let request = Request::read(fd, Buffer::new(0));
-        Transfer::read(self.shared(), request, buffer, Extent::All, Incomplete::new)
+        let at = (fd.file(), Position::Current);
+        Transfer::read_exact(self.by_ref(), at, buffer)
     }
 
     /// [`write`](Self::write) until all is written; an error tells how much was.
@@ -203,8 +206,8 @@ impl Handle {
         fd: &'a impl AsFd,
         buffer: B,
     ) -> Transfer<'a, B, Incomplete> {
-        let request = Request::write(fd, Buffer::new(0));
-        Transfer::write(self.shared(), request, buffer, Extent::All, Incomplete::new)
+        let at = (fd.file(), Position::Current);
+        Transfer::write_all(self.by_ref(), at, buffer)
     }
 
     /// [`read_exact`](Self::read_exact), from that offset of a file.
@@ -214,8 +217,8 @@ impl Handle {
         buffer: B,
         offset: u64,
     ) -> Transfer<'a, B, Incomplete> {
-        let request = Request::read_at(fd, Buffer::new(0), offset);
-        Transfer::read(self.shared(), request, buffer, Extent::All, Incomplete::new)
+        let at = (fd.file(), Position::At(offset));
+        Transfer::read_exact(self.by_ref(), at, buffer)
     }
 
     /// [`write_all`](Self::write_all), to that offset of a file.
@@ -225,8 +228,8 @@ impl Handle {
         buffer: B,
         offset: u64,
     ) -> Transfer<'a, B, Incomplete> {
-        let request = Request::write_at(fd, Buffer::new(0), offset);
-        Transfer::write(self.shared(), request, buffer, Extent::All, Incomplete::new)
+        let at = (fd.file(), Position::At(offset));
+        Transfer::write_all(self.by_ref(), at, buffer)
     }
 
     /// [`Request::read_vectored_at`].
@@ -237,7 +240,7 @@ impl Handle {
         offset: u64,
     ) -> Transfer<'a, Vec<Buffer>> {
         let request = Request::read_vectored_at(fd, buffers, offset);
-        Transfer::vectored(self.shared(), request)
+        Transfer::vectored(self.by_ref(), request)
     }
 
     /// [`Request::write_vectored_at`].
@@ -248,7 +251,7 @@ impl Handle {
         offset: u64,
     ) -> Transfer<'a, Vec<Buffer>> {
         let request = Request::write_vectored_at(fd, buffers, offset);
-        Transfer::vectored(self.shared(), request)
+        Transfer::vectored(self.by_ref(), request)
     }
 
     /// [`Request::read_vectored`].
@@ -257,7 +260,7 @@ impl Handle {
         fd: &'a impl AsFd,
         buffers: Vec<Buffer>,
     ) -> Transfer<'a, Vec<Buffer>> {
-        Transfer::vectored(self.shared(), Request::read_vectored(fd, buffers))
+        Transfer::vectored(self.by_ref(), Request::read_vectored(fd, buffers))
     }
 
     /// [`Request::write_vectored`].  To a file that is `O_NONBLOCK` it may write less
@@ -267,7 +270,7 @@ impl Handle {
         fd: &'a impl AsFd,
         buffers: Vec<Buffer>,
     ) -> Transfer<'a, Vec<Buffer>> {
-        Transfer::vectored(self.shared(), Request::write_vectored(fd, buffers))
+        Transfer::vectored(self.by_ref(), Request::write_vectored(fd, buffers))
     }
 
     /// [`Request::fsync`].

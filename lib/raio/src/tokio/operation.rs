@@ -2,34 +2,33 @@
 
 use super::{
     closed,
-    state::{Shared, Ticket},
+    state::{SharedRef, Ticket},
 };
 use crate::{Completion, ErrorKind, Request, RequestId};
 use std::{
     future::Future,
     io, mem,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 /// A request, from before it is submitted to its completion.
 pub(super) struct Operation<'a> {
-    shared: Arc<Shared>,
+    shared: SharedRef<'a>,
     stage: Stage<'a>,
 }
 
 /// The right to have one request in flight.
-struct Permit(Option<Arc<Shared>>);
+struct Permit<'a>(Option<SharedRef<'a>>);
 
-impl Permit {
-    fn try_acquire(shared: &Arc<Shared>) -> Option<Self> {
+impl<'a> Permit<'a> {
+    fn try_acquire(shared: &SharedRef<'a>) -> Option<Self> {
         shared.room.try_acquire().ok()?.forget();
-        Some(Self(Some(Arc::clone(shared))))
+        Some(Self(Some(shared.clone())))
     }
 
     /// None if there is no room any more for anybody.
-    async fn acquire(shared: Arc<Shared>) -> Option<Self> {
+    async fn acquire(shared: SharedRef<'a>) -> Option<Self> {
         shared.room.acquire().await.ok()?.forget();
         Some(Self(Some(shared)))
     }
@@ -40,7 +39,7 @@ impl Permit {
     }
 }
 
-impl Drop for Permit {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         if let Some(shared) = &self.0 {
             shared.room.add_permits(1);
@@ -48,14 +47,14 @@ impl Drop for Permit {
     }
 }
 
-type Acquire = Pin<Box<dyn Future<Output = Option<Permit>> + Send>>;
+type Acquire<'a> = Pin<Box<dyn Future<Output = Option<Permit<'a>>> + Send + 'a>>;
 
 enum Stage<'a> {
     New(Request<'a>),
     /// Waits for its turn.
-    Queued(Request<'a>, Acquire),
+    Queued(Request<'a>, Acquire<'a>),
     /// May be submitted.
-    Ready(Request<'a>, Permit),
+    Ready(Request<'a>, Permit<'a>),
     /// The context has it.
     InFlight {
         key: usize,
@@ -67,7 +66,7 @@ enum Stage<'a> {
 }
 
 impl<'a> Operation<'a> {
-    pub(super) fn new(shared: Arc<Shared>, request: Request<'a>) -> Self {
+    pub(super) fn new(shared: SharedRef<'a>, request: Request<'a>) -> Self {
         Self {
             shared,
             stage: Stage::New(request),
@@ -106,10 +105,15 @@ impl<'a> Operation<'a> {
         }
     }
 
-    fn submit(&mut self, request: Request<'a>, permit: Permit, waker: Waker) -> Poll<Completion> {
+    fn submit(
+        &mut self,
+        request: Request<'a>,
+        permit: Permit<'a>,
+        waker: Waker,
+    ) -> Poll<Completion> {
         // Dropped without the lock: it wakes somebody.
         let mut unused = None;
-        let shared = Arc::clone(&self.shared);
+        let shared = self.shared.clone();
         shared.with(|state, after| {
             if state.closing {
                 unused = Some(permit);
@@ -197,7 +201,7 @@ impl Future for Operation<'_> {
                     self.stage = match Permit::try_acquire(&self.shared) {
                         Some(permit) => Stage::Ready(request, permit),
                         None => {
-                            let acquire = Permit::acquire(Arc::clone(&self.shared));
+                            let acquire = Permit::acquire(self.shared.clone());
                             Stage::Queued(request, Box::pin(acquire))
                         }
                     };

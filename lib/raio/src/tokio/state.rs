@@ -3,7 +3,8 @@
 use crate::{Completion, Context, Result};
 use std::{
     mem,
-    sync::{Mutex, PoisonError},
+    ops::Deref,
+    sync::{Arc, Mutex, PoisonError},
     task::Waker,
 };
 use tokio::sync::Semaphore;
@@ -16,6 +17,25 @@ pub(super) struct Shared {
     /// Requests can have deadlines.
     pub(super) has_deadline: bool,
     state: Mutex<State>,
+}
+
+/// What keeps it: a handle that is borrowed, so that a future that is forgotten keeps
+/// nothing, or what is not tied to a handle.
+#[derive(Clone)]
+pub(super) enum SharedRef<'a> {
+    Borrowed(&'a Shared),
+    Owned(Arc<Shared>),
+}
+
+impl Deref for SharedRef<'_> {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        match self {
+            Self::Borrowed(shared) => shared,
+            Self::Owned(shared) => shared,
+        }
+    }
 }
 
 pub(super) struct State {

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
+use super::timeout::Timeout;
 use super::{
     machine::{Extent, Machine},
-    state::Shared,
+    state::SharedRef,
 };
-use crate::{data::Data, Buffer, Completion, IoBuf, IoBufMut, Request, RwFlags};
+use crate::{
+    data::Data, registered::sealed::File, request::Position, Buffer, Completion, IoBuf, IoBufMut,
+    Operation, Request, RwFlags,
+};
 use std::{
     fmt,
     future::Future,
     io, mem,
     pin::Pin,
-    sync::Arc,
     task::{ready, Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::time::{sleep_until, Sleep};
 
 /// What a transfer comes to: the number of bytes or the error, and its buffer or
 /// buffers.
@@ -62,14 +64,14 @@ pub type Transferred<B, E = io::Error> = (Result<usize, E>, B);
 /// ```
 #[must_use = "it does nothing until it is polled"]
 pub struct Transfer<'a, B, E = io::Error> {
-    machine: Machine<'a>,
-    give_back: fn(Completion) -> B,
+    pub(super) machine: Machine<'a>,
+    pub(super) give_back: fn(Completion) -> B,
     fail: fn(usize, io::Error) -> E,
 }
 
 impl<'a, B, E> Transfer<'a, B, E> {
     fn new(
-        shared: &Arc<Shared>,
+        shared: SharedRef<'a>,
         request: Request<'a>,
         extent: Extent,
         give_back: fn(Completion) -> B,
@@ -114,16 +116,10 @@ impl<'a, B, E> Transfer<'a, B, E> {
 
     /// Cancels it after that time, from when it is polled first.  See [`Timeout`].
     pub fn timeout(self, time: Duration) -> Timeout<'a, B, E> {
-        Timeout {
-            transfer: self,
-            time,
-            deadline: None,
-            timer: None,
-            fired: false,
-        }
+        Timeout::new(self, time)
     }
 
-    fn finish(&self, mut completion: Completion) -> Transferred<B, E> {
+    pub(super) fn finish(&self, mut completion: Completion) -> Transferred<B, E> {
         let result = mem::replace(&mut completion.result, Ok(0));
         let moved = completion.moved;
         let result = result.map_err(|error| (self.fail)(moved, error));
@@ -132,14 +128,14 @@ impl<'a, B, E> Transfer<'a, B, E> {
 }
 
 impl<'a, B: IoBufMut, E> Transfer<'a, B, E> {
-    pub(super) fn read(
-        shared: &Arc<Shared>,
-        mut request: Request<'a>,
+    fn new_read(
+        shared: SharedRef<'a>,
+        (file, position): (File<'a>, Position),
         buffer: B,
         extent: Extent,
         fail: fn(usize, io::Error) -> E,
     ) -> Self {
-        request.data = Data::read(buffer);
+        let request = Request::new(Operation::Read, file, Data::read(buffer), position);
         let give_back = |completion: Completion| {
             let moved = completion.moved;
             let mut buffer: B = buffer_of(completion);
@@ -153,20 +149,46 @@ impl<'a, B: IoBufMut, E> Transfer<'a, B, E> {
 }
 
 impl<'a, B: IoBuf, E> Transfer<'a, B, E> {
-    pub(super) fn write(
-        shared: &Arc<Shared>,
-        mut request: Request<'a>,
+    fn new_write(
+        shared: SharedRef<'a>,
+        (file, position): (File<'a>, Position),
         buffer: B,
         extent: Extent,
         fail: fn(usize, io::Error) -> E,
     ) -> Self {
-        request.data = Data::write(buffer);
+        let request = Request::new(Operation::Write, file, Data::write(buffer), position);
         Self::new(shared, request, extent, buffer_of, fail)
     }
 }
 
+impl<'a, B: IoBuf> Transfer<'a, B> {
+    pub(super) fn read(shared: SharedRef<'a>, at: (File<'a>, Position), buffer: B) -> Self
+    where
+        B: IoBufMut,
+    {
+        Self::new_read(shared, at, buffer, Extent::Call, |_, error| error)
+    }
+
+    pub(super) fn write(shared: SharedRef<'a>, at: (File<'a>, Position), buffer: B) -> Self {
+        Self::new_write(shared, at, buffer, Extent::Call, |_, error| error)
+    }
+}
+
+impl<'a, B: IoBuf> Transfer<'a, B, Incomplete> {
+    pub(super) fn read_exact(shared: SharedRef<'a>, at: (File<'a>, Position), buffer: B) -> Self
+    where
+        B: IoBufMut,
+    {
+        Self::new_read(shared, at, buffer, Extent::All, Incomplete::new)
+    }
+
+    pub(super) fn write_all(shared: SharedRef<'a>, at: (File<'a>, Position), buffer: B) -> Self {
+        Self::new_write(shared, at, buffer, Extent::All, Incomplete::new)
+    }
+}
+
 impl<'a> Transfer<'a, Vec<Buffer>> {
-    pub(super) fn vectored(shared: &Arc<Shared>, request: Request<'a>) -> Self {
+    pub(super) fn vectored(shared: SharedRef<'a>, request: Request<'a>) -> Self {
         let give_back = |completion: Completion| completion.buffers;
         Self::new(shared, request, Extent::Call, give_back, |_, error| error)
     }
@@ -225,131 +247,5 @@ impl std::error::Error for Incomplete {
 impl From<Incomplete> for io::Error {
     fn from(error: Incomplete) -> Self {
         Self::new(error.source.kind(), error)
-    }
-}
-
-/// A [`Transfer`] that is cancelled when its time is over.
-///
-/// Where the module has deadlines the kernel does that
-/// ([`Info::has_deadline`](crate::Info::has_deadline)).  Where it has not, and while the
-/// request waits for room, a timer of tokio does, which the runtime must have enabled.
-///
-/// What can't be cancelled (a driver has it) ends as it ends, later.
-///
-/// ```no_run
-/// # use std::time::Duration;
-/// # async fn example(raio: raio::tokio::Handle, socket: std::net::TcpStream) -> std::io::Result<()> {
-/// let read = raio.read_exact(&socket, vec![0; 512]);
-/// match read.timeout(Duration::from_secs(1)).await {
-///     Ok((result, buffer)) => println!("{} bytes: {buffer:?}", result?),
-///     Err(late) => println!("no more than {:?}", &late.buffer[..late.moved]),
-/// }
-/// # Ok(())
-/// # }
-/// ```
-#[must_use = "it does nothing until it is polled"]
-pub struct Timeout<'a, B, E = io::Error> {
-    transfer: Transfer<'a, B, E>,
-    time: Duration,
-    /// Known when it was polled, if it is not too far away.
-    deadline: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
-    fired: bool,
-}
-
-impl<B, E> Timeout<'_, B, E> {
-    /// [`Transfer::cancel`].
-    pub fn cancel(mut self) -> Self {
-        self.transfer.machine.cancel();
-        self
-    }
-
-    /// Whether it is up to us to look at the clock, and the time is over.
-    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
-        let machine = &self.transfer.machine;
-        let Some(deadline) = self.deadline.filter(|_| !self.fired) else {
-            return false;
-        };
-        if machine.shared().has_deadline && !machine.is_queued() {
-            return false;
-        }
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline.into())));
-        timer.as_mut().poll(cx).is_ready()
-    }
-}
-
-impl<B, E> Future for Timeout<'_, B, E> {
-    type Output = Result<Transferred<B, E>, TimedOut<B>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        if this.deadline.is_none() {
-            this.deadline = Instant::now().checked_add(this.time);
-            let kernel = this.transfer.machine.shared().has_deadline;
-            if let Some(deadline) = this.deadline.filter(|_| kernel) {
-                this.transfer.machine.head.deadline_at(deadline);
-            }
-        }
-        let completion = match Pin::new(&mut this.transfer.machine).poll(cx) {
-            Poll::Ready(completion) => completion,
-            Poll::Pending if this.is_over(cx) => {
-                this.fired = true;
-                this.transfer.machine.cancel();
-                ready!(Pin::new(&mut this.transfer.machine).poll(cx))
-            }
-            Poll::Pending => return Poll::Pending,
-        };
-        let late = match &completion.result {
-            Ok(_) => this.fired && !this.transfer.machine.is_complete(),
-            Err(_) => completion.is_timed_out() || (this.fired && completion.is_cancelled()),
-        };
-        Poll::Ready(match late {
-            false => Ok(this.transfer.finish(completion)),
-            true => Err(TimedOut {
-                moved: completion.moved,
-                buffer: (this.transfer.give_back)(completion),
-            }),
-        })
-    }
-}
-
-impl<B, E> fmt::Debug for Timeout<'_, B, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timeout")
-            .field("time", &self.time)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The time was over before the transfer was.
-#[non_exhaustive]
-pub struct TimedOut<B> {
-    /// How many bytes were moved until then: of a read, they are in the buffer.
-    pub moved: usize,
-    /// The buffer of the transfer, or the buffers.
-    pub buffer: B,
-}
-
-impl<B> fmt::Debug for TimedOut<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TimedOut")
-            .field("moved", &self.moved)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<B> fmt::Display for TimedOut<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "timed out after {} bytes", self.moved)
-    }
-}
-
-impl<B> std::error::Error for TimedOut<B> {}
-
-impl<B> From<TimedOut<B>> for io::Error {
-    fn from(late: TimedOut<B>) -> Self {
-        Self::new(io::ErrorKind::TimedOut, late.to_string())
     }
 }

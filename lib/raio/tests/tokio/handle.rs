@@ -1,40 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Futures, on a device.  Without one nothing is tested.
-
-mod common;
-
-use common::{bytes_in, pipe, sysctl, temp_file};
+use super::{poll_once, runtime, until};
+use crate::{
+    common::{bytes_in, pipe, sysctl, temp_file},
+    need_device,
+};
 use raio::{tokio::Handle, Buffer, Context as RaioContext, Readiness, Request};
 use std::{
     fs::File,
-    future::Future,
     io::{ErrorKind, Write},
-    pin::{pin, Pin},
+    pin::pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::Poll,
     time::Duration,
 };
-use tokio::{runtime::Runtime, task::JoinSet, time::timeout};
-
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(3)
-        .enable_all()
-        .build()
-        .unwrap()
-}
-
-fn poll_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Gives other tasks a turn until it is so.
-async fn until(mut condition: impl FnMut() -> bool) {
-    while !condition() {
-        tokio::task::yield_now().await;
-    }
-}
+use tokio::{task::JoinSet, time::timeout};
 
 /// A file with these bytes, by itself and for those who only read.
 fn file_of(bytes: &[u8]) -> File {
