@@ -126,7 +126,8 @@ fn file_offset(offset: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Buffer, IoPriority, Readiness, RwFlags};
+    use crate::{Buffer, IoPriority, Readiness, RwFlags, SyncRangeFlags};
+    use std::time::Duration;
 
     #[test]
     fn noop_has_no_file() {
@@ -153,5 +154,98 @@ mod tests {
         let iocb = poll.iocb(0, &Registered::NONE, u64::MAX);
         assert_eq!(iocb.aio_buf, 0x2001);
         assert_eq!((iocb.aio_nbytes, iocb.aio_flags), (0, 0));
+    }
+
+    const ALL: u64 = u64::MAX;
+
+    fn raw(request: &Request<'_>) -> sys::iocb {
+        request.iocb(0, &Registered::NONE, ALL)
+    }
+
+    #[test]
+    fn a_deadline_is_somewhere_else() {
+        let request = Request::noop().with_timeout(Duration::from_millis(1500));
+        let (mut iocb, mut deadline) = (raw(&request), sys::raio_deadline::default());
+        iocb.aio_reserved2 = 7;
+        request.set_deadline(&mut iocb, &mut deadline);
+        assert_eq!(iocb.aio_flags, sys::RAIO_IOCB_FLAG_DEADLINE);
+        assert_eq!(iocb.aio_reserved2, wait::address(&deadline));
+        let time = (deadline.time.tv_sec, deadline.time.tv_nsec);
+        assert_eq!((time, deadline.flags), ((1, 500_000_000), 0));
+        assert_eq!(deadline.buffer, 7);
+        let mut plain = raw(&Request::noop());
+        Request::noop().set_deadline(&mut plain, &mut deadline);
+        assert_eq!((plain.aio_flags, plain.aio_reserved2), (0, 0));
+    }
+
+    #[test]
+    fn ranges_and_barriers_are_flags_and_numbers() {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let iocb = raw(&Request::fdsync(&file).with_range(5, 3).with_barrier());
+        let flags = sys::RAIO_IOCB_FLAG_RANGE | sys::RAIO_IOCB_FLAG_BARRIER;
+        assert_eq!((iocb.aio_offset, iocb.aio_nbytes), (5, 3));
+        assert_eq!((iocb.aio_flags, iocb.aio_rw_flags), (flags, 0));
+        let iocb = raw(&Request::sync_file_range(
+            &file,
+            5,
+            3,
+            SyncRangeFlags::WRITE,
+        ));
+        assert_eq!((iocb.aio_offset, iocb.aio_nbytes), (5, 3));
+        assert_eq!((iocb.aio_flags, iocb.aio_rw_flags), (0, 2));
+        assert_eq!(iocb.aio_lio_opcode, 32);
+    }
+
+    #[test]
+    fn the_file_position_is_minus_one_and_no_offset_is() {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let read = Request::read(&file, Buffer::new(1));
+        assert_eq!(raw(&read).aio_offset, -1);
+        // Of a stream, where the module does not know of it.
+        assert_eq!(read.iocb(0, &Registered::NONE, 0).aio_offset, 0);
+        let read = Request::read_at(&file, Buffer::new(1), u64::MAX);
+        assert_eq!(raw(&read).aio_offset, i64::MIN);
+    }
+
+    #[test]
+    fn a_part_of_a_buffer_is_where_it_is() {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let buffer = Buffer::new(100);
+        let address = buffer.address() as u64;
+        let request = Request::write_at(&file, buffer, 0).with_slice(10..30);
+        let iocb = raw(&request);
+        assert_eq!((iocb.aio_buf, iocb.aio_nbytes), (address + 10, 20));
+        assert_eq!(request.into_buffer().map(|b| b.len()), Some(100));
+    }
+
+    #[test]
+    fn what_a_module_lacks_has_a_name() {
+        let file = std::fs::File::open("/etc/os-release").unwrap();
+        let (pipe, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        for (request, feature) in [
+            (
+                Request::noop().with_timeout(Duration::ZERO),
+                sys::RAIO_FEATURE_DEADLINE,
+            ),
+            (Request::noop().with_barrier(), sys::RAIO_FEATURE_BARRIER),
+            (
+                Request::fsync(&file).with_range(0, 1),
+                sys::RAIO_FEATURE_SYNC_RANGE,
+            ),
+            (
+                Request::read(&file, Buffer::new(1)),
+                sys::RAIO_FEATURE_CUR_POS,
+            ),
+        ] {
+            assert_eq!(request.lacks(ALL), None);
+            assert!(request.lacks(ALL & !feature).is_some());
+        }
+        for request in [
+            Request::read(&pipe, Buffer::new(1)),
+            Request::read_at(&file, Buffer::new(1), 0),
+            Request::fsync(&file),
+        ] {
+            assert_eq!(request.lacks(0), None);
+        }
     }
 }

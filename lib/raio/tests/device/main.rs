@@ -10,6 +10,7 @@ mod errors;
 mod lifetime;
 mod operations;
 mod registered;
+mod requests;
 mod submission;
 
 use raio::{Completion, Context, Request, RequestId};

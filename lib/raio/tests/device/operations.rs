@@ -139,5 +139,6 @@ fn all_operations_are_served() {
         assert!(info.serves(operation), "{operation:?}");
     }
     assert!(info.has_direct() && info.has_retry() && info.has_register());
+    assert_eq!(info.serves(Operation::SyncFileRange), info.has_sync_range());
     assert!(info.user_nr >= 1 && info.nr >= info.user_nr);
 }
