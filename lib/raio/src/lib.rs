@@ -30,9 +30,10 @@
 //!
 //! # Tour
 //!
-//! **Requests** are made by functions of [`Request`]: `read` and `write`, vectored
-//! as well, `fsync` and `fdsync`, `poll` and `noop`.  `with_*` adds flags, a priority,
-//! an eventfd, or a word that comes back.  A request borrows its file only until it
+//! **Requests** are made by functions of [`Request`]: `read_at` and `write_at`, `read` and
+//! `write` for streams and the file position, vectored as well, `fsync`, `fdsync` and
+//! `sync_file_range`, `poll` and `noop`.  `with_*` adds flags, a priority, an eventfd, a
+//! deadline, a range, a barrier, or a word that comes back.  A request borrows its file only until it
 //! is submitted.
 //!
 //! **Submitting** does not wait for files.  [`Context::submit`] takes from a queue what
@@ -73,6 +74,9 @@
 //!
 //! **Errors** name the call; where a limit is the reason, the message has its numbers,
 //! and [`Error::limit`] too.
+//!
+//! **Older modules**: what they do not have is
+//! [`Unsupported`](ErrorKind::Unsupported) when it is asked for; [`Info`] tells beforehand.
 //!
 //! **Futures**: feature `tokio`, module `tokio`.
 //!

@@ -6,23 +6,23 @@ use crate::sys;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
-    /// [`Request::read`], [`Request::read_at`].
+    /// [`Request::read`](crate::Request::read), [`Request::read_at`](crate::Request::read_at).
     Read,
-    /// [`Request::write`], [`Request::write_at`].
+    /// [`Request::write`](crate::Request::write), [`Request::write_at`](crate::Request::write_at).
     Write,
-    /// [`Request::read_vectored`], [`Request::read_vectored_at`].
+    /// [`Request::read_vectored`](crate::Request::read_vectored), [`Request::read_vectored_at`](crate::Request::read_vectored_at).
     ReadVectored,
-    /// [`Request::write_vectored`], [`Request::write_vectored_at`].
+    /// [`Request::write_vectored`](crate::Request::write_vectored), [`Request::write_vectored_at`](crate::Request::write_vectored_at).
     WriteVectored,
-    /// [`Request::fsync`].
+    /// [`Request::fsync`](crate::Request::fsync).
     Fsync,
-    /// [`Request::fdsync`].
+    /// [`Request::fdsync`](crate::Request::fdsync).
     Fdsync,
-    /// [`Request::sync_file_range`].
+    /// [`Request::sync_file_range`](crate::Request::sync_file_range).
     SyncFileRange,
-    /// [`Request::poll`].
+    /// [`Request::poll`](crate::Request::poll).
     Poll,
-    /// [`Request::noop`].
+    /// [`Request::noop`](crate::Request::noop).
     Noop,
 }
 

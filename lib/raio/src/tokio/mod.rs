@@ -19,12 +19,23 @@
 //! # }
 //! ```
 //!
+//! **Buffers** are [`IoBuf`]: vectors, which are read into up to their capacity, boxes,
+//! arrays, [`Buffer`], and parts of these.  They come back with the result, whatever it is.
+//!
+//! **`O_NONBLOCK`**, as sockets of tokio are, does not matter: where the kernel says
+//! `EAGAIN` the file is polled, and then there is another try.  In which order several
+//! reads of one such stream are served is not defined.  `EAGAIN` comes
+//! through for [`nonblocking`](Transfer::nonblocking) transfers, for files that can't be
+//! polled, and where a poll says nothing but that there is an error and the file does not
+//! say which (a socket with something in its error queue).
+//!
 //! **Room.** If as many requests are in flight as the context was made for, futures
 //! wait for their turn, first come, first served.
 //!
 //! **Dropping a future** cancels its request, if it can be cancelled.  If not, the
 //! context keeps the buffer until the request has ended.  What it has read is lost,
-//! and what it was to write may be written.  Forgetting a future loses the buffer, and
+//! and what it was to write may be written; [`cancel`](Transfer::cancel) and
+//! [`timeout`](Transfer::timeout) lose nothing.  Forgetting a future loses the buffer, and
 //! no more.
 //!
 //! **The end.**  [`Handle::shutdown`] cancels what can be cancelled, and waits for the
