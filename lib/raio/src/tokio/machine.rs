@@ -91,9 +91,10 @@ impl<'a> Machine<'a> {
     /// Begins nothing more, and cancels what there is.
     pub(super) fn cancel(&mut self) {
         self.cancelled = true;
-        if let Stage::New(data) = mem::replace(&mut self.stage, Stage::Ended) {
-            self.stage = self.moving(data);
-        }
+        self.stage = match mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::New(data) => self.moving(data),
+            begun => begun,
+        };
         match &mut self.stage {
             Stage::Moving(operation) | Stage::Polling(operation, _) => operation.cancel(),
             Stage::New(_) | Stage::Ended => {}
