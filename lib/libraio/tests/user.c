@@ -18,34 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define CHECK(_ok) check(!!(_ok), #_ok, __LINE__)
-
-static void check(int ok, const char *what, int line)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "user.c:%d: %s\n", line, what);
-	exit(1);
-}
-
-/* Whether this process has opened the device. */
-static const char *who(void)
-{
-	char path[32], target[32];
-	ssize_t len;
-	int fd;
-
-	for (fd = 0; fd < 1024; fd++) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		len = readlink(path, target, sizeof(target) - 1);
-		if (len < 0)
-			continue;
-		target[len] = 0;
-		if (!strcmp(target, "/dev/raio"))
-			return "raio";
-	}
-	return "native";
-}
+#include "program.h"
 
 static void *old(const char *name)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * syscall(2) for libraio-syscall.so: what is about aio goes to libraio.
+ * syscall(2): what is about aio goes to libraio.
  *
  * All else is the system call, without a frame of its own, as in the C library:
  * clone() may return on another stack.
