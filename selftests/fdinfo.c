@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,104 @@ TEST_RAIO(several, WHY)
 	ASSERT_EQ(2, own_lines(lines, 2));
 	EXPECT_EQ(ctx[0], lines[0].id);
 	EXPECT_EQ(ctx[2], lines[1].id);
+}
+
+/* The last line. */
+static void read_ended(char *text, size_t size)
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", raio_fd());
+	file = fopen(path, "re");
+	ASSERT_TRUE(file);
+	do {
+		ASSERT_TRUE(fgets(text, size, file));
+	} while (strncmp(text, "ended:\t", 7));
+	EXPECT_TRUE(!fgets(path, sizeof(path), file));
+	fclose(file);
+}
+
+static void noops(aio_context_t ctx, unsigned int nr)
+{
+	struct iocb iocb;
+
+	while (nr--) {
+		prep(&iocb, IOCB_CMD_NOOP, -1, NULL, 0, 0);
+		ASSERT_EQ(1, submit_one(ctx, &iocb));
+	}
+}
+
+#define NONE_ENDED	"ended:\tcontexts=0 ending=0 completed=0 kicks=0 retries=0 punts=0 cancels=0\n"
+
+TEST_RAIO(ended_by_destroy, WHY)
+{
+	aio_context_t ctx = new_context(8), other = new_context(8);
+	struct io_event event;
+	struct iocb iocb;
+	char text[256];
+	int fds[2];
+
+	read_ended(text, sizeof(text));
+	EXPECT_EQ(0, strcmp(NONE_ENDED, text));
+	noops(ctx, 3);
+	noops(other, 4);
+	ASSERT_EQ(0, pipe(fds));
+	prep(&iocb, IOCB_CMD_PREAD, fds[0], text, 1, 0);
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	wait_armed(ctx);
+	ASSERT_EQ(0, be_cancel(ctx, &iocb, &event));
+	read_ended(text, sizeof(text));
+	EXPECT_EQ(0, strcmp(NONE_ENDED, text));
+	EXPECT_EQ(0, be_destroy(ctx));
+	read_ended(text, sizeof(text));
+	EXPECT_EQ(1, field(text, "contexts="));
+	EXPECT_EQ(0, field(text, "ending="));
+	EXPECT_EQ(3, field(text, "completed="));
+	EXPECT_EQ(1, field(text, "cancels="));
+	EXPECT_EQ(0, be_destroy(other));
+	read_ended(text, sizeof(text));
+	EXPECT_EQ(2, field(text, "contexts="));
+	EXPECT_EQ(7, field(text, "completed="));
+}
+
+/* A setup that fails is no context. */
+TEST_RAIO(ended_never_begun, WHY)
+{
+	struct raio_setup arg = { .nr_events = 0 };
+	char text[256];
+
+	EXPECT_EQ(-EINVAL, raio_ioctl(RAIO_IOC_SETUP, &arg));
+	read_ended(text, sizeof(text));
+	EXPECT_EQ(0, strcmp(NONE_ENDED, text));
+}
+
+/* Children that share the open file: one is killed, one exits without a word. */
+TEST_RAIO(ended_with_processes, WHY)
+{
+	char text[256];
+	pid_t pid;
+
+	raio_fd();
+	pid = test_fork();
+	if (!pid) {
+		noops(new_context(8), 5);
+		raise(SIGKILL);
+	}
+	EXPECT_EQ(128 + SIGKILL, test_wait(pid));
+	pid = test_fork();
+	if (!pid) {
+		noops(new_context(8), 6);
+		noops(new_context(8), 7);
+		_exit(0);
+	}
+	EXPECT_EQ(0, test_wait(pid));
+	/* The last of the memory may go a moment later. */
+	do {
+		read_ended(text, sizeof(text));
+	} while (field(text, "contexts=") < 3);
+	EXPECT_EQ(18, field(text, "completed="));
+	EXPECT_EQ(0, field(text, "ending="));
 }
 
 TEST_RAIO(other_open_file, WHY)

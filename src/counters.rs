@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a context counts, for `/proc/PID/fdinfo`. All counts wrap.
+//! What a context counts, for `/proc/PID/fdinfo`. All counts of a context wrap.
 
 use kernel::sync::atomic::{
     ordering::Relaxed,
@@ -28,6 +28,31 @@ pub(crate) struct Counts {
     pub(crate) punts: u32,
     /// Cancelled requests.
     pub(crate) cancels: u32,
+}
+
+/// What the contexts of a door that have ended have counted.
+#[derive(Default)]
+pub(crate) struct Totals {
+    /// Their number.
+    pub(crate) contexts: u64,
+    /// As in [`Counts`], and so are the others.
+    pub(crate) completed: u64,
+    pub(crate) kicks: u64,
+    pub(crate) retries: u64,
+    pub(crate) punts: u64,
+    pub(crate) cancels: u64,
+}
+
+impl Totals {
+    /// Adds a context that has ended.
+    pub(crate) fn add(&mut self, counts: &Counts) {
+        self.contexts += 1;
+        self.completed += u64::from(counts.completed);
+        self.kicks += u64::from(counts.kicks);
+        self.retries += u64::from(counts.retries);
+        self.punts += u64::from(counts.punts);
+        self.cancels += u64::from(counts.cancels);
+    }
 }
 
 /// The counters of a context. Only what could not go on at once is counted.

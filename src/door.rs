@@ -15,6 +15,7 @@
 
 use crate::{
     context::Context,
+    counters::Totals,
     device,
     limit::Users,
     sys::{
@@ -66,6 +67,8 @@ struct Members {
     /// In the order of setup.
     tree: RBTree<u64, Member>,
     next: u64,
+    /// Those that have left.
+    ended: Totals,
 }
 
 /// An open `/dev/raio`.
@@ -95,7 +98,10 @@ impl Door {
     pub(crate) fn open(users: Arc<Users>) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Door {
-                members <- new_mutex!(Members { tree: RBTree::new(), next: 0 }, "Door::members"),
+                members <- new_mutex!(
+                    Members { tree: RBTree::new(), next: 0, ended: Totals::default() },
+                    "Door::members"
+                ),
                 recent <- pin_init::pin_init_array_from_fn(
                     |_| new_spinlock!(None, "Door::recent")
                 ),
@@ -143,12 +149,17 @@ impl Door {
         contexts.any(|context| context.has_events())
     }
 
-    /// Writes a line for each context.
+    /// Writes a line for each context, and one for all that have ended.
     pub(crate) fn show(&self, seq: &SeqFile) {
         let members = self.members.lock();
+        let mut ending = 0;
         for member in members.tree.values() {
-            // Not yet mapped, or about to leave.
-            if member.context.id() == 0 || member.context.is_dead() {
+            // Not yet mapped.
+            if member.context.id() == 0 {
+                continue;
+            }
+            if member.context.is_dead() {
+                ending += 1;
                 continue;
             }
             let counts = member.context.counts();
@@ -174,6 +185,18 @@ impl Door {
                 counts.cancels,
             );
         }
+        let ended = &members.ended;
+        seq_print!(
+            seq,
+            "ended:\tcontexts={} ending={} completed={} kicks={} retries={} punts={} cancels={}\n",
+            ended.contexts,
+            ending,
+            ended.completed,
+            ended.kicks,
+            ended.retries,
+            ended.punts,
+            ended.cancels,
+        );
     }
 
     /// The file is released. Process context.
@@ -246,11 +269,15 @@ impl Membership {
 
     /// The door tells no more of the context, which has ended. Process context.
     pub(crate) fn leave(&self) {
-        let member = self.door.members.lock().tree.remove(&self.serial);
-        // The last references to the context may be these: not under a lock.
-        let Some(member) = member else {
+        let mut members = self.door.members.lock();
+        let Some(member) = members.tree.remove(&self.serial) else {
             return;
         };
+        if member.context.id() != 0 {
+            members.ended.add(&member.context.counts());
+        }
+        // The last references to the context may be these: not under a lock.
+        drop(members);
         let place = member.place.and_then(|place| self.door.recent.get(place));
         let recent = place.and_then(|place| {
             let mut place = place.lock();

@@ -29,7 +29,7 @@ static bool can_write(void *address)
 
 static long raio_setup(struct state *state, unsigned int nr_events, uint64_t *ctxp)
 {
-	struct raio_setup setup = { .nr_events = nr_events, .flags = RAIO_SETUP_CANCEL_EVENT };
+	struct raio_setup setup = { .nr_events = nr_events };
 	struct raio_destroy destroy = { 0 };
 	long ret;
 
@@ -37,6 +37,7 @@ static long raio_setup(struct state *state, unsigned int nr_events, uint64_t *ct
 		return -EFAULT;
 	if (*ctxp)
 		return -EINVAL;
+	setup.flags = __raio_setup_flags(state);
 	ret = raio_ioctl(state, RAIO_IOC_SETUP, &setup);
 	if (ret) {
 		__raio_setup_refused(state, nr_events, ret);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The lines on stderr: why calls do not go to raio, and which limit has refused one. */
+/*
+ * The lines on stderr: why calls do not go to raio, what is wrong with the environment, and
+ * which limit has refused a call.
+ */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdint.h>
@@ -70,6 +73,15 @@ void __raio_complain(const char *reason, const char *choice)
 		at = append(line, size, at, " (RAIO_FALLBACK is neither native nor fail)");
 	line[at++] = '\n';
 	write_line(line, at);
+}
+
+void __raio_complain_writes(void)
+{
+	static const char line[] =
+		"libraio: RAIO_WRITES is neither sync nor async: it is sync then\n";
+
+	if (!is_quiet())
+		write_line(line, sizeof(line) - 1);
 }
 
 void __raio_complain_limit(struct state *state, enum limit limit, const char *call,

@@ -55,6 +55,7 @@ struct state {
 	uint32_t fd;		/* number + 1 of an open /dev/raio, or 0 */
 	uint64_t rdev;		/* what device that is */
 	uint32_t complained;	/* the limits that a line was written for */
+	uint32_t setup_flags;	/* RAIO_SETUP_* of all contexts, or 0: not known yet */
 	struct slot slots[SLOTS];
 };
 
@@ -101,6 +102,11 @@ static inline long raio_ioctl(struct state *state, unsigned int cmd, void *arg)
 	return __raio_ioctl_again(state, cmd, arg, fd, ret);
 }
 
+/* writes.c */
+uint32_t __raio_setup_flags(struct state *state);
+
+/* The line about RAIO_WRITES. */
+void __raio_complain_writes(void);
 /* The line about the device; choice is what RAIO_FALLBACK says, or NULL. */
 void __raio_complain(const char *reason, const char *choice);
 
