@@ -84,6 +84,15 @@ void __raio_complain_writes(void)
 		write_line(line, sizeof(line) - 1);
 }
 
+void __raio_complain_uncounted(void)
+{
+	static const char line[] =
+		"libraio: raio run --stats does not count this process: it can't have its /dev/raio\n";
+
+	if (!is_quiet())
+		write_line(line, sizeof(line) - 1);
+}
+
 void __raio_complain_limit(struct state *state, enum limit limit, const char *call,
 			   uint64_t value)
 {

@@ -85,6 +85,10 @@ static inline int mode_of(struct state *state)
  * what is wrong with it if errno would not.
  */
 int __raio_open(uint64_t *rdev, const char **reason);
+/* The number is that device, and not one that was opened with O_PATH. */
+bool __raio_is_device(int fd, uint64_t rdev);
+/* door.c: another open file of the device that is to be used instead, or negative. */
+int __raio_counted_door(uint64_t rdev);
 /* The ioctl, after it was tried with that number + 1 of a file, or 0: what was it then? */
 long __raio_ioctl_again(struct state *state, unsigned int cmd, void *arg, uint32_t fd, long ret);
 
@@ -107,6 +111,8 @@ uint32_t __raio_setup_flags(struct state *state);
 
 /* The line about RAIO_WRITES. */
 void __raio_complain_writes(void);
+/* The line that the counts of `raio run --stats` lack this process. */
+void __raio_complain_uncounted(void);
 /* The line about the device; choice is what RAIO_FALLBACK says, or NULL. */
 void __raio_complain(const char *reason, const char *choice);
 

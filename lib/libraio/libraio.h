@@ -53,6 +53,7 @@ int raio_register(io_context_t ctx, unsigned int opcode, const void *array, unsi
 #define RAIO_IOCB_FLAG_FIXED_BUFFER	(1U << 30)
 #define RAIO_IOCB_FLAG_FIXED_FILE	(1U << 31)
 
+#ifndef _UAPI_LINUX_RAIO_H
 struct raio_timespec {
 	long long tv_sec;
 	long long tv_nsec;
@@ -66,6 +67,7 @@ struct raio_deadline {
 
 /* time is one of CLOCK_MONOTONIC */
 #define RAIO_DEADLINE_ABS		(1U << 0)
+#endif
 
 /*
  * For requests that io_prep_*() has made, each once.  All memory of the transfer lies in

@@ -75,6 +75,7 @@ int __raio_open(uint64_t *rdev, const char **reason)
 	struct raio_info info = { 0 };
 	struct stat stat = { 0 };
 	long fd, ret;
+	int door;
 
 	*reason = NULL;
 	do {
@@ -97,11 +98,16 @@ int __raio_open(uint64_t *rdev, const char **reason)
 		return ret < 0 ? ret : -ENOTTY;
 	}
 	*rdev = stat.st_rdev;
+	door = __raio_counted_door(stat.st_rdev);
+	if (door >= 0) {
+		sys(SYS_close, fd);
+		fd = door;
+	}
 	return move_up(fd);
 }
 
 /* The number is that device, and not one that was opened with O_PATH. */
-static bool is_device(int fd, uint64_t rdev)
+bool __raio_is_device(int fd, uint64_t rdev)
 {
 	struct stat stat = { 0 };
 	long flags;
@@ -138,7 +144,7 @@ static int inherit(struct state *state)
 	uint64_t rdev = __atomic_load_n(&last_rdev, __ATOMIC_RELAXED);
 	uint32_t none = 0;
 
-	if (fd < 0 || !is_device(fd, rdev))
+	if (fd < 0 || !__raio_is_device(fd, rdev))
 		return -1;
 	__atomic_store_n(&state->rdev, rdev, __ATOMIC_RELAXED);
 	__atomic_compare_exchange_n(&state->fd, &none, fd + 1, false,
@@ -223,7 +229,7 @@ long __raio_ioctl_again(struct state *state, unsigned int cmd, void *arg, uint32
 	for (tries = 1; tries < TRIES; tries++) {
 		if (fd) {
 			if (is_final(ret) ||
-			    is_device(fd - 1, __atomic_load_n(&state->rdev, __ATOMIC_RELAXED)))
+			    __raio_is_device(fd - 1, __atomic_load_n(&state->rdev, __ATOMIC_RELAXED)))
 				break;
 			/* Closed, and the number may be somebody else's: not ours to close. */
 			stale = fd;

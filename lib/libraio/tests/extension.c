@@ -36,6 +36,35 @@ static int read_registered(io_context_t ctx)
 	       raio_register(ctx, RAIO_UNREGISTER_FILES, NULL, 0);
 }
 
+/* Deadline and buffer share a field, in whatever order they are set. */
+static int prepare(void)
+{
+	struct raio_deadline deadline = { .time.tv_sec = 1 };
+	struct iocb a, b;
+
+	io_prep_pread(&a, 0, &a, 1, -1);
+	raio_set_fixed_buffer(&a, 7);
+	raio_set_deadline(&a, &deadline);
+	if (a.u.c.__pad3 != (long)&deadline || deadline.buffer != 7)
+		return 1;
+	io_prep_pread(&b, 0, &b, 1, -1);
+	raio_set_deadline(&b, &deadline);
+	if (deadline.buffer)
+		return 1;
+	raio_set_fixed_buffer(&b, 8);
+	raio_set_barrier(&b);
+	if (b.u.c.__pad3 != (long)&deadline || deadline.buffer != 8 || b.u.c.flags !=
+	    (RAIO_IOCB_FLAG_DEADLINE | RAIO_IOCB_FLAG_FIXED_BUFFER | RAIO_IOCB_FLAG_BARRIER))
+		return 1;
+	raio_prep_fdsync_range(&a, 3, 4096, 8192);
+	if (a.aio_lio_opcode != IO_CMD_FDSYNC || a.u.c.offset != 4096 || a.u.c.nbytes != 8192 ||
+	    a.u.c.flags != RAIO_IOCB_FLAG_RANGE)
+		return 1;
+	raio_prep_sync_file_range(&b, 3, 4096, 0, 2);
+	return b.aio_lio_opcode != RAIO_CMD_SYNC_FILE_RANGE || b.aio_rw_flags != 2 ||
+	       b.u.c.offset != 4096 || b.u.c.flags;
+}
+
 int main(void)
 {
 	io_context_t ctx = NULL;
@@ -46,7 +75,7 @@ int main(void)
 		return 1;
 	if (raio_submit_and_getevents(ctx, 0, NULL, &submitted, 0, 1, &event, NULL))
 		return 1;
-	if (read_registered(ctx))
+	if (prepare() || read_registered(ctx))
 		return 1;
 	return io_destroy(ctx) || raio_syscall(-1) != -ENOSYS;
 }
