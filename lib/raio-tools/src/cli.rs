@@ -4,10 +4,20 @@
 
 use clap::{builder::ValueParser, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 /// Exit status: something failed.
 pub const EXIT_FAILURE: u8 = 1;
+
+/// Exit status of `raio run`, as of env(1): the program was not started.
+pub const EXIT_NOT_RUN: u8 = 125;
+/// It can't be executed.
+pub const EXIT_NOT_EXECUTABLE: u8 = 126;
+/// It is not there.
+pub const EXIT_NOT_FOUND: u8 = 127;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -58,6 +68,38 @@ Exit status:
   1    something was not copied, or not as asked for; what, is on standard error
   2    the command line is wrong
   128+N  ended by signal N, as seen by a shell";
+
+const RUN_HELP: &str = "\
+libraio-preload.so is added to LD_PRELOAD, and the program takes the place of raio. Its calls of libaio go to \
+/dev/raio, whether it is linked with libaio, loads it, or calls syscall(2); so do those of its children. Before \
+that it is tried whether the device can be opened and the limits have room for a ring. What is known to \
+prevent it, as that the program is statically linked, is a warning. See libraio(7), also for the \
+environment: RAIO_WRITES, RAIO_FALLBACK, RAIO_QUIET.
+
+With --stats raio stays, sends signals on to the program, and ends as it does. The counts are those of \
+all contexts that were set up by the program and its children, also of those that were killed. Not counted are \
+processes that can't have raio's open /dev/raio: those that have closed it and run as another user or in \
+another PID namespace, or start when raio has ended; libraio says so. Nor are native requests. \
+Contexts of an exiting process may end a moment after it. With --json it is a line of JSON, on standard error as well.
+
+--check looks at the program, or at the interpreter of a script, and at the libraries that they need: which of \
+libaio's functions are used, whether syscall(2) is, and whether there are system call instructions with a number of \
+native aio. The last is a guess by the code's looks: it can miss some, and can see one in what is data. Libraries \
+that are loaded later are not looked at. The program's loader is run, to list the libraries.
+
+Examples:
+  raio run mariadbd --user=mysql
+  raio run --stats fio --ioengine=libaio --name=a --filename=/tmp/a --size=1M
+  raio run --check $(which qemu-system-x86_64)
+
+Exit status:
+  125  the program was not started: the command line, the device, a limit, or the library
+  126  the program can't be executed
+  127  there is no such program
+  else that of the program; with --stats, ended by the signal that ended it
+With --check:
+  0    all that is seen goes through raio
+  1    something goes natively, or could not be looked at";
 
 const STAT_HELP: &str = "\
 A row for each context of /dev/raio. The columns (see raio(4)):
@@ -111,7 +153,7 @@ Exit status:
   1    it is not, or a path could not be probed
   2    the command line is wrong";
 
-/// Asynchronous I/O through /dev/raio: copy files, and see what goes on.
+/// Asynchronous I/O through /dev/raio: copy files, run programs of libaio's, and see what goes on.
 #[derive(Debug, Parser)]
 #[command(name = "raio", version, max_term_width = 100, after_help = EXIT_STATUS, propagate_version = true)]
 pub struct Cli {
@@ -126,6 +168,9 @@ pub enum Command {
     /// Copy files and directories with many requests in flight
     #[command(visible_alias = "copy", after_help = CP_HELP)]
     Cp(Cp),
+    /// Run a program of libaio's with its requests going through raio
+    #[command(after_help = RUN_HELP)]
+    Run(Run),
     /// Show the contexts of processes: requests in flight, counters
     #[command(after_help = STAT_HELP)]
     Stat(Stat),
@@ -256,6 +301,29 @@ impl Cp {
             self.no_dereference = !self.dereference;
         }
     }
+}
+
+/// What `raio run` is told.
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    /// The program
+    #[arg(value_hint = ValueHint::CommandName)]
+    pub program: OsString,
+    /// What it is told
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_hint = ValueHint::CommandWithArguments)]
+    pub args: Vec<OsString>,
+    /// Say on standard error what went through raio, when the program has ended
+    #[arg(long)]
+    pub stats: bool,
+    /// Run nothing, and say what of the program's aio would not go through raio
+    #[arg(long, conflicts_with = "stats")]
+    pub check: bool,
+    /// Say it as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The library to preload, libraio-preload.so
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub library: Option<PathBuf>,
 }
 
 /// What `raio stat` is told.

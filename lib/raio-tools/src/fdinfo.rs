@@ -89,6 +89,59 @@ pub fn parse(text: &str) -> Vec<(u64, Counters)> {
         .collect()
 }
 
+/// The sums of contexts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Those that have ended.
+    pub contexts: u64,
+    /// As in [`Counters`], and so are the others.
+    pub completed: u64,
+    pub kicks: u64,
+    pub retries: u64,
+    pub punts: u64,
+    pub cancels: u64,
+}
+
+impl Totals {
+    fn field(&mut self, name: &str) -> Option<&mut u64> {
+        Some(match name {
+            "contexts" => &mut self.contexts,
+            "completed" => &mut self.completed,
+            "kicks" => &mut self.kicks,
+            "retries" => &mut self.retries,
+            "punts" => &mut self.punts,
+            "cancels" => &mut self.cancels,
+            _ => return None,
+        })
+    }
+}
+
+/// The sums in an fdinfo file, of contexts that have ended and of those that are there, and how
+/// many have not ended. `None` if the module is too old to tell.
+pub fn totals(text: &str) -> Option<(Totals, u64)> {
+    let line = text.lines().find_map(|line| line.strip_prefix("ended:"))?;
+    let (mut totals, mut open) = (Totals::default(), 0);
+    for (name, value) in line
+        .split_whitespace()
+        .filter_map(|word| word.split_once('='))
+    {
+        if name == "ending" {
+            open = value.parse().ok()?;
+        } else if let Some(field) = totals.field(name) {
+            *field = value.parse().ok()?;
+        }
+    }
+    for (_, counters) in parse(text) {
+        open += 1;
+        totals.completed += u64::from(counters.completed);
+        totals.kicks += u64::from(counters.kicks);
+        totals.retries += u64::from(counters.retries);
+        totals.punts += u64::from(counters.punts);
+        totals.cancels += u64::from(counters.cancels);
+    }
+    Some((totals, open))
+}
+
 /// A process that has `/dev/raio` open, or contexts.
 #[derive(Debug, Default)]
 pub struct Process {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The command `raio`: copies files through `/dev/raio`, shows what goes on in it, and how it
-//! works where one is.
+//! The command `raio`: copies files through `/dev/raio`, runs programs with libraio, shows what goes
+//! on in the device, and how it works where one is.
 
 mod cli;
 mod cp;
@@ -10,6 +10,7 @@ mod fdinfo;
 mod man;
 mod output;
 mod probe;
+mod run;
 mod stat;
 
 use clap::{CommandFactory, Parser};
@@ -20,9 +21,14 @@ use std::{error::Error, io, process::ExitCode};
 type Outcome = Result<ExitCode, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| wrong(&error));
+    let failure = match cli.command {
+        Command::Run(_) => cli::EXIT_NOT_RUN,
+        _ => cli::EXIT_FAILURE,
+    };
     let (name, outcome) = match cli.command {
         Command::Cp(args) => ("cp", cp::run(args)),
+        Command::Run(args) => ("run", run::run(&args)),
         Command::Stat(args) => ("stat", stat::run(&args)),
         Command::Probe(args) => ("probe", probe::run(&args)),
         Command::Completion { shell } => ("completion", completion(shell)),
@@ -38,7 +44,19 @@ fn main() -> ExitCode {
             "raio {name}: {bad}error{bad:#}: {}\n",
             text_of(&*error)
         ));
-        ExitCode::from(cli::EXIT_FAILURE)
+        ExitCode::from(failure)
+    })
+}
+
+/// The command line is wrong, or asks for help.
+fn wrong(error: &clap::Error) -> ! {
+    let _ = error.print();
+    // As env(1): 1 and 2 are the program's.
+    let of_run = std::env::args_os().nth(1).is_some_and(|name| name == "run");
+    std::process::exit(match error.exit_code() {
+        0 => 0,
+        _ if of_run => cli::EXIT_NOT_RUN.into(),
+        code => code,
     })
 }
 
