@@ -63,6 +63,38 @@ fn what_is_wrong_is_status_2() {
 }
 
 #[test]
+fn what_is_not_run_ends_as_with_env() {
+    for (args, status, says) in [
+        (&["run"][..], 125, "required"),
+        (&["run", "--colour", "true"], 125, "unexpected argument"),
+        (&["run", "--stats", "--check", "true"], 125, "cannot be used with"),
+        (&["run", "--library", "/none", "true"], 125, "'/none': No such file"),
+        (&["run", "no-such-program"], 127, "'no-such-program': No such file"),
+        (&["run", "--check", "./none"], 127, "'./none': No such file"),
+        (&["run", "--check", "/etc/passwd"], 1, ""),
+    ] {
+        let output = raio(args);
+        assert_eq!(output.status.code(), Some(status), "{args:?}");
+        assert!(
+            stderr(&output).contains(says),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+    }
+    assert_eq!(raio(&["run", "--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_dynamic_program_is_looked_at() {
+    let output = raio(&["run", "--check", "--json", env!("CARGO_BIN_EXE_raio")]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{json}");
+    assert_eq!(json["raio"], true);
+    // It asks what native aio is, for `raio probe`.
+    assert_eq!(json["files"][0]["syscall"], true);
+}
+
+#[test]
 fn without_the_module_it_says_how_to_load_it() {
     if Path::new("/dev/raio").exists() {
         return;
@@ -92,7 +124,7 @@ fn probe_tells_of_the_kernel_without_the_module() {
 
 #[test]
 fn help_has_examples_and_exit_statuses() {
-    for command in ["cp", "stat", "probe"] {
+    for command in ["cp", "run", "stat", "probe"] {
         let output = raio(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0));
         let text = stdout(&output);
@@ -134,6 +166,7 @@ fn manual_pages_are_complete() {
         "raio-completion.1",
         "raio-cp.1",
         "raio-probe.1",
+        "raio-run.1",
         "raio-stat.1",
         "raio.1",
     ];
