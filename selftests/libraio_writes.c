@@ -19,7 +19,7 @@
 static int lines[2];
 
 /* What libraio's open /dev/raio tells of its one context. */
-static unsigned long punts(void)
+static unsigned long count_punts(void)
 {
 	char path[64], target[32] = "", text[512], *at;
 	unsigned long count = 0;
@@ -69,7 +69,7 @@ static unsigned long punts_of_a_write(const char *choice)
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	ASSERT_EQ(1, events_wait(ctx, &event, 1));
 	EXPECT_EQ((int)sizeof(buf), (int)event.res);
-	count = punts();
+	count = count_punts();
 	EXPECT_EQ(0, io_destroy(ctx));
 	EXPECT_EQ(0, io_destroy(other));
 	return count;

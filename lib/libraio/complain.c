@@ -87,7 +87,7 @@ void __raio_complain_writes(void)
 void __raio_complain_uncounted(void)
 {
 	static const char line[] =
-		"libraio: raio run --stats does not count this process: it can't have its /dev/raio\n";
+		"libraio: raio run --stats does not count this process: no access to its device\n";
 
 	if (!is_quiet())
 		write_line(line, sizeof(line) - 1);

@@ -106,7 +106,6 @@ int __raio_open(uint64_t *rdev, const char **reason)
 	return move_up(fd);
 }
 
-/* The number is that device, and not one that was opened with O_PATH. */
 bool __raio_is_device(int fd, uint64_t rdev)
 {
 	struct stat stat = { 0 };
@@ -224,12 +223,13 @@ long __raio_ioctl_again(struct state *state, unsigned int cmd, void *arg, uint32
 {
 	unsigned int tries;
 	uint32_t stale;
+	uint64_t rdev;
 	int next;
 
 	for (tries = 1; tries < TRIES; tries++) {
 		if (fd) {
-			if (is_final(ret) ||
-			    __raio_is_device(fd - 1, __atomic_load_n(&state->rdev, __ATOMIC_RELAXED)))
+			rdev = __atomic_load_n(&state->rdev, __ATOMIC_RELAXED);
+			if (is_final(ret) || __raio_is_device(fd - 1, rdev))
 				break;
 			/* Closed, and the number may be somebody else's: not ours to close. */
 			stale = fd;

@@ -6,14 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* For dlopen.S: in %rax and %rdx. */
-struct target {
-	void *function;
-	const char *file;
-};
-
-struct target __raio_dlopen_target(const char *file);
-struct target __raio_dlmopen_target(const char *file);
+#include "target.h"
 
 /* It is loaded already, and found by this name whoever asks. */
 static const char soname[] = "libraio.so.1";

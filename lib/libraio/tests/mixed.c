@@ -110,7 +110,8 @@ int main(int argc, char **argv)
 			{ raw_setup, raw_destroy, raw_submit, raw_getevents },
 			loaded(dlopen("libaio.so.1t64", RTLD_LAZY | RTLD_LOCAL), named, NULL, NULL),
 			loaded(dlopen("libaio.so.1t64", RTLD_NOW | RTLD_GLOBAL), named, NULL, NULL),
-			loaded(dlopen(path, RTLD_NOW | RTLD_DEEPBIND), named, "LIBAIO_0.1", "LIBAIO_0.4"),
+			loaded(dlopen(path, RTLD_NOW | RTLD_DEEPBIND), named,
+			       "LIBAIO_0.1", "LIBAIO_0.4"),
 			loaded(dlopen(argv[1], RTLD_NOW | RTLD_DEEPBIND), "plugin_%s", NULL, NULL),
 			loaded(dlmopen(LM_ID_NEWLM, path, RTLD_NOW), named, NULL, NULL),
 		};
@@ -119,7 +120,8 @@ int main(int argc, char **argv)
 		for (a = 0; a < nr; a++)
 			for (b = 0; b < nr; b++)
 				for (c = 0; c < nr; c++)
-					mix(&ways[a], &ways[b], &ways[c], &ways[(a + b + c) % nr], fd);
+					mix(&ways[a], &ways[b], &ways[c],
+					    &ways[(a + b + c) % nr], fd);
 	}
 	puts(who());
 	return 0;

@@ -2,12 +2,6 @@
 /* A library that is linked with libaio, for mixed.c to load. */
 #include <libaio.h>
 
-int plugin_setup(int nr, io_context_t *ctx);
-int plugin_destroy(io_context_t ctx);
-int plugin_submit(io_context_t ctx, long nr, struct iocb **list);
-int plugin_getevents(io_context_t ctx, long min_nr, long nr, struct io_event *events,
-		     struct timespec *timeout);
-
 int plugin_setup(int nr, io_context_t *ctx)
 {
 	return io_setup(nr, ctx);

@@ -67,9 +67,21 @@ fn what_is_not_run_ends_as_with_env() {
     for (args, status, says) in [
         (&["run"][..], 125, "required"),
         (&["run", "--colour", "true"], 125, "unexpected argument"),
-        (&["run", "--stats", "--check", "true"], 125, "cannot be used with"),
-        (&["run", "--library", "/none", "true"], 125, "'/none': No such file"),
-        (&["run", "no-such-program"], 127, "'no-such-program': No such file"),
+        (
+            &["run", "--stats", "--check", "true"],
+            125,
+            "cannot be used with",
+        ),
+        (
+            &["run", "--library", "/none", "true"],
+            125,
+            "'/none': No such file",
+        ),
+        (
+            &["run", "no-such-program"],
+            127,
+            "'no-such-program': No such file",
+        ),
         (&["run", "--check", "./none"], 127, "'./none': No such file"),
         (&["run", "--check", "/etc/passwd"], 1, ""),
     ] {
