@@ -86,7 +86,7 @@ impl Program {
                 crate::output::printable(loader)
             )),
             Self::Static => Some(
-                "it is statically linked: nothing can be preloaded, its aio is native aio"
+                "it is statically linked: nothing can be preloaded, and its own aio is native aio"
                     .to_string(),
             ),
             Self::Foreign => Some("it is no program for x86-64 with 64 bits".to_string()),

@@ -124,7 +124,13 @@ fn interpreter(path: &Path) -> io::Result<Option<PathBuf>> {
             return find(OsStr::from_bytes(name), path.as_deref()).map(Some);
         }
     }
-    fs::metadata(&interpreter)?;
+    fs::metadata(&interpreter).map_err(|error| {
+        let reason = crate::output::reason(&error);
+        io::Error::new(
+            error.kind(),
+            format!("its interpreter {}: {reason}", Quoted(&interpreter)),
+        )
+    })?;
     Ok(Some(interpreter))
 }
 
