@@ -95,12 +95,23 @@ static void mix(const struct way *setup, const struct way *submit, const struct 
 	CHECK(setup->destroy(ctx) == -EINVAL);
 }
 
+/* What the program is linked with comes after libraio. */
+static void expect_first(const char *name)
+{
+	void *found = dlsym(RTLD_DEFAULT, name);
+	Dl_info info;
+
+	CHECK(found && dladdr(found, &info) && strstr(info.dli_fname, "/libraio.so.1"));
+}
+
 int main(int argc, char **argv)
 {
 	const char *path = "/usr/lib/x86_64-linux-gnu/libaio.so.1t64", *named = "io_%s";
 	int fd = memfd_create("mixed", 0);
 	unsigned int a, b, c;
 
+	expect_first("io_submit");
+	expect_first("io_getevents");
 	CHECK(argc == 2 && fd >= 0 && write(fd, "1234", 4) == 4);
 	{
 		const struct way ways[] = {
