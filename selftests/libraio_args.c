@@ -290,6 +290,33 @@ TEST_RAIO(submit_and_getevents, "libraio's")
 	EXPECT_EQ(UNTOUCHED, errno);
 }
 
+/* With events there: none is lost. */
+TEST_RAIO(bad_addresses, "libraio's")
+{
+	char *bad = (char *)guarded_buffer(getpagesize()) + getpagesize();
+	struct __kernel_timespec *bad_time = (void *)bad;
+	struct iocb iocb, *list[] = { &iocb };
+	aio_context_t ctx = start(0);
+	struct io_event event, *bad_events = (void *)bad;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		prep(&iocb, IOCB_CMD_NOOP, -1, NULL, 0, 0);
+		ASSERT_EQ(1, io_submit(ctx, 1, list));
+		EXPECT_EQ(-EFAULT, io_getevents(ctx, 1, 1, bad_events, NULL));
+		EXPECT_EQ(-EFAULT, io_getevents(ctx, 1, 1, bad_events, &zero));
+		EXPECT_EQ(-EFAULT, io_getevents(ctx, 1, 1, NULL, NULL));
+		EXPECT_EQ(-EFAULT, io_getevents(ctx, 1, 1, read_only_copy(&event, sizeof(event)),
+						NULL));
+		EXPECT_EQ(-EFAULT, io_getevents(ctx, 1, 1, &event, bad_time));
+		EXPECT_EQ(-EFAULT, io_pgetevents(ctx, 1, 1, &event, bad_time, NULL));
+		EXPECT_EQ(-EFAULT, raio_syscall(SYS_io_getevents, ctx, 1, 1, &event, bad));
+		EXPECT_EQ(-EFAULT, raio_syscall(SYS_io_pgetevents, ctx, 1, 1, &event, bad, NULL));
+		EXPECT_EQ(1, io_getevents(ctx, 1, 1, &event, &zero));
+	}
+	EXPECT_EQ(0, io_destroy(ctx));
+}
+
 /* As system calls: nothing is read that the kernel has not looked at. */
 TEST_RAIO(raw, "libraio's")
 {

@@ -37,13 +37,20 @@ static void refuse_system_calls(void)
 	ASSERT_EQ(0, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
 }
 
-static aio_context_t start(unsigned int nr)
+/* The kernel has said before that the events, and the times, are good. */
+static aio_context_t start(unsigned int nr, struct io_event *events)
 {
+	const struct __kernel_timespec *times[] = { &zero, &moment, &negative };
 	struct iocb iocb, *list[] = { &iocb };
 	aio_context_t ctx = 0;
 	unsigned int i;
 
 	ASSERT_EQ(0, io_setup(64, &ctx));
+	for (i = 0; i < ARRAY_SIZE(times); i++) {
+		prep(&iocb, IOCB_CMD_NOOP, -1, NULL, 0, 0);
+		ASSERT_EQ(1, io_submit(ctx, 1, list));
+		ASSERT_EQ(1, io_getevents(ctx, 1, 1, events, times[i]));
+	}
 	for (i = 0; i < nr; i++) {
 		prep(&iocb, IOCB_CMD_NOOP, -1, NULL, 0, 0);
 		iocb.aio_data = i;
@@ -55,8 +62,8 @@ static aio_context_t start(unsigned int nr)
 
 TEST_RAIO(enough, "libraio's")
 {
-	aio_context_t ctx = start(11);
 	struct io_event events[16];
+	aio_context_t ctx = start(11, events);
 	unsigned int i, n = 0;
 
 	errno = 4711;
@@ -87,15 +94,15 @@ TEST_RAIO(set_on_the_stack, "libraio's")
 	aio_context_t ctx;
 
 	refused = EFAULT;
-	ctx = start(2);
+	ctx = start(2, events);
 	EXPECT_EQ(2, raio_syscall(SYS_io_pgetevents, ctx, 1, 2, events, NULL, set));
 }
 
 /* With a timeout of 0, also if it is too few. */
 TEST_RAIO(zero_timeout, "libraio's")
 {
-	aio_context_t ctx = start(2);
 	struct io_event events[8];
+	aio_context_t ctx = start(2, events);
 
 	EXPECT_EQ(2, io_getevents(ctx, 5, 8, events, &zero));
 	EXPECT_EQ(0, io_getevents(ctx, 1, 8, events, &zero));
@@ -106,8 +113,8 @@ TEST_RAIO(zero_timeout, "libraio's")
 /* None are enough. */
 TEST_RAIO(none_wanted, "libraio's")
 {
-	aio_context_t ctx = start(1);
 	struct io_event events[8];
+	aio_context_t ctx = start(1, events);
 
 	EXPECT_EQ(1, io_getevents(ctx, 0, 8, events, NULL));
 	EXPECT_EQ(0, io_getevents(ctx, 0, 8, events, NULL));
@@ -119,8 +126,8 @@ TEST_RAIO(none_wanted, "libraio's")
 /* What is asked of the kernel is asked for all. */
 TEST_RAIO(too_few, "libraio's")
 {
-	aio_context_t ctx = start(2);
 	struct io_event events[8];
+	aio_context_t ctx = start(2, events);
 
 	errno = 4711;
 	EXPECT_EQ(-REFUSED, io_getevents(ctx, 3, 8, events, NULL));

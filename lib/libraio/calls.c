@@ -155,31 +155,6 @@ long __raio_cancel(uint64_t ctx, void *iocb, void *event)
 	}
 }
 
-/*
- * raio refuses negative timeouts.  Native aio takes the sum of its parts modulo
- * 2^64, and waits for ever if that is negative.  The kernel has read *timeout
- * already when this is called.
- */
-static bool refused_timeout(const struct timespec *timeout, struct timespec *instead, __u64 *arg)
-{
-	long sum, wrapped;
-
-	if (!timeout)
-		return false;
-	wrapped = (unsigned long)timeout->tv_sec * NSEC_PER_SEC + timeout->tv_nsec;
-	if (!__builtin_mul_overflow(timeout->tv_sec, NSEC_PER_SEC, &sum) &&
-	    !__builtin_add_overflow(sum, timeout->tv_nsec, &sum)) {
-		if (sum >= 0)
-			return false;
-	} else if (timeout->tv_sec > 0) {
-		return false;
-	}
-	instead->tv_sec = wrapped / NSEC_PER_SEC;
-	instead->tv_nsec = wrapped % NSEC_PER_SEC;
-	*arg = wrapped < 0 ? 0 : (uintptr_t)instead;
-	return true;
-}
-
 static long raio_getevents(struct state *state, const struct getevents *get)
 {
 	struct raio_getevents arg = {
@@ -188,13 +163,11 @@ static long raio_getevents(struct state *state, const struct getevents *get)
 		.sigmask = (uintptr_t)get->sigmask, .sigsetsize = get->sigsetsize,
 	};
 	struct slot *slot = __raio_context_enter(state, get->ctx);
-	struct timespec instead;
 	long ret;
 
 	ret = raio_ioctl(state, RAIO_IOC_GETEVENTS, &arg);
-	if (ret == -EINVAL && refused_timeout(get->timeout, &instead, &arg.timeout))
-		ret = raio_ioctl(state, RAIO_IOC_GETEVENTS, &arg);
 	__raio_context_leave(slot);
+	__raio_note_good(get, ret);
 	return ret;
 }
 
@@ -241,8 +214,7 @@ long __raio_getevents(const struct getevents *get)
 
 	/* A signal that only the mask lets through must come though there are events. */
 	if (!get->sigmask) {
-		ret = __raio_reap(get->ctx, get->min_nr, get->nr, get->events,
-				  get->trusted ? get->timeout : NULL);
+		ret = __raio_reap(get->ctx, get->min_nr, get->nr, get->events, get->timeout);
 		if (ret >= 0)
 			return ret;
 	}
@@ -269,14 +241,11 @@ static long raio_enter(struct state *state, long nr, void *iocbpp, long *submitt
 		.events = (uintptr_t)get->events, .timeout = (uintptr_t)get->timeout,
 	};
 	struct slot *slot = __raio_context_enter(state, get->ctx);
-	struct timespec instead;
 	long ret;
 
 	ret = raio_ioctl(state, RAIO_IOC_ENTER, &arg);
-	if (ret == -EINVAL && !arg.submitted &&
-	    refused_timeout(get->timeout, &instead, &arg.timeout))
-		ret = raio_ioctl(state, RAIO_IOC_ENTER, &arg);
 	__raio_context_leave(slot);
+	__raio_note_good(get, ret);
 	*submitted = arg.submitted;
 	return ret;
 }

@@ -206,6 +206,9 @@ struct getevents {
 	bool trusted;
 };
 
+/* The kernel has said that of such a call: the addresses are good. */
+void __raio_note_good(const struct getevents *get, long ret);
+
 long __raio_setup(unsigned int nr_events, uint64_t *ctxp);
 long __raio_destroy(uint64_t ctx);
 long __raio_submit(uint64_t ctx, long nr, void *iocbpp);

@@ -48,10 +48,43 @@ static inline bool is_zero(const struct timespec *timeout)
 #include <cpuid.h>
 #include <emmintrin.h>
 
-/* NULL and what is no address of a program at all: for the kernel to say. */
-static inline bool is_user_address(const void *address)
+/*
+ * Where events are to go, or a timeout is, that is no such memory: for the kernel to
+ * say, as EFAULT.  So each thread keeps some pages for which the kernel has said that
+ * they are; what is on others goes to the kernel.  (A program that has unmapped one
+ * since is not told.)  Their numbers are inverted, so that none is known at first.
+ */
+#define GOOD_PAGES	8
+
+struct good_pages {
+	uintptr_t not_number[GOOD_PAGES];
+};
+
+static __thread __attribute__((tls_model("initial-exec"))) struct good_pages writable, readable;
+
+static inline bool is_good(const struct good_pages *pages, const void *address)
 {
-	return (uintptr_t)address - 0x10000 < (1UL << 47) - 0x10000;
+	uintptr_t number = (uintptr_t)address >> 12;
+
+	return pages->not_number[number % GOOD_PAGES] == ~number;
+}
+
+static inline void note_good(struct good_pages *pages, const void *address)
+{
+	uintptr_t number = (uintptr_t)address >> 12;
+
+	pages->not_number[number % GOOD_PAGES] = ~number;
+}
+
+void __raio_note_good(const struct getevents *get, long ret)
+{
+	const char *last = (const char *)(get->timeout + 1) - 1;
+
+	if (ret > 0)
+		note_good(&writable, get->events);
+	/* It is read first, and may lie in two pages. */
+	if (ret >= 0 && get->timeout && !(((uintptr_t)last ^ (uintptr_t)get->timeout) >> 12))
+		note_good(&readable, get->timeout);
 }
 
 /*
@@ -161,6 +194,8 @@ long reap(struct slot *slot, struct raio_ring *ring, long min_nr, long nr,
 	}
 	if (n > nr)
 		n = nr;
+	if (unlikely(!is_good(&writable, events)))
+		return -1;
 	if (likely(n < size - head)) {
 		copy(events, slots + head, n);
 		head += n;
@@ -202,7 +237,7 @@ long reap_any(uint64_t ctx, long min_nr, long nr, struct io_event *events,
 	long ret;
 
 	if (unlikely(!state || nr <= 0 || (unsigned long)min_nr > (unsigned long)nr ||
-		     !is_user_address(events)))
+		     (timeout && !is_good(&readable, timeout))))
 		return -1;
 	slot = slot_find(state, ctx);
 	if (unlikely(!slot || !slot_hold(slot, ctx)))
@@ -217,6 +252,11 @@ long reap_any(uint64_t ctx, long min_nr, long nr, struct io_event *events,
 bool __raio_can_reap(void)
 {
 	return false;
+}
+
+void __raio_note_good(const struct getevents *get, long ret)
+{
+	(void)get, (void)ret;
 }
 
 static inline long reap_any(uint64_t ctx, long min_nr, long nr, struct io_event *events,
