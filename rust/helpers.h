@@ -37,7 +37,7 @@ static const int RAIO_CONST_IOCB_DIRECT = (__force int)IOCB_DIRECT;
 static const int RAIO_CONST_IOCB_APPEND = (__force int)IOCB_APPEND;
 static const int RAIO_CONST_IOCB_DSYNC = (__force int)IOCB_DSYNC;
 static const int RAIO_CONST_IOCB_ATOMIC = (__force int)IOCB_ATOMIC;
-static const unsigned int RAIO_CONST_FMODE_STREAM = (__force unsigned int)FMODE_STREAM;
+static const unsigned int RAIO_CONST_FMODE_LSEEK = (__force unsigned int)FMODE_LSEEK;
 static const unsigned int RAIO_CONST_FMODE_NOWAIT = (__force unsigned int)FMODE_NOWAIT;
 static const unsigned int RAIO_CONST_FOP_BUFFER_RASYNC =
 	(__force unsigned int)FOP_BUFFER_RASYNC;

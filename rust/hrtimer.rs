@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Timers that fire once, for objects with a reference count.
+//! Timers that fire once, for objects with a reference count; what is done then is the work queue's.
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 //!
 //! The kernel crate's `HrTimer` is cancelled by waiting for its callback, which who is in it, or in an
 //! interrupt, must not.
 
-use super::bindings;
+use super::{
+    bindings,
+    workqueue, //
+};
 use core::{
     marker::PhantomPinned,
     ops::Deref, //
 };
 use kernel::{
     container_of,
+    impl_has_work,
+    new_work,
     prelude::*,
     sync::Arc,
-    types::Opaque, //
+    types::Opaque,
+    workqueue::{
+        Work,
+        WorkItem, //
+    }, //
 };
 
 /// A value with a timer.
@@ -26,7 +35,14 @@ pub(crate) struct Alarm<T> {
     timer: Opaque<bindings::hrtimer>,
     #[pin]
     _pin: PhantomPinned,
+    /// What is done when it has fired: many may fire in one interrupt.
+    #[pin]
+    work: Work<Alarm<T>>,
     value: T,
+}
+
+impl_has_work! {
+    impl{T: Alarmed} HasWork<Alarm<T>> for Alarm<T> { self.work }
 }
 
 // SAFETY: A timer is bound to no task, and the value is `Send`.
@@ -36,8 +52,8 @@ unsafe impl<T: Send> Send for Alarm<T> {}
 unsafe impl<T: Sync> Sync for Alarm<T> {}
 
 /// What has a timer.
-pub(crate) trait Alarmed: Send + Sync + Sized {
-    /// It has fired. In an interrupt, or a thread for such: must not sleep.
+pub(crate) trait Alarmed: Send + Sync + Sized + 'static {
+    /// It has fired. Work of the module's queue: process context, should not sleep for long.
     fn fired(this: Arc<Alarm<Self>>);
 }
 
@@ -65,6 +81,7 @@ impl<T: Alarmed> Alarm<T> {
                     );
                 }),
                 _pin: PhantomPinned,
+                work <- new_work!("Alarm::work"),
                 value,
             }),
             GFP_KERNEL_ACCOUNT,
@@ -99,15 +116,25 @@ impl<T: Alarmed> Alarm<T> {
     }
 }
 
+impl<T: Alarmed> WorkItem for Alarm<T> {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        T::fired(this);
+    }
+}
+
 /// # Safety
 ///
 /// `timer` is that of an [`Alarm`] of a `T`, and was started.
 unsafe extern "C" fn fire<T: Alarmed>(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
     // SAFETY: By the requirement it lies in an `Alarm`, of which it has a reference, that `start` gave
     // it, and gives up here. Who has called does not look at the timer afterwards.
-    T::fired(unsafe {
+    let this = unsafe {
         let this = container_of!(Opaque::cast_from(timer).cast_mut(), Alarm<T>, timer);
         Arc::from_raw(this.cast_const())
-    });
+    };
+    // It is not queued: it was started once more, if at all, by that work.
+    let _ = workqueue::queue().enqueue(this);
     bindings::hrtimer_restart::HRTIMER_NORESTART
 }

@@ -47,6 +47,11 @@ impl<C: Client> PageRun<C> {
         self.0.shared()
     }
 
+    /// What the owner keeps.
+    pub(crate) fn private(&mut self) -> &mut C::Private {
+        self.0.private()
+    }
+
     /// What was prepared, and how much of it is done.
     pub(crate) fn transfer(&self) -> &Transfer {
         self.0.transfer()

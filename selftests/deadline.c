@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "nullb.h"
 #include "special.h"
 
 #define WHY	"it has no deadlines"
@@ -346,4 +347,48 @@ TEST_RAIO(race, WHY)
 	}
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	test_note("%u late of %u", lates, i);
+}
+
+/*
+ * Reads that wait for a page: late, with the eventfd counted at last; and cancelled
+ * before, of which the timer makes nothing.
+ */
+TEST_RAIO(page, WHY)
+{
+	static const struct nullb_options options = {
+		.size_mb = 64, .completion_nsec = 300000000, .memory_backed = true,
+	};
+	aio_context_t ctx = new_context(4);
+	struct raio_deadline deadline;
+	int fd, efd = eventfd(0, 0);
+	struct iocb late, cancelled;
+	struct io_event event;
+	struct nullb nullb;
+	uint64_t count;
+
+	nullb_create(&nullb, &options);
+	fd = open(nullb.dev, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	prep(&late, IOCB_CMD_PREAD, fd, buf, 4096, 0);
+	set_deadline(&late, &deadline, SHORT);
+	late.aio_flags |= IOCB_FLAG_RESFD;
+	late.aio_resfd = efd;
+	ASSERT_EQ(1, submit_one(ctx, &late));
+	expect_late(ctx, &late, 0);
+	prep(&cancelled, IOCB_CMD_PREAD, fd, buf, 4096, 1 << 20);
+	set_deadline(&cancelled, &deadline, LONG);
+	ASSERT_EQ(1, submit_one(ctx, &cancelled));
+	wait_armed(ctx);
+	if (cancels_into_ring()) {
+		EXPECT_EQ(-EINPROGRESS, be_cancel(ctx, &cancelled, &event));
+		ASSERT_EQ(1, events_wait(ctx, &event, 1));
+	} else {
+		ASSERT_EQ(0, be_cancel(ctx, &cancelled, &event));
+	}
+	EXPECT_EQ(-ECANCELED, event.res);
+	ASSERT_EQ(sizeof(count), read(efd, &count, sizeof(count)));
+	EXPECT_EQ(1, count);
+	ASSERT_EQ(0, be_destroy(ctx));
+	close(fd);
+	nullb_remove(&nullb);
 }

@@ -5,11 +5,14 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "harness.h"
+#include "nullb.h"
 #include "special.h"
 
 #define WHY	"EINVAL"
@@ -152,4 +155,123 @@ TEST(other_negatives)
 	EXPECT_EQ(-EINVAL, submit_one(ctx, &iocb));
 	prep(&iocb, IOCB_CMD_PREAD, fd, back, 10, INT64_MIN);
 	EXPECT_EQ(-EINVAL, submit_one(ctx, &iocb));
+}
+
+/* Each begins where the one before has ended, whoever runs them. */
+static void in_a_row(unsigned int flags, int file_flags)
+{
+	struct raio_setup arg = { .nr_events = 16, .flags = flags };
+	static const struct nullb_options options = {
+		.size_mb = 64, .completion_nsec = 2000000, .memory_backed = true,
+	};
+	struct iocb iocbs[16], *list[16];
+	char *to = aligned_buffer(16 * SIZE), *from = aligned_buffer(16 * SIZE);
+	struct io_event events[16];
+	struct nullb nullb;
+	int fd, i;
+
+	nullb_create(&nullb, &options);
+	fd = open(nullb.dev, O_RDWR | O_CLOEXEC | file_flags);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, raio_ioctl(RAIO_IOC_SETUP, &arg));
+	fill_pattern(from, 16 * SIZE, 0, 9);
+	for (i = 0; i < 16; i++) {
+		prep(&iocbs[i], IOCB_CMD_PWRITE, fd, from + i * SIZE, SIZE, -1);
+		list[i] = &iocbs[i];
+	}
+	ASSERT_EQ(16, be_submit(arg.ctx_id, 16, list));
+	ASSERT_EQ(16, events_wait(arg.ctx_id, events, 16));
+	for (i = 0; i < 16; i++)
+		EXPECT_EQ(SIZE, events[i].res);
+	EXPECT_EQ(16 * SIZE, lseek(fd, 0, SEEK_CUR));
+	EXPECT_EQ(16 * SIZE, pread(fd, to, 16 * SIZE, 0));
+	EXPECT_TRUE(is_pattern(to, 16 * SIZE, 0, 9));
+	ASSERT_EQ(0, be_destroy(arg.ctx_id));
+	close(fd);
+	nullb_remove(&nullb);
+}
+
+TEST_RAIO(device_direct, WHY)
+{
+	in_a_row(0, O_DIRECT);
+}
+
+TEST_RAIO(device_buffered, WHY)
+{
+	in_a_row(0, 0);
+}
+
+TEST_RAIO(device_direct_without_threads, WHY)
+{
+	in_a_row(RAIO_SETUP_NO_THREADS, O_DIRECT);
+}
+
+TEST_RAIO(device_buffered_without_threads, WHY)
+{
+	in_a_row(RAIO_SETUP_NO_THREADS, 0);
+}
+
+TEST_RAIO(device_sync_writes, WHY)
+{
+	in_a_row(RAIO_SETUP_SYNC_WRITES, 0);
+}
+
+/* What was taken of a process that is killed is where it belongs. */
+TEST_RAIO(killed, WHY)
+{
+	static const struct nullb_options options = {
+		.size_mb = 64, .completion_nsec = 100000000, .memory_backed = true,
+	};
+	struct nullb nullb;
+	int fd, i, ready[2];
+	pid_t pid;
+	char c;
+
+	nullb_create(&nullb, &options);
+	fd = open(nullb.dev, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, pipe(ready));
+	fill_pattern(buf, 4 * SIZE, 0, 10);
+	pid = test_fork();
+	if (!pid) {
+		struct iocb iocbs[5], *list[5];
+		aio_context_t ctx;
+
+		raio_close();
+		ctx = new_context(8);
+		prep(&iocbs[0], IOCB_CMD_PWRITE, fd, buf, SIZE, -1);
+		prep(&iocbs[1], IOCB_CMD_FSYNC, fd, NULL, 0, 0);
+		for (i = 2; i < 5; i++)
+			prep(&iocbs[i], IOCB_CMD_PWRITE, fd, buf + (i - 1) * SIZE, SIZE, -1);
+		for (i = 0; i < 5; i++)
+			list[i] = &iocbs[i];
+		if (be_submit(ctx, 5, list) != 5 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	ASSERT_EQ(1, read(ready[0], &c, 1));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(128 + SIGKILL, test_wait(pid));
+	EXPECT_EQ(4 * SIZE, pread(fd, back, 4 * SIZE, 0));
+	EXPECT_TRUE(is_pattern(back, 4 * SIZE, 0, 10));
+	close(fd);
+	nullb_remove(&nullb);
+}
+
+/* What has no position is not held up by others that have none. */
+TEST_RAIO(no_position, WHY)
+{
+	int a = eventfd(0, 0), b = eventfd(1, 0), c = eventfd(1, EFD_NONBLOCK);
+	aio_context_t ctx = new_context(4);
+	uint64_t counts[3];
+	struct io_event event;
+	struct iocb iocb;
+
+	prep(&iocb, IOCB_CMD_PREAD, a, &counts[0], 8, -1);
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	EXPECT_EQ(8, at_position(ctx, IOCB_CMD_PREAD, b, &counts[1], 8));
+	EXPECT_EQ(8, at_position(ctx, IOCB_CMD_PREAD, c, &counts[2], 8));
+	ASSERT_EQ(8, write(a, &counts[1], 8));
+	ASSERT_EQ(1, events_wait(ctx, &event, 1));
+	EXPECT_EQ(8, event.res);
 }

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -156,6 +157,37 @@ TEST(vectored_and_appended)
 	ASSERT_EQ(2, events_now(ctx, events, 2));
 	EXPECT_EQ(4 * SIZE + 100, (int)pread(fd, back, sizeof(back), 0));
 	EXPECT_TRUE(is_pattern(back, 4 * SIZE + 100, 0, 7));
+}
+
+/* Behind a write that a barrier has held back: it must not be overtaken. */
+TEST_RAIO(behind_a_barrier, "it has none")
+{
+	unsigned int i, rounds = test_rounds(20);
+	static char old[16 << 20], new[SIZE];
+	aio_context_t ctx = sync_context(8);
+	int fd = new_file(0), fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	memset(old, 'o', sizeof(old));
+	memset(new, 'n', sizeof(new));
+	for (i = 0; i < rounds; i++) {
+		struct iocb read, bar, first, second, third, *list[] = { &read, &bar, &first, &second };
+		struct io_event events[5];
+
+		prep(&read, IOCB_CMD_PREAD, fds[0], back, 1, 0);
+		prep(&bar, IOCB_CMD_NOOP, 0, NULL, 0, 0);
+		bar.aio_flags |= RAIO_IOCB_FLAG_BARRIER;
+		prep(&first, IOCB_CMD_PWRITE, fd, old, sizeof(old), 0);
+		prep(&second, IOCB_CMD_PWRITE, fd, old, SIZE, 0);
+		prep(&third, IOCB_CMD_PWRITE, fd, new, SIZE, 0);
+		ASSERT_EQ(4, be_submit(ctx, 4, list));
+		ASSERT_EQ(1, write(fds[1], "x", 1));
+		ASSERT_EQ(2, events_wait(ctx, events, 2));
+		ASSERT_EQ(1, submit_one(ctx, &third));
+		ASSERT_EQ(3, events_wait(ctx, events, 3));
+		ASSERT_EQ(SIZE, (int)pread(fd, back, SIZE, 0));
+		ASSERT_EQ('n', back[0]);
+	}
 }
 
 /* RWF_NOWAIT is one try all the same. */

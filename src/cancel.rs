@@ -115,8 +115,8 @@ fn deliver(context: &Arc<Context>, event: io_event, result: u64) -> Result {
     delivered
 }
 
-/// Cancels the request that `key` names since its time is over; false if it is not in flight, or on its
-/// way from one to another. Any context.
+/// Cancels the request that `key` names since its time is over; false if it is on its way from one to
+/// another. Any context.
 pub(crate) fn cancel_late(context: &Arc<Context>, key: u32) -> bool {
     let named = context.keys().read(key);
     let event = Cell::new(None);
@@ -131,7 +131,10 @@ pub(crate) fn cancel_late(context: &Arc<Context>, key: u32) -> bool {
         },
     );
     match cancel {
-        Cancel::Unknown => return false,
+        Cancel::Unknown => {
+            let pool = context.pool();
+            return !pool.is_passed_on(named.index, named.generation, named.mask);
+        }
         Cancel::Busy => {}
         Cancel::Own(request) => {
             context.counters().cancelled();

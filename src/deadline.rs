@@ -14,6 +14,7 @@ use crate::{
             Alarm,
             Alarmed, //
         },
+        module::ModuleRef,
         uaccess,
         uapi::{
             iocb,
@@ -59,6 +60,8 @@ pub(crate) struct Due {
     past: Atomic<bool>,
     /// The request is over.
     over: Atomic<bool>,
+    /// A timer that fires just when its request ends outlives the context.
+    _module: ModuleRef,
 }
 
 /// Reads the deadline of `iocb`, in which then is the index of its buffer, if it has one; and says when
@@ -99,6 +102,7 @@ impl Due {
             slack: wait::timer_slack(),
             past: Atomic::new(false),
             over: Atomic::new(false),
+            _module: ModuleRef::new(),
         })
     }
 
@@ -127,6 +131,13 @@ fn start_at(deadline: Deadline, at: i64) {
     }
 }
 
+/// The request can be cancelled from here on: it is, if its time is over. Any context.
+pub(crate) fn meet(deadline: &Deadline) {
+    if let Some(context) = deadline.context.as_ref().filter(|_| deadline.is_past()) {
+        cancel::cancel_late(context, deadline.key);
+    }
+}
+
 /// The request is over: it is not cancelled any more. Any context.
 pub(crate) fn end(deadline: Deadline) {
     deadline.over.store(true, Release);
@@ -147,7 +158,7 @@ impl Alarmed for Due {
         if cancel::cancel_late(context, this.key) {
             return;
         }
-        // Or it is just being ended.
+        // It has just been taken off a list, or its run has ended, and somebody else goes on with it.
         let at = wait::now().saturating_add(SOON);
         start_at(this, at);
     }

@@ -174,8 +174,13 @@ impl Shared {
 
     /// Keeps what the wake says of a request that has to know; under the lock of the wait queue.
     pub(crate) fn keep_told(&self, told: impl Fn() -> Mask) {
-        if self.has(TOLD) {
-            self.moved.set(told() as usize);
+        if !self.has(TOLD) {
+            return;
+        }
+        // A second wake says nothing of the first.
+        match told() {
+            0 => {}
+            told => self.moved.set(told as usize),
         }
     }
 
@@ -411,10 +416,11 @@ impl Request {
     fn complete_with(mut self, event: io_event) {
         trace::complete(|| self.about(event.res as isize));
         let ended = self.is_ended();
+        let late = ended && self.is_late();
         // Before the event: who sees it may expect the file to be let go of. (A last reference
         // that is dropped in an interrupt goes a moment later.)
         let eventfd = self.end_private();
-        let in_ring = !ended || self.client().flags() & RAIO_SETUP_CANCEL_EVENT != 0;
+        let in_ring = !ended || late || self.client().flags() & RAIO_SETUP_CANCEL_EVENT != 0;
         if !ended {
             self.client().publish(event);
         }

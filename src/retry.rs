@@ -153,14 +153,17 @@ pub(crate) fn start(
 fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Request) -> Result {
     let key = request.private().key;
     let at_position = request.transfer().is_at_position();
-    if is_done_here(&request.private().policy) && !at_position {
-        return op::go(context, request.run(), Place::Submit(task));
-    }
+    let done_here = is_done_here(&request.private().policy) && !at_position;
     // Then it is armed without a try, and joins right now.
     let waits = op::has_to_wait(&mut request);
     let mut queues = context.queues().lock();
+    if done_here && queues.joined_writes == 0 {
+        drop(queues);
+        return op::go(context, request.run(), Place::Submit(task));
+    }
     if queues.groups.is_busy(context.pool(), key) {
-        if request.private().policy.again_is_final {
+        let policy = &request.private().policy;
+        if policy.again_is_final && policy.first != First::Block {
             drop(queues);
             request.complete(EAGAIN.to_errno() as isize);
             return Ok(());
@@ -171,6 +174,7 @@ fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Reque
     }
     if waits || at_position {
         queues.groups.found(context.pool(), request.index(), key);
+        queues.note_joined(&mut request);
         request.private().joined = true;
     }
     if waits {
@@ -186,7 +190,7 @@ fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Reque
     op::go(context, request.run(), Place::Submit(task))
 }
 
-/// Whether it is a write that submit does, whoever is before it: at most an fsync, which can only gain.
+/// Whether it is a write that submit does, if nobody before it is one: an fsync can only gain.
 fn is_done_here(policy: &Policy) -> bool {
     policy.first == First::Block && policy.order == Order::Inode
 }
@@ -223,6 +227,7 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
     }
     if key != 0 && !joined {
         queues.groups.join(context.pool(), index, key);
+        queues.note_joined(&mut request);
     }
     // Whoever was before it may have gone meanwhile.
     let first = key == 0 || queues.groups.is_first(context.pool(), index);
@@ -267,6 +272,7 @@ pub(crate) fn leave(request: &mut Request) {
             return;
         }
     }
+    let write = joined && queues::is_ordered_write(request);
     let (context, index) = (request.client(), request.index());
     let mut queues = context.queues().lock();
     if let Some(claim) = claim {
@@ -284,6 +290,7 @@ pub(crate) fn leave(request: &mut Request) {
     }
     // Where the next one begins.
     request.move_position();
+    queues.note_left(write);
     let next = queues.groups.leave(context.pool(), index);
     let Some(next) = next else { return };
     let listed = context

@@ -176,6 +176,12 @@ impl Word {
         out && !self.is_ended() && (generation ^ self.generation()) & mask == 0
     }
 
+    /// Whether this is such a request, which nobody can cancel just now, as it is about to get to others.
+    pub(crate) fn is_passed_on(self, generation: u32, mask: u32) -> bool {
+        let is_of = (generation ^ self.generation()) & mask == 0;
+        self.phase() == Phase::Done && !self.is_ended() && is_of
+    }
+
     fn to(self, phase: Phase) -> Word {
         Word(self.0 & !Self::PHASE | phase as u32)
     }

@@ -319,14 +319,19 @@ pub(crate) fn is_removed(file: &File) -> bool {
     unsafe { bindings::raio_helper_is_disk_dead(file.as_ptr()) }
 }
 
-/// The position of `file`; `None` if it is a stream, which has none. Any context.
+/// The position of `file`; `None` if it has none: of regular files, block devices, and those character
+/// devices that can seek. Any context.
 pub(crate) fn position(file: &File) -> Option<i64> {
     // SAFETY: The file is valid, as it is borrowed. Others may change its position, as they can
     // between two calls: it is read once. The mode is set when it is opened. Any context.
-    unsafe {
-        let mode = (*file.as_ptr()).f_mode;
+    let (mode, at) = unsafe {
         let at = &raw const (*file.as_ptr()).f_pos;
-        (mode & bindings::FMODE_STREAM == 0).then(|| at.read_volatile())
+        ((*file.as_ptr()).f_mode, at.read_volatile())
+    };
+    match file_type(file) {
+        bindings::S_IFREG | bindings::S_IFBLK => Some(at),
+        bindings::S_IFCHR if mode & bindings::FMODE_LSEEK != 0 => Some(at),
+        _ => None,
     }
 }
 

@@ -132,6 +132,7 @@ impl<C: Client> Owned<C> {
     pub(crate) fn set_range(&mut self, range: Range) {
         let transfer = self.transfer_mut();
         transfer.forget();
+        transfer.at_position = false;
         transfer.pos = range.first;
         transfer.len = range.last.saturating_sub(range.first) as usize;
     }
@@ -164,14 +165,25 @@ impl<C: Client> Owned<C> {
 
 impl<C: Client> Run<C> {
     /// Has a transfer that has not moved anything begin at the position of its file, if it is there
-    /// that it is to be. Any context.
-    pub(crate) fn take_position(&mut self) {
-        if !self.transfer().at_position || self.transfer().done > 0 {
-            return;
+    /// that it is to be. EOVERFLOW if it would end beyond what can be told. Any context.
+    #[inline]
+    pub(crate) fn take_position(&mut self) -> Result {
+        let transfer = self.transfer();
+        if transfer.at_position && transfer.done == 0 {
+            self.take_position_now()?;
         }
+        Ok(())
+    }
+
+    #[cold]
+    fn take_position_now(&mut self) -> Result {
         if let Some(at) = self.file().and_then(position) {
-            self.transfer_mut().pos = at;
+            let transfer = self.transfer_mut();
+            at.checked_add_unsigned(transfer.len as u64)
+                .ok_or(EOVERFLOW)?;
+            transfer.pos = at;
         }
+        Ok(())
     }
 }
 

@@ -219,6 +219,11 @@ impl Transfer {
         self.flags |= bindings::IOCB_NOSIGNAL;
     }
 
+    /// Whether it is to or from a regular file or block device.
+    pub(crate) fn has_places(&self) -> bool {
+        self.has_places
+    }
+
     /// Whether it is at the position of its file, and moves that.
     #[inline(always)]
     pub(crate) fn is_at_position(&self) -> bool {

@@ -294,7 +294,7 @@ pub(crate) fn punt_behind(
     mut request: Request,
 ) -> Result {
     let policy = request.private().policy;
-    let list = if policy.arm {
+    let mut list = if policy.arm {
         policy.retry
     } else {
         List::Block
@@ -305,7 +305,10 @@ pub(crate) fn punt_behind(
                 request.without_event();
                 return Err(e);
             }
-            if list != List::Run {
+            if request.transfer().is_at_position() {
+                // It does not know where it is to begin.
+                list = List::Task;
+            } else if list != List::Run {
                 // As native aio: no order is kept, and it waits here.
                 return go(context, request.run(), Place::Submit(task));
             }
@@ -316,16 +319,16 @@ pub(crate) fn punt_behind(
     Ok(())
 }
 
-/// Prepares one that is to wait for a barrier, and says on which list it goes then. `None` if it is over.
+/// Prepares one that is to wait for a barrier, and says on which list it goes then.
 ///
 /// Errors are those of the submission, and the request is gone then.
 pub(crate) fn prepare_to_hold(
     context: &Arc<Context>,
     task: FullTask<'_>,
     mut request: Request,
-) -> Result<Option<(Request, List)>> {
+) -> Result<(Request, List)> {
     let policy = request.private().policy;
-    let list = match request.private().op {
+    let mut list = match request.private().op {
         Op::Noop => List::Run,
         _ if !policy.threads => List::Task,
         _ => policy.retry,
@@ -337,9 +340,10 @@ pub(crate) fn prepare_to_hold(
                 return Err(e);
             }
             // A task of the process comes for it.
+            list = List::Task;
         }
     }
-    Ok(Some((request, list)))
+    Ok((request, list))
 }
 
 /// How a request waits for its file.

@@ -108,12 +108,16 @@ pub(super) fn prep(
     Ok(())
 }
 
-/// Begins with a transfer whose place is where the one before it has ended: whatever else keeps the
-/// order of that inode is in the same group.
+/// Begins with a transfer whose place is where the one before it has ended: of a file whatever else keeps
+/// the order of that inode is in the same group.
 #[cold]
 fn begin_at_position(request: &mut Request, mut policy: Policy) -> Result {
     let file = request.file().ok_or(EBADF)?;
-    policy.order = Order::Inode;
+    policy.order = if request.transfer().has_places() {
+        Order::Inode
+    } else {
+        Order::File
+    };
     let key = self::key(file, policy.order, Direction::Write);
     request.begin(Op::Rw, &policy, key);
     Ok(())

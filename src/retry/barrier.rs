@@ -33,15 +33,14 @@ const AT_ONCE: u32 = 16;
 /// An error is submit's, and the request is gone then. In the submitting task.
 #[cold]
 pub(crate) fn submit(context: &Arc<Context>, task: FullTask<'_>, request: Request) -> Result {
-    let Some((mut request, list)) = op::prepare_to_hold(context, task, request)? else {
-        return Ok(());
-    };
+    let (mut request, list) = op::prepare_to_hold(context, task, request)?;
     let (index, key) = (request.index(), request.private().key);
     request.note_waiting(list);
     request.private().joined = key != 0;
     let mut queues = context.queues().lock();
     if key != 0 {
         queues.groups.join(context.pool(), index, key);
+        queues.note_joined(&mut request);
     }
     if queues.closing {
         drop(queues);

@@ -12,8 +12,14 @@ use crate::{
         Lists,
         Nodes, //
     },
-    request::Running,
+    op::Op,
+    policy::Order,
+    request::{
+        Request,
+        Running, //
+    },
     sys::{
+        fs::Direction,
         request::Pool,
         task_work,
         workqueue, //
@@ -68,6 +74,8 @@ pub(crate) struct Queues {
     pub(super) kept_files: bool,
     /// A barrier was begun, and is not over; or something that was begun after it.
     pub(super) barrier_runs: bool,
+    /// Writes of files that have joined their groups: submit does none before they are over.
+    pub(super) joined_writes: u32,
     /// The context is dead, and what is on the lists was cancelled, but for what is accepted.
     pub(crate) closing: bool,
 }
@@ -91,6 +99,7 @@ impl Queues {
             max_held: MAX_HELD.saturating_mul(times as Jiffies),
             kept_files: false,
             barrier_runs: false,
+            joined_writes: 0,
             closing: false,
         })
     }
@@ -136,6 +145,18 @@ impl Queues {
                 self.look(arc, PATIENCE);
             }
         }
+    }
+
+    /// A request has joined its group.
+    pub(super) fn note_joined(&mut self, request: &mut Request) {
+        if is_ordered_write(request) {
+            self.joined_writes = self.joined_writes.saturating_add(1);
+        }
+    }
+
+    /// One has left that; `write` says whether it was such.
+    pub(super) fn note_left(&mut self, write: bool) {
+        self.joined_writes = self.joined_writes.saturating_sub(u32::from(write));
     }
 
     /// A request is held that was not before: the next looks come soon.
@@ -246,6 +267,14 @@ impl Nodes for Pool<Context> {
     fn links(&self, index: u32) -> Option<&Links> {
         self.shared(index).map(|shared| &shared.links)
     }
+}
+
+/// Whether it is a write to a file that keeps the order of its inode.
+pub(super) fn is_ordered_write(request: &mut Request) -> bool {
+    let private = request.private();
+    private.policy.order == Order::Inode
+        && matches!(private.op, Op::Rw)
+        && request.transfer().direction() == Some(Direction::Write)
 }
 
 /// How many requests are tried in vain that were held for `ticks`.

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     context::Context,
+    deadline,
     lists::List,
     op::{
         self,
@@ -230,7 +231,9 @@ pub(super) fn started(
 
 /// Runs a transfer as far as it goes. See [`super::go`].
 pub(in crate::op) fn go(context: &Arc<Context>, mut run: Running, place: Place<'_>) -> Result {
-    run.take_position();
+    if let Err(e) = run.take_position() {
+        return end_with(run, e);
+    }
     let mode = match begin(&mut run, place) {
         Begin::Try(mode) => mode,
         Begin::Punt(list) => return punt(context, run, list, place),
@@ -423,12 +426,17 @@ fn completed(
 }
 
 /// Leaves the request to the page's waker; or gives it back, if that has been here.
-fn wait_for_page(context: &Arc<Context>, page: PageRun<Context>) -> Option<Running> {
+fn wait_for_page(context: &Arc<Context>, mut page: PageRun<Context>) -> Option<Running> {
     page.shared().note_page(List::Run, page.transfer().done());
     context.counters().armed();
     trace::arm(|| page.shared().about(context, 0));
+    let deadline = page.private().deadline.clone();
     match page.wait() {
-        Armed::Left => None,
+        Armed::Left => {
+            // It could not be cancelled while it was running.
+            deadline.inspect(deadline::meet);
+            None
+        }
         Armed::Again(run) | Armed::Cancelled(run) => {
             context.counters().disarmed();
             Some(run)
@@ -559,6 +567,10 @@ fn block(
 /// See [`op::finish_accepted`].
 pub(in crate::op) fn finish_accepted(mut run: Running, task: WorkerTask<'_>) {
     run.private().tried_nowait = false;
+    if let Err(e) = run.take_position() {
+        run.finish().complete(e.to_errno() as isize);
+        return;
+    }
     if let Some(run) = block(run, Caller::Worker(task), Mode::Inline, Faults::Fail) {
         run.finish().complete(EINTR.to_errno() as isize);
     }
