@@ -171,7 +171,8 @@ TEST_RAIO(behind_a_barrier, "it has none")
 	memset(old, 'o', sizeof(old));
 	memset(new, 'n', sizeof(new));
 	for (i = 0; i < rounds; i++) {
-		struct iocb read, bar, first, second, third, *list[] = { &read, &bar, &first, &second };
+		struct iocb read, bar, first, second, third;
+		struct iocb *list[] = { &read, &bar, &first, &second };
 		struct io_event events[5];
 
 		prep(&read, IOCB_CMD_PREAD, fds[0], back, 1, 0);

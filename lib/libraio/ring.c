@@ -256,7 +256,8 @@ bool __raio_can_reap(void)
 
 void __raio_note_good(const struct getevents *get, long ret)
 {
-	(void)get, (void)ret;
+	(void)get;
+	(void)ret;
 }
 
 static inline long reap_any(uint64_t ctx, long min_nr, long nr, struct io_event *events,

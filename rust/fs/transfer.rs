@@ -150,7 +150,7 @@ impl Transfer {
         self.direction
     }
 
-    /// What [`Owned::set_range`] has set.
+    /// What [`set_range`](crate::sys::request::Owned::set_range) has set.
     pub(crate) fn range(&self) -> Range {
         Range {
             first: self.pos,
