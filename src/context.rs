@@ -632,6 +632,7 @@ impl Context {
     ///
     /// EAGAIN if there is none: the ring is full. EINVAL if the context is dead. Process context,
     /// may sleep.
+    #[inline(always)]
     pub(crate) fn take_credits(&self, wanted: u32) -> Result<u32> {
         let mut submit = self.submit.lock();
         if submit.dead {

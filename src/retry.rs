@@ -260,14 +260,19 @@ pub(crate) fn cancelled(request: Request) {
     request.complete_cancelled();
 }
 
+#[cold]
+fn end_deadline(request: &mut Request) {
+    request.private().deadline.take().map(deadline::end);
+}
+
 /// Gives back what a request has of its context: its place in its group, whose next may run now,
 /// and its claim to a thread. Any context.
 pub(crate) fn leave(request: &mut Request) {
     let private = request.private();
     let (joined, claim, counted) = (private.joined, private.claim, private.counted);
     (private.joined, private.claim, private.counted) = (false, None, false);
-    if let Some(deadline) = private.deadline.take() {
-        deadline::end(deadline);
+    if private.deadline.is_some() {
+        end_deadline(request);
         if !joined && claim.is_none() && !counted {
             return;
         }
@@ -288,9 +293,13 @@ pub(crate) fn leave(request: &mut Request) {
     if !joined {
         return;
     }
-    // Where the next one begins.
-    request.move_position();
-    queues.note_left(write);
+    // Where the next one begins, if it is at the position.
+    if request.transfer().is_at_position() {
+        request.move_position();
+    }
+    if write {
+        queues.note_write_left();
+    }
     let next = queues.groups.leave(context.pool(), index);
     let Some(next) = next else { return };
     let listed = context

@@ -140,6 +140,7 @@ impl<C: Client> Owned<C> {
 
 impl<C: Client> Owned<C> {
     /// Moves the position of its file behind what was moved, if it is there that it was. Any context.
+    #[cold]
     pub(crate) fn move_position(&self) {
         let transfer = self.transfer();
         let Some(file) = self.file().filter(|_| transfer.at_position) else {
@@ -166,17 +167,12 @@ impl<C: Client> Owned<C> {
 impl<C: Client> Run<C> {
     /// Has a transfer that has not moved anything begin at the position of its file, if it is there
     /// that it is to be. EOVERFLOW if it would end beyond what can be told. Any context.
-    #[inline]
+    #[cold]
     pub(crate) fn take_position(&mut self) -> Result {
         let transfer = self.transfer();
-        if transfer.at_position && transfer.done == 0 {
-            self.take_position_now()?;
+        if !transfer.at_position || transfer.done > 0 {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    #[cold]
-    fn take_position_now(&mut self) -> Result {
         if let Some(at) = self.file().and_then(position) {
             let transfer = self.transfer_mut();
             at.checked_add_unsigned(transfer.len as u64)

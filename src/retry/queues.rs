@@ -154,9 +154,9 @@ impl Queues {
         }
     }
 
-    /// One has left that; `write` says whether it was such.
-    pub(super) fn note_left(&mut self, write: bool) {
-        self.joined_writes = self.joined_writes.saturating_sub(u32::from(write));
+    /// One that is an ordered write has left that.
+    pub(super) fn note_write_left(&mut self) {
+        self.joined_writes = self.joined_writes.saturating_sub(1);
     }
 
     /// A request is held that was not before: the next looks come soon.

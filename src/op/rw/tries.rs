@@ -231,8 +231,10 @@ pub(super) fn started(
 
 /// Runs a transfer as far as it goes. See [`super::go`].
 pub(in crate::op) fn go(context: &Arc<Context>, mut run: Running, place: Place<'_>) -> Result {
-    if let Err(e) = run.take_position() {
-        return end_with(run, e);
+    if run.transfer().is_at_position() {
+        if let Err(e) = run.take_position() {
+            return end_with(run, e);
+        }
     }
     let mode = match begin(&mut run, place) {
         Begin::Try(mode) => mode,
