@@ -75,8 +75,13 @@ fn look(context: &Context, arc: impl Fn() -> Arc<Context>) {
     release(&mut queues, context, arc);
 }
 
-/// Lets go of what nothing keeps back any more. Under the lock of the lists; any context.
-pub(super) fn release(queues: &mut Queues, context: &Context, arc: impl Fn() -> Arc<Context>) {
+/// Lets go of what nothing keeps back any more, and says whether that was anything. Under the lock of the
+/// lists; any context.
+pub(super) fn release(
+    queues: &mut Queues,
+    context: &Context,
+    arc: impl Fn() -> Arc<Context>,
+) -> bool {
     // Either we see that the last one is over, or who has ended it sees that there are barriers.
     wait::order();
     // Those that were begun, and credits of calls on their way. Never too few.
@@ -84,18 +89,18 @@ pub(super) fn release(queues: &mut Queues, context: &Context, arc: impl Fn() -> 
         .outstanding()
         .saturating_sub(queues.lists.len(List::Barrier));
     if queues.barrier_runs && others > 0 {
-        return;
+        return false;
     }
     queues.barrier_runs = false;
-    for _ in 0..AT_ONCE {
+    for released in 0..AT_ONCE {
         let Some(index) = queues.lists.first(List::Barrier) else {
             context.note_barriers(false);
-            return;
+            return released > 0;
         };
         let shared = context.pool().shared(index);
         let is_barrier = shared.is_some_and(|shared| shared.is_barrier());
         if is_barrier && others > 0 {
-            return;
+            return released > 0;
         }
         queues.lists.remove(context.pool(), index);
         let list = match shared {
@@ -106,8 +111,9 @@ pub(super) fn release(queues: &mut Queues, context: &Context, arc: impl Fn() -> 
         others = others.saturating_add(1);
         if is_barrier {
             queues.barrier_runs = true;
-            return;
+            return true;
         }
     }
     queues.look(&arc, 0);
+    true
 }

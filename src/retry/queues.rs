@@ -344,8 +344,10 @@ impl WorkItem<0> for Context {
             context.wake_pollers();
             queues = context.queues().lock();
         }
-        if context.has_barriers() {
-            barrier::release(&mut queues, &context, arc);
+        if context.has_barriers() && barrier::release(&mut queues, &context, arc) {
+            // Somebody was told of each; whether he has come is another look's.
+            queues.look(arc, PATIENCE);
+            return;
         }
         if queues.closing {
             return;
