@@ -64,7 +64,8 @@ TEST_RAIO(setup_flags, WHY)
 	unsigned int bit;
 
 	ASSERT_EQ(0, raio_ioctl(RAIO_IOC_INFO, &info));
-	EXPECT_EQ(RAIO_SETUP_CANCEL_EVENT | RAIO_SETUP_NO_THREADS, info.setup_flags);
+	EXPECT_EQ(RAIO_SETUP_CANCEL_EVENT | RAIO_SETUP_NO_THREADS | RAIO_SETUP_SYNC_WRITES,
+		  info.setup_flags);
 	for (bit = 0; bit < 32; bit++) {
 		struct raio_setup setup = { .nr_events = 1, .flags = 1U << bit };
 

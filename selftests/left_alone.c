@@ -83,7 +83,7 @@ static void check_tty_poll(bool watched)
 	else
 		wait_for_ring(ctx, 1);
 	ASSERT_EQ(1, events_now(ctx, events, 1));
-	EXPECT_EQ(POLLIN, (long long)events[0].res);
+	EXPECT_TRUE(events[0].res & POLLIN);
 	EXPECT_EQ(0, be_destroy(ctx));
 }
 

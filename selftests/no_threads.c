@@ -64,7 +64,7 @@ static void run_poll(bool wait)
 		prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
 		submit_unfinished(ctx, &iocb);
 		pid = write_when_asleep(fds[1]);
-		EXPECT_EQ(POLLIN, result_of(ctx, wait));
+		EXPECT_TRUE(result_of(ctx, wait) & POLLIN);
 		EXPECT_EQ(0, test_wait(pid));
 		ASSERT_EQ(1, read(fds[0], &(char){ 0 }, 1));
 	}
