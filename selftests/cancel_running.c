@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,6 +60,8 @@ TEST_RAIO(read, "native: blocks")
 
 TEST_RAIO(write, "native: blocks")
 {
+	/* libraio's default is native aio's. */
+	setenv("RAIO_WRITES", "async", 1);
 	run(IOCB_CMD_PWRITE, FUSE_WRITE, sizeof(buf));
 }
 

@@ -5,6 +5,7 @@
  * does not wait for that; what can't be interrupted is EAGAIN.
  */
 #define _GNU_SOURCE
+#include <stdlib.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <termios.h>
@@ -167,6 +168,8 @@ TEST_RAIO(fuse_read, WHY)
 
 TEST_RAIO(fuse_write, WHY)
 {
+	/* libraio's default is native aio's. */
+	setenv("RAIO_WRITES", "async", 1);
 	run_fuse(IOCB_CMD_PWRITE, FUSE_WRITE);
 }
 
