@@ -167,7 +167,7 @@ static long raio_getevents(struct state *state, const struct getevents *get)
 
 	ret = raio_ioctl(state, RAIO_IOC_GETEVENTS, &arg);
 	__raio_context_leave(slot);
-	__raio_note_good(get, ret);
+	__raio_note_good(state, get, ret);
 	return ret;
 }
 
@@ -245,7 +245,7 @@ static long raio_enter(struct state *state, long nr, void *iocbpp, long *submitt
 
 	ret = raio_ioctl(state, RAIO_IOC_ENTER, &arg);
 	__raio_context_leave(slot);
-	__raio_note_good(get, ret);
+	__raio_note_good(state, get, ret);
 	*submitted = arg.submitted;
 	return ret;
 }

@@ -24,8 +24,9 @@
 #define likely(_x)	__builtin_expect(!!(_x), 1)
 #define unlikely(_x)	__builtin_expect(!!(_x), 0)
 
-/* A power of two. */
-#define SLOTS	4096
+/* Powers of two. */
+#define SLOTS		4096
+#define GOOD_PAGES	1024
 
 /* Where the calls go. */
 enum mode {
@@ -56,6 +57,9 @@ struct state {
 	uint64_t rdev;		/* what device that is */
 	uint32_t complained;	/* the limits that a line was written for */
 	uint32_t setup_flags;	/* RAIO_SETUP_* of all contexts, or 0: not known yet */
+	/* Pages for events and timeouts, see ring.c: their numbers, inverted. */
+	uintptr_t writable[GOOD_PAGES];
+	uintptr_t readable[GOOD_PAGES];
 	struct slot slots[SLOTS];
 };
 
@@ -207,7 +211,7 @@ struct getevents {
 };
 
 /* The kernel has said that of such a call: the addresses are good. */
-void __raio_note_good(const struct getevents *get, long ret);
+void __raio_note_good(struct state *state, const struct getevents *get, long ret);
 
 long __raio_setup(unsigned int nr_events, uint64_t *ctxp);
 long __raio_destroy(uint64_t ctx);

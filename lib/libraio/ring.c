@@ -50,41 +50,33 @@ static inline bool is_zero(const struct timespec *timeout)
 
 /*
  * Where events are to go, or a timeout is, that is no such memory: for the kernel to
- * say, as EFAULT.  So each thread keeps some pages for which the kernel has said that
- * they are; what is on others goes to the kernel.  (A program that has unmapped one
- * since is not told.)  Their numbers are inverted, so that none is known at first.
+ * say, as EFAULT.  So some pages are kept for which it has said that they are; what is
+ * on others goes to the kernel.  (A program that has unmapped one since is not told.)
  */
-#define GOOD_PAGES	8
-
-struct good_pages {
-	uintptr_t not_number[GOOD_PAGES];
-};
-
-static __thread __attribute__((tls_model("initial-exec"))) struct good_pages writable, readable;
-
-static inline bool is_good(const struct good_pages *pages, const void *address)
+static inline bool is_good(const uintptr_t *pages, const void *address)
 {
 	uintptr_t number = (uintptr_t)address >> 12;
 
-	return pages->not_number[number % GOOD_PAGES] == ~number;
+	return __atomic_load_n(&pages[number % GOOD_PAGES], __ATOMIC_RELAXED) == ~number;
 }
 
-static inline void note_good(struct good_pages *pages, const void *address)
+static inline void note_good(uintptr_t *pages, const void *address)
 {
 	uintptr_t number = (uintptr_t)address >> 12;
 
-	pages->not_number[number % GOOD_PAGES] = ~number;
+	if (!is_good(pages, address))
+		__atomic_store_n(&pages[number % GOOD_PAGES], ~number, __ATOMIC_RELAXED);
 }
 
-void __raio_note_good(const struct getevents *get, long ret)
+void __raio_note_good(struct state *state, const struct getevents *get, long ret)
 {
 	const char *last = (const char *)(get->timeout + 1) - 1;
 
 	if (ret > 0)
-		note_good(&writable, get->events);
+		note_good(state->writable, get->events);
 	/* It is read first, and may lie in two pages. */
 	if (ret >= 0 && get->timeout && !(((uintptr_t)last ^ (uintptr_t)get->timeout) >> 12))
-		note_good(&readable, get->timeout);
+		note_good(state->readable, get->timeout);
 }
 
 /*
@@ -160,8 +152,8 @@ static inline uint64_t count(uint64_t id_nr)
 
 /* One try: the number of events, -1 if the kernel has to be asked, -2 to try again. */
 static __attribute__((always_inline)) inline
-long reap(struct slot *slot, struct raio_ring *ring, long min_nr, long nr,
-	  struct io_event *events, const struct timespec *timeout, bool first)
+long reap(const struct state *state, struct slot *slot, struct raio_ring *ring, long min_nr,
+	  long nr, struct io_event *events, const struct timespec *timeout, bool first)
 {
 	const struct io_event *slots = (const struct io_event *)(ring + 1);
 	const uint32_t size = __atomic_load_n(&slot->nr, __ATOMIC_ACQUIRE);
@@ -194,7 +186,7 @@ long reap(struct slot *slot, struct raio_ring *ring, long min_nr, long nr,
 	}
 	if (n > nr)
 		n = nr;
-	if (unlikely(!is_good(&writable, events)))
+	if (unlikely(!is_good(state->writable, events)))
 		return -1;
 	if (likely(n < size - head)) {
 		copy(events, slots + head, n);
@@ -214,15 +206,18 @@ long reap(struct slot *slot, struct raio_ring *ring, long min_nr, long nr,
 }
 
 /* Somebody was faster. */
-static __attribute__((noinline, cold)) long reap_again(struct slot *slot, uint64_t ctx, long min_nr,
-						 long nr, struct io_event *events,
-						 const struct timespec *timeout)
+static __attribute__((noinline, cold)) long reap_again(const struct state *state,
+						       struct slot *slot, uint64_t ctx,
+						       long min_nr, long nr,
+						       struct io_event *events,
+						       const struct timespec *timeout)
 {
 	unsigned int tries = TRIES;
 	long ret;
 
 	do {
-		ret = reap(slot, (struct raio_ring *)ctx, min_nr, nr, events, timeout, false);
+		ret = reap(state, slot, (struct raio_ring *)ctx, min_nr, nr, events, timeout,
+			   false);
 	} while (ret == -2 && --tries);
 	slot_drop(slot);
 	return ret < 0 ? -1 : ret;
@@ -237,14 +232,14 @@ long reap_any(uint64_t ctx, long min_nr, long nr, struct io_event *events,
 	long ret;
 
 	if (unlikely(!state || nr <= 0 || (unsigned long)min_nr > (unsigned long)nr ||
-		     (timeout && !is_good(&readable, timeout))))
+		     (timeout && !is_good(state->readable, timeout))))
 		return -1;
 	slot = slot_find(state, ctx);
 	if (unlikely(!slot || !slot_hold(slot, ctx)))
 		return -1;
-	ret = reap(slot, (struct raio_ring *)ctx, min_nr, nr, events, timeout, true);
+	ret = reap(state, slot, (struct raio_ring *)ctx, min_nr, nr, events, timeout, true);
 	if (unlikely(ret == -2))
-		return reap_again(slot, ctx, min_nr, nr, events, timeout);
+		return reap_again(state, slot, ctx, min_nr, nr, events, timeout);
 	slot_drop(slot);
 	return ret;
 }
@@ -254,8 +249,9 @@ bool __raio_can_reap(void)
 	return false;
 }
 
-void __raio_note_good(const struct getevents *get, long ret)
+void __raio_note_good(struct state *state, const struct getevents *get, long ret)
 {
+	(void)state;
 	(void)get;
 	(void)ret;
 }
