@@ -26,7 +26,8 @@ static int64_t sync_one(aio_context_t ctx, unsigned int opcode, int fd, int64_t 
 {
 	struct iocb iocb;
 
-	prep(&iocb, opcode, fd, NULL, size, offset);
+	prep(&iocb, opcode, fd, NULL, 0, offset);
+	iocb.aio_nbytes = size;
 	if (opcode == RAIO_CMD_SYNC_FILE_RANGE)
 		iocb.aio_rw_flags = flags;
 	else
