@@ -306,12 +306,10 @@ impl Cp {
 /// What `raio run` is told.
 #[derive(Debug, Clone, Args)]
 pub struct Run {
-    /// The program
-    #[arg(value_hint = ValueHint::CommandName)]
-    pub program: OsString,
-    /// What it is told
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_hint = ValueHint::CommandWithArguments)]
-    pub args: Vec<OsString>,
+    /// The program, and what it is told: options before it are for raio, all after it are its own
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true,
+          value_name = "PROGRAM", num_args = 1.., value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
     /// Say on standard error what went through raio, when the program has ended
     #[arg(long)]
     pub stats: bool,

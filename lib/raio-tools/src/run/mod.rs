@@ -9,7 +9,7 @@ mod program;
 mod stats;
 
 use crate::{
-    cli::{self, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND},
+    cli::{self, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_NOT_RUN},
     device,
     output::{self, Quoted},
     Outcome,
@@ -26,9 +26,22 @@ const PRELOAD: &str = "LD_PRELOAD";
 
 /// Runs the command.
 pub fn run(args: &cli::Run) -> Outcome {
-    let path = match program::find(&args.program, std::env::var_os("PATH").as_deref()) {
+    // There is one, or the command line was refused.
+    let (name, rest) = match args.command.split_first() {
+        Some((name, rest)) => (name.as_os_str(), rest),
+        None => (OsStr::new(""), args.command.as_slice()),
+    };
+    if name.as_encoded_bytes().starts_with(b"-") {
+        let bad = output::BAD;
+        output::complain(&format!(
+            "raio run: {bad}error{bad:#}: unexpected argument {}; see raio run --help\n",
+            Quoted(Path::new(name))
+        ));
+        return Ok(ExitCode::from(EXIT_NOT_RUN));
+    }
+    let path = match program::find(name, std::env::var_os("PATH").as_deref()) {
         Ok(path) => path,
-        Err(error) => return Ok(not_started(Path::new(&args.program), &error)),
+        Err(error) => return Ok(not_started(Path::new(name), &error)),
     };
     if args.check {
         return check::run(&path, args.json);
@@ -43,8 +56,8 @@ pub fn run(args: &cli::Run) -> Outcome {
     }
     let mut command = Command::new(&path);
     command
-        .arg0(&args.program)
-        .args(&args.args)
+        .arg0(name)
+        .args(rest)
         .env(PRELOAD, with_library(std::env::var_os(PRELOAD), &library));
     if args.stats {
         return stats::run(&mut command, &path, args.json);
