@@ -262,7 +262,9 @@ pub(crate) fn cancelled(request: Request) {
 
 #[cold]
 fn end_deadline(request: &mut Request) {
-    request.private().deadline.take().map(deadline::end);
+    if let Some(deadline) = request.private().deadline.take() {
+        deadline::end(deadline);
+    }
 }
 
 /// Gives back what a request has of its context: its place in its group, whose next may run now,
