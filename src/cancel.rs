@@ -192,7 +192,7 @@ pub(crate) fn cancel_index(context: &Arc<Context>, index: u32) -> Option<ARef<Fi
     match (cancel, event.take()) {
         (Cancel::Own(request), _) => {
             let file = request.file().map(ARef::from);
-            retry::cancelled(request);
+            request.complete_cancelled();
             return file;
         }
         (Cancel::Ended, Some(event)) => {

@@ -234,7 +234,7 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
     let list = if first { list } else { List::Waiting };
     if queues.closing && !request.shared().is_accepted() {
         drop(queues);
-        cancelled(request);
+        request.complete_cancelled();
         return;
     }
     // Let go of under the lock, where it is not the last: nobody has run the request yet.
@@ -244,7 +244,7 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
         Err(request) => {
             drop(arc);
             drop(queues);
-            cancelled(request);
+            request.complete_cancelled();
         }
     }
 }
@@ -254,10 +254,6 @@ pub(crate) fn let_go(context: Arc<Context>) {
     if let Some(last) = Arc::into_unique_or_drop(context) {
         workqueue::enqueue_by::<_, 0>(Arc::from(last), 0);
     }
-}
-
-pub(crate) fn cancelled(request: Request) {
-    request.complete_cancelled();
 }
 
 #[cold]
@@ -379,7 +375,8 @@ pub(crate) fn rerun(context: &Arc<Context>, mut run: Running, place: Place<'_>) 
     context.counters().retried();
     trace::retry(|| run.shared().about(context, 0));
     if run.is_ended() || context.is_dead() && !run.shared().is_accepted() {
-        return cancel_run(run);
+        // Nobody can serve it any more.
+        return run.finish().complete_cancelled();
     }
     if run.private().held && op::is_locked(&mut run) {
         // It is not handed on to somebody who finds the same.
@@ -407,9 +404,4 @@ pub(crate) fn as_submitter<R>(
 ) -> R {
     let cred = submitter.cred.as_deref().unwrap_or(context.cred());
     cred::with(cred, || submitter.state.with(f))
-}
-
-/// Ends a run of a request that nobody can serve any more.
-pub(crate) fn cancel_run(run: Running) {
-    run.finish().complete_cancelled();
 }

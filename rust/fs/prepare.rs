@@ -125,9 +125,7 @@ impl<C: Client> Owned<C> {
             pos,
         })
     }
-}
 
-impl<C: Client> Owned<C> {
     /// Notes what of its file is written back, see [`Transfer::range`]. Any context.
     pub(crate) fn set_range(&mut self, range: Range) {
         let transfer = self.transfer_mut();
@@ -136,9 +134,7 @@ impl<C: Client> Owned<C> {
         transfer.pos = range.first;
         transfer.len = range.last.saturating_sub(range.first) as usize;
     }
-}
 
-impl<C: Client> Owned<C> {
     /// Moves the position of its file behind what was moved, if it is there that it was. Any context.
     #[cold]
     pub(crate) fn move_position(&self) {

@@ -212,7 +212,7 @@ pub(crate) fn finish_accepted(mut run: Running, task: WorkerTask<'_>) {
     match run.private().op {
         Op::Rw => rw::finish_accepted(run, task),
         Op::Sync(what) => fsync::finish_accepted(run, what, task),
-        Op::Poll { .. } | Op::Noop => retry::cancel_run(run),
+        Op::Poll { .. } | Op::Noop => run.finish().complete_cancelled(),
     }
 }
 
@@ -287,6 +287,30 @@ fn punt(context: &Arc<Context>, mut run: Running, list: List, place: Place<'_>) 
     Ok(Punted::Queued)
 }
 
+/// As [`claim`], for a request that goes to `list` at once; whether it needs none, or has one.
+///
+/// An error is that of the submission, and the request is gone then: ERESTARTNOINTR.
+fn claim_for(
+    context: &Arc<Context>,
+    task: FullTask<'_>,
+    mut request: Request,
+    list: List,
+) -> Result<(Request, bool)> {
+    if list == List::Task {
+        return Ok((request, true));
+    }
+    match claim(context, task, request.private(), list) {
+        Ok(()) => Ok((request, true)),
+        Err(e) => match restart(e, 0) {
+            Some(e) => {
+                request.without_event();
+                Err(e)
+            }
+            None => Ok((request, false)),
+        },
+    }
+}
+
 /// Puts a request that is being submitted behind the others of its group.
 pub(crate) fn punt_behind(
     context: &Arc<Context>,
@@ -294,27 +318,21 @@ pub(crate) fn punt_behind(
     mut request: Request,
 ) -> Result {
     let policy = request.private().policy;
-    let mut list = if policy.arm {
+    let list = if policy.arm {
         policy.retry
     } else {
         List::Block
     };
-    if list != List::Task {
-        if let Err(e) = claim(context, task, request.private(), list) {
-            if let Some(e) = restart(e, 0) {
-                request.without_event();
-                return Err(e);
-            }
-            if request.transfer().is_at_position() {
-                // It does not know where it is to begin.
-                list = List::Task;
-            } else if list != List::Run {
-                // As native aio: no order is kept, and it waits here.
-                return go(context, request.run(), Place::Submit(task));
-            }
-            // A task of the process comes for it.
-        }
-    }
+    let (request, claimed) = claim_for(context, task, request, list)?;
+    // Without a claim a task of the process comes for it.
+    let list = match list {
+        _ if claimed => list,
+        // It does not know yet where it is to begin.
+        _ if request.transfer().is_at_position() => List::Task,
+        List::Run => list,
+        // As native aio: no order is kept, and it waits here.
+        _ => return go(context, request.run(), Place::Submit(task)),
+    };
     retry::queue_in_order(context, request, list);
     Ok(())
 }
@@ -328,21 +346,18 @@ pub(crate) fn prepare_to_hold(
     mut request: Request,
 ) -> Result<(Request, List)> {
     let policy = request.private().policy;
-    let mut list = match request.private().op {
-        Op::Noop => List::Run,
+    let list = match request.private().op {
+        Op::Noop => return Ok((request, List::Run)),
         _ if !policy.threads => List::Task,
         _ => policy.retry,
     };
-    if list != List::Task && list != List::Run {
-        if let Err(e) = claim(context, task, request.private(), list) {
-            if let Some(e) = restart(e, 0) {
-                request.without_event();
-                return Err(e);
-            }
-            // A task of the process comes for it.
-            list = List::Task;
-        }
-    }
+    let (request, claimed) = claim_for(context, task, request, list)?;
+    // Without a claim a task of the process comes for it.
+    let list = if claimed || list == List::Run {
+        list
+    } else {
+        List::Task
+    };
     Ok((request, list))
 }
 

@@ -6,10 +6,7 @@
 //! submission. Whoever ends a request, or gives back credits, looks whether that was the last that the
 //! first one there waits for.
 
-use super::{
-    cancelled,
-    Queues, //
-};
+use super::Queues;
 use crate::{
     context::Context,
     lists::List,
@@ -44,7 +41,7 @@ pub(crate) fn submit(context: &Arc<Context>, task: FullTask<'_>, request: Reques
     }
     if queues.closing {
         drop(queues);
-        cancelled(request);
+        request.complete_cancelled();
         return Ok(());
     }
     match request.queue() {
@@ -55,7 +52,7 @@ pub(crate) fn submit(context: &Arc<Context>, task: FullTask<'_>, request: Reques
         }
         Err(request) => {
             drop(queues);
-            cancelled(request);
+            request.complete_cancelled();
         }
     }
     Ok(())

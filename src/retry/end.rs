@@ -4,7 +4,6 @@
 
 use super::{
     as_submitter,
-    cancel_run,
     rerun,
     take,
     take_from,
@@ -43,7 +42,7 @@ pub(crate) fn finish_accepted(context: &Arc<Context>, task: WorkerTask<'_>) {
         };
         let Some(mut run) = run else { return };
         if !run.shared().is_accepted() {
-            cancel_run(run);
+            run.finish().complete_cancelled();
             continue;
         }
         let submitter = run.private().submitter();
@@ -54,7 +53,7 @@ pub(crate) fn finish_accepted(context: &Arc<Context>, task: WorkerTask<'_>) {
 /// Cancels what only threads could have run. Process context.
 pub(crate) fn cancel_for_threads(context: &Context) {
     while let Some(run) = take(context, &[List::Page, List::Block]) {
-        cancel_run(run);
+        run.finish().complete_cancelled();
     }
 }
 
@@ -62,7 +61,7 @@ pub(crate) fn cancel_for_threads(context: &Context) {
 pub(crate) fn cancel_queued(context: &Context) -> bool {
     let mut any = false;
     while let Some(run) = take(context, &ALL) {
-        cancel_run(run);
+        run.finish().complete_cancelled();
         any = true;
     }
     any

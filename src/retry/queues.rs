@@ -72,7 +72,7 @@ pub(crate) struct Queues {
     max_held: Jiffies,
     /// Requests came home with files that a task of the process has to release.
     pub(super) kept_files: bool,
-    /// A barrier was begun, and is not over; or something that was begun after it.
+    /// A barrier was begun, and is not over.
     pub(super) barrier_runs: bool,
     /// Writes of files that have joined their groups: submit does none before they are over.
     pub(super) joined_writes: u32,

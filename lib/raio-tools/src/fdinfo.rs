@@ -64,6 +64,12 @@ impl Counters {
     }
 }
 
+/// The names of a line, and what they are.
+fn fields(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    line.split_whitespace()
+        .filter_map(|word| word.split_once('='))
+}
+
 /// The contexts in an fdinfo file, each with its id.
 ///
 /// Fields that are not known are those of a newer module, and left out.
@@ -74,10 +80,7 @@ pub fn parse(text: &str) -> Vec<(u64, Counters)> {
     lines
         .filter_map(|line| {
             let (mut id, mut counters) = (None, Counters::default());
-            for (name, value) in line
-                .split_whitespace()
-                .filter_map(|word| word.split_once('='))
-            {
+            for (name, value) in fields(line) {
                 if name == "id" {
                     id = u64::from_str_radix(value.strip_prefix("0x")?, 16).ok();
                 } else if let Some(field) = counters.field(name) {
@@ -120,11 +123,8 @@ impl Totals {
 /// many have not ended. `None` if the module is too old to tell.
 pub fn totals(text: &str) -> Option<(Totals, u64)> {
     let line = text.lines().find_map(|line| line.strip_prefix("ended:"))?;
-    let (mut totals, mut open) = (Totals::default(), 0);
-    for (name, value) in line
-        .split_whitespace()
-        .filter_map(|word| word.split_once('='))
-    {
+    let (mut totals, mut open) = (Totals::default(), 0u64);
+    for (name, value) in fields(line) {
         if name == "ending" {
             open = value.parse().ok()?;
         } else if let Some(field) = totals.field(name) {
@@ -132,12 +132,12 @@ pub fn totals(text: &str) -> Option<(Totals, u64)> {
         }
     }
     for (_, counters) in parse(text) {
-        open += 1;
-        totals.completed += u64::from(counters.completed);
-        totals.kicks += u64::from(counters.kicks);
-        totals.retries += u64::from(counters.retries);
-        totals.punts += u64::from(counters.punts);
-        totals.cancels += u64::from(counters.cancels);
+        open = open.saturating_add(1);
+        totals.completed = totals.completed.saturating_add(counters.completed.into());
+        totals.kicks = totals.kicks.saturating_add(counters.kicks.into());
+        totals.retries = totals.retries.saturating_add(counters.retries.into());
+        totals.punts = totals.punts.saturating_add(counters.punts.into());
+        totals.cancels = totals.cancels.saturating_add(counters.cancels.into());
     }
     Some((totals, open))
 }
