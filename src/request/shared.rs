@@ -112,7 +112,7 @@ impl Shared {
         self.moved.set(moved);
     }
 
-    /// As [`Request::note_waiting`], of a read that a page holds.
+    /// As [`Self::note_waiting`], of a read that a page holds.
     pub(crate) fn note_page(&self, list: List, moved: usize) {
         let marks = self.marks.get() & !(u32::MAX << LIST);
         self.marks.set(marks | (list as u32) << LIST);
