@@ -83,7 +83,8 @@ pub(crate) use open::{
 use prepare::iter_count;
 pub(crate) use prepare::{
     Buffers,
-    Ioprio, //
+    Ioprio,
+    Position, //
 };
 pub(crate) use transfer::Transfer;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: an offset of -1 is the position of the file, which the request moves;
+ * Description: on request a transfer is at the position of the file, and moves it;
  * requests at it are served one after the other.
  */
 #define _GNU_SOURCE
@@ -15,16 +15,22 @@
 #include "nullb.h"
 #include "special.h"
 
-#define WHY	"EINVAL"
+#define WHY	"it has no such flag"
 #define SIZE	4096
 
 static char buf[64 * SIZE], back[64 * SIZE];
+
+static void prep_at_position(struct iocb *iocb, unsigned int opcode, int fd, void *at, size_t size)
+{
+	prep(iocb, opcode, fd, at, size, -1);
+	iocb->aio_flags |= RAIO_IOCB_FLAG_CUR_POS;
+}
 
 static int64_t at_position(aio_context_t ctx, unsigned int opcode, int fd, void *at, size_t size)
 {
 	struct iocb iocb;
 
-	prep(&iocb, opcode, fd, at, size, -1);
+	prep_at_position(&iocb, opcode, fd, at, size);
 	return run_one(ctx, &iocb);
 }
 
@@ -67,7 +73,7 @@ static void batch(int fd, char *from, char *to)
 		fill_pattern(from, 16 * SIZE, 0, round);
 		ASSERT_EQ(0, lseek(fd, 0, SEEK_SET));
 		for (i = 0; i < 16; i++) {
-			prep(&iocbs[i], IOCB_CMD_PWRITE, fd, from + i * SIZE, SIZE, -1);
+			prep_at_position(&iocbs[i], IOCB_CMD_PWRITE, fd, from + i * SIZE, SIZE);
 			list[i] = &iocbs[i];
 		}
 		ASSERT_EQ(16, be_submit(ctx, 16, list));
@@ -78,7 +84,7 @@ static void batch(int fd, char *from, char *to)
 		memset(to, 0, 16 * SIZE);
 		ASSERT_EQ(0, lseek(fd, 0, SEEK_SET));
 		for (i = 0; i < 16; i++)
-			prep(&iocbs[i], IOCB_CMD_PREAD, fd, to + i * SIZE, SIZE, -1);
+			prep_at_position(&iocbs[i], IOCB_CMD_PREAD, fd, to + i * SIZE, SIZE);
 		ASSERT_EQ(16, be_submit(ctx, 16, list));
 		ASSERT_EQ(16, events_wait(ctx, events, 16));
 		ASSERT_TRUE(is_pattern(to, 16 * SIZE, 0, round));
@@ -144,13 +150,17 @@ TEST_RAIO(procfs, WHY)
 	EXPECT_EQ(0, memcmp(plain, c, 16));
 }
 
-/* Others are as they were. */
-TEST(other_negatives)
+/* Without the flag, as ever. */
+TEST(without_the_flag)
 {
 	aio_context_t ctx = new_context(1);
 	int fd = new_file(SIZE);
 	struct iocb iocb;
 
+	prep(&iocb, IOCB_CMD_PREAD, fd, back, 10, -1);
+	EXPECT_EQ(-EINVAL, submit_one(ctx, &iocb));
+	prep(&iocb, IOCB_CMD_PWRITE, fd, back, 10, -1);
+	EXPECT_EQ(-EINVAL, submit_one(ctx, &iocb));
 	prep(&iocb, IOCB_CMD_PREAD, fd, back, 10, -2);
 	EXPECT_EQ(-EINVAL, submit_one(ctx, &iocb));
 	prep(&iocb, IOCB_CMD_PREAD, fd, back, 10, INT64_MIN);
@@ -176,7 +186,7 @@ static void in_a_row(unsigned int flags, int file_flags)
 	ASSERT_EQ(0, raio_ioctl(RAIO_IOC_SETUP, &arg));
 	fill_pattern(from, 16 * SIZE, 0, 9);
 	for (i = 0; i < 16; i++) {
-		prep(&iocbs[i], IOCB_CMD_PWRITE, fd, from + i * SIZE, SIZE, -1);
+		prep_at_position(&iocbs[i], IOCB_CMD_PWRITE, fd, from + i * SIZE, SIZE);
 		list[i] = &iocbs[i];
 	}
 	ASSERT_EQ(16, be_submit(arg.ctx_id, 16, list));
@@ -216,6 +226,20 @@ TEST_RAIO(device_sync_writes, WHY)
 	in_a_row(RAIO_SETUP_SYNC_WRITES, 0);
 }
 
+/* With the flag, there is no other place. */
+TEST_RAIO(refused, WHY)
+{
+	aio_context_t ctx = new_context(1);
+	int fd = new_file(SIZE);
+	struct iocb iocb;
+
+	prep_at_position(&iocb, IOCB_CMD_PREAD, fd, back, 10);
+	iocb.aio_offset = 0;
+	EXPECT_EQ(-EINVAL, submit_one(ctx, &iocb));
+	prep_at_position(&iocb, IOCB_CMD_FSYNC, fd, NULL, 0);
+	EXPECT_EQ(-EINVAL, submit_one(ctx, &iocb));
+}
+
 /* What was taken of a process that is killed is where it belongs. */
 TEST_RAIO(killed, WHY)
 {
@@ -239,10 +263,10 @@ TEST_RAIO(killed, WHY)
 
 		raio_close();
 		ctx = new_context(8);
-		prep(&iocbs[0], IOCB_CMD_PWRITE, fd, buf, SIZE, -1);
+		prep_at_position(&iocbs[0], IOCB_CMD_PWRITE, fd, buf, SIZE);
 		prep(&iocbs[1], IOCB_CMD_FSYNC, fd, NULL, 0, 0);
 		for (i = 2; i < 5; i++)
-			prep(&iocbs[i], IOCB_CMD_PWRITE, fd, buf + (i - 1) * SIZE, SIZE, -1);
+			prep_at_position(&iocbs[i], IOCB_CMD_PWRITE, fd, buf + (i - 1) * SIZE, SIZE);
 		for (i = 0; i < 5; i++)
 			list[i] = &iocbs[i];
 		if (be_submit(ctx, 5, list) != 5 || write(ready[1], "", 1) != 1)
@@ -267,7 +291,7 @@ TEST_RAIO(no_position, WHY)
 	struct io_event event;
 	struct iocb iocb;
 
-	prep(&iocb, IOCB_CMD_PREAD, a, &counts[0], 8, -1);
+	prep_at_position(&iocb, IOCB_CMD_PREAD, a, &counts[0], 8);
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	EXPECT_EQ(8, at_position(ctx, IOCB_CMD_PREAD, b, &counts[1], 8));
 	EXPECT_EQ(8, at_position(ctx, IOCB_CMD_PREAD, c, &counts[2], 8));

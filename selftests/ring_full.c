@@ -117,7 +117,7 @@ TEST(errors_use_no_slot)
 		else if (i % 4 == 1)
 			iocb.aio_lio_opcode = 99;
 		else if (i % 4 == 2)
-			iocb.aio_offset = -2;
+			iocb.aio_offset = -1;
 		else
 			iocb.aio_rw_flags = 1 << 30;
 		EXPECT_LT(submit_one(ctx, &iocb), 0);

@@ -47,6 +47,7 @@ int raio_register(io_context_t ctx, unsigned int opcode, const void *array, unsi
 
 #define RAIO_CMD_SYNC_FILE_RANGE	32
 
+#define RAIO_IOCB_FLAG_CUR_POS		(1U << 26)
 #define RAIO_IOCB_FLAG_RANGE		(1U << 27)
 #define RAIO_IOCB_FLAG_BARRIER		(1U << 28)
 #define RAIO_IOCB_FLAG_DEADLINE		(1U << 29)
@@ -101,6 +102,13 @@ static inline void raio_set_deadline(struct iocb *iocb, struct raio_deadline *de
 static inline void raio_set_barrier(struct iocb *iocb)
 {
 	iocb->u.c.flags |= RAIO_IOCB_FLAG_BARRIER;
+}
+
+/* A transfer at the position of its file, which it moves. */
+static inline void raio_set_cur_pos(struct iocb *iocb)
+{
+	iocb->u.c.offset = -1;
+	iocb->u.c.flags |= RAIO_IOCB_FLAG_CUR_POS;
 }
 
 /* Of nbytes from offset on; 0 is all from there. */

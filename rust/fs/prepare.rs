@@ -54,8 +54,14 @@ pub(crate) struct Buffers {
     pub(crate) pinned: Option<Arc<PinnedBuffer>>,
 }
 
-/// The offset that stands for the position of the file.
-const AT_POSITION: i64 = -1;
+/// Where in its file a transfer begins.
+#[derive(Clone, Copy)]
+pub(crate) enum Position {
+    /// There.
+    At(i64),
+    /// At the position of the file.
+    Current,
+}
 
 /// A transfer that is being prepared: its memory is missing.
 #[must_use]
@@ -77,7 +83,7 @@ impl<C: Client> Owned<C> {
         &'r mut self,
         open: &'f mut OpenFile<T>,
         direction: Direction,
-        pos: i64,
+        pos: Position,
         rw_flags: i32,
         ioprio: Ioprio,
         rules: impl FnOnce(&File, Kind) -> T,
@@ -106,10 +112,9 @@ impl<C: Client> Owned<C> {
             (*kiocb).ki_ioprio = ioprio;
             (*kiocb).ki_write_stream = 0;
         }
-        let (pos, at_position) = if pos == AT_POSITION {
-            begin_at_position(&open.file)
-        } else {
-            (pos, false)
+        let (pos, at_position) = match pos {
+            Position::At(pos) => (pos, false),
+            Position::Current => begin_at_position(&open.file),
         };
         let transfer = self.transfer_mut();
         // Until all is there again: what was prepared before may be of another file.

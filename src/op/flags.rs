@@ -12,6 +12,7 @@ use crate::sys::uapi::{
     IOCB_CMD_PWRITE,
     IOCB_CMD_PWRITEV,
     RAIO_IOCB_FLAG_BARRIER,
+    RAIO_IOCB_FLAG_CUR_POS,
     RAIO_IOCB_FLAG_DEADLINE,
     RAIO_IOCB_FLAG_FIXED_BUFFER,
     RAIO_IOCB_FLAG_FIXED_FILE,
@@ -34,14 +35,16 @@ pub(crate) fn are_sound(iocb: &iocb) -> bool {
         | RAIO_IOCB_FLAG_DEADLINE
         | match opcode {
             IOCB_CMD_PREAD | IOCB_CMD_PWRITE | IOCB_CMD_PREADV | IOCB_CMD_PWRITEV => {
-                RAIO_IOCB_FLAG_FIXED_FILE | RAIO_IOCB_FLAG_FIXED_BUFFER
+                RAIO_IOCB_FLAG_FIXED_FILE | RAIO_IOCB_FLAG_FIXED_BUFFER | RAIO_IOCB_FLAG_CUR_POS
             }
             IOCB_CMD_FSYNC | IOCB_CMD_FDSYNC => RAIO_IOCB_FLAG_FIXED_FILE | RAIO_IOCB_FLAG_RANGE,
             IOCB_CMD_NOOP => 0,
             _ => RAIO_IOCB_FLAG_FIXED_FILE,
         };
     let has_meaning = RAIO_IOCB_FLAG_FIXED_BUFFER | RAIO_IOCB_FLAG_DEADLINE;
-    own & !allowed == 0 && (own & has_meaning != 0 || iocb.aio_reserved2 == 0)
+    own & !allowed == 0
+        && (own & has_meaning != 0 || iocb.aio_reserved2 == 0)
+        && (own & RAIO_IOCB_FLAG_CUR_POS == 0 || iocb.aio_offset == -1)
 }
 
 #[cfg(CONFIG_KUNIT = "y")]
@@ -68,9 +71,22 @@ mod tests {
 
     #[test]
     fn unknown_ones_are_refused() {
-        for bit in 16..27 {
+        for bit in 16..26 {
             assert!(!sound(IOCB_CMD_PREAD, 1 << bit, 0));
             assert!(!sound(IOCB_CMD_FSYNC, 1 << bit, 0));
+        }
+    }
+
+    #[test]
+    fn the_position_has_no_offset() {
+        for (offset, is_sound) in [(-1, true), (0, false), (-2, false)] {
+            let iocb = iocb {
+                aio_lio_opcode: IOCB_CMD_PREAD as u16,
+                aio_flags: RAIO_IOCB_FLAG_CUR_POS,
+                aio_offset: offset,
+                ..Default::default()
+            };
+            assert_eq!(are_sound(&iocb), is_sound);
         }
     }
 
@@ -81,6 +97,7 @@ mod tests {
         assert!(sound(IOCB_CMD_FDSYNC, RAIO_IOCB_FLAG_RANGE, 0));
         assert!(!sound(IOCB_CMD_FDSYNC, RAIO_IOCB_FLAG_RANGE, 1));
         assert!(!sound(IOCB_CMD_PREAD, RAIO_IOCB_FLAG_RANGE, 0));
+        assert!(!sound(IOCB_CMD_FSYNC, RAIO_IOCB_FLAG_CUR_POS, 0));
         assert!(!sound(IOCB_CMD_NOOP, RAIO_IOCB_FLAG_FIXED_FILE, 0));
         assert!(sound(IOCB_CMD_NOOP, RAIO_IOCB_FLAG_BARRIER, 0));
         assert!(!sound(IOCB_CMD_NOOP, RAIO_IOCB_FLAG_BARRIER, 1));

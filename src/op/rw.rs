@@ -33,6 +33,7 @@ use crate::{
             Faults,
             Ioprio,
             Kind,
+            Position,
             Transfer,
             Tried, //
         },
@@ -47,6 +48,7 @@ use crate::{
         uapi::{
             iocb,
             IOCB_FLAG_IOPRIO,
+            RAIO_IOCB_FLAG_CUR_POS,
             RAIO_IOCB_FLAG_FIXED_BUFFER,
             RAIO_SETUP_SYNC_WRITES, //
         }, //
@@ -88,11 +90,16 @@ pub(super) fn prep(
         None
     };
     let sync_writes = known.flags() & RAIO_SETUP_SYNC_WRITES != 0;
+    let pos = if iocb.aio_flags & RAIO_IOCB_FLAG_CUR_POS != 0 {
+        Position::Current
+    } else {
+        Position::At(iocb.aio_offset)
+    };
     let (open, facts) = known.open().ok_or(EBADF)?;
     let preparing = request.prep_rw(
         open,
         direction,
-        iocb.aio_offset,
+        pos,
         iocb.aio_rw_flags,
         ioprio,
         |file, kind| Rules::of(file, *facts, kind, sync_writes),

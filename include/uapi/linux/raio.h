@@ -71,7 +71,7 @@ struct raio_info {
 #define RAIO_FEATURE_REGISTER		(1U << 4)
 /* RAIO_IOCB_FLAG_DEADLINE */
 #define RAIO_FEATURE_DEADLINE		(1U << 5)
-/* An aio_offset of -1 is the file position. */
+/* RAIO_IOCB_FLAG_CUR_POS */
 #define RAIO_FEATURE_CUR_POS		(1U << 6)
 /* RAIO_IOCB_FLAG_RANGE and RAIO_CMD_SYNC_FILE_RANGE */
 #define RAIO_FEATURE_SYNC_RANGE		(1U << 7)
@@ -201,6 +201,11 @@ struct raio_register {
 /*
  * iocb.aio_flags: bits 16 to 31 are those of this module.
  *
+ * PREAD, PWRITE, PREADV and PWRITEV: at the position of the file, which the transfer moves;
+ * aio_offset is -1.  (Without the flag that is EINVAL, as in native aio.)
+ */
+#define RAIO_IOCB_FLAG_CUR_POS		(1U << 26)
+/*
  * FSYNC and FDSYNC: of aio_nbytes from aio_offset on; an aio_nbytes of 0 is all from there.
  */
 #define RAIO_IOCB_FLAG_RANGE		(1U << 27)

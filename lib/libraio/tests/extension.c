@@ -47,7 +47,11 @@ static int prepare(void)
 	raio_set_deadline(&a, &deadline);
 	if (a.u.c.__pad3 != (long)&deadline || deadline.buffer != 7)
 		return 1;
-	io_prep_pread(&b, 0, &b, 1, -1);
+	io_prep_pread(&b, 0, &b, 1, 7);
+	raio_set_cur_pos(&b);
+	if (b.u.c.offset != -1 || b.u.c.flags != RAIO_IOCB_FLAG_CUR_POS)
+		return 1;
+	b.u.c.flags = 0;
 	raio_set_deadline(&b, &deadline);
 	if (deadline.buffer)
 		return 1;

@@ -21,6 +21,7 @@ pub const RAIO_CMD_SYNC_FILE_RANGE: u16 = 32;
 
 pub const IOCB_FLAG_RESFD: u32 = 1 << 0;
 pub const IOCB_FLAG_IOPRIO: u32 = 1 << 1;
+pub const RAIO_IOCB_FLAG_CUR_POS: u32 = 1 << 26;
 pub const RAIO_IOCB_FLAG_RANGE: u32 = 1 << 27;
 pub const RAIO_IOCB_FLAG_BARRIER: u32 = 1 << 28;
 pub const RAIO_IOCB_FLAG_DEADLINE: u32 = 1 << 29;

@@ -50,6 +50,9 @@ impl Request<'_> {
     pub(crate) fn iocb(&self, data: u64, registered: &Registered, features: u64) -> sys::iocb {
         let head = &self.head;
         let (address, len) = self.data.address_and_len();
+        // Else it is a stream, which has none: see `lacks`.
+        let at_position =
+            head.position == Position::Current && features & sys::RAIO_FEATURE_CUR_POS != 0;
         let mut iocb = sys::iocb {
             aio_data: data,
             aio_lio_opcode: head.operation.opcode(),
@@ -58,13 +61,15 @@ impl Request<'_> {
             aio_nbytes: len as u64,
             aio_offset: match head.position {
                 Position::At(offset) => file_offset(offset),
-                Position::Current if features & sys::RAIO_FEATURE_CUR_POS != 0 => -1,
-                // It is a stream: see `lacks`.
+                Position::Current if at_position => -1,
                 Position::Current => 0,
             },
             aio_rw_flags: head.flags.bits() as i32,
             ..sys::iocb::default()
         };
+        if at_position {
+            iocb.aio_flags |= sys::RAIO_IOCB_FLAG_CUR_POS;
+        }
         match head.file {
             File::None => {}
             File::Open(fd) => iocb.aio_fildes = fd.as_raw_fd() as u32,
