@@ -266,7 +266,8 @@ TEST_RAIO(killed, WHY)
 		prep_at_position(&iocbs[0], IOCB_CMD_PWRITE, fd, buf, SIZE);
 		prep(&iocbs[1], IOCB_CMD_FSYNC, fd, NULL, 0, 0);
 		for (i = 2; i < 5; i++)
-			prep_at_position(&iocbs[i], IOCB_CMD_PWRITE, fd, buf + (i - 1) * SIZE, SIZE);
+			prep_at_position(&iocbs[i], IOCB_CMD_PWRITE, fd, buf + (i - 1) * SIZE,
+					 SIZE);
 		for (i = 0; i < 5; i++)
 			list[i] = &iocbs[i];
 		if (be_submit(ctx, 5, list) != 5 || write(ready[1], "", 1) != 1)
