@@ -21,6 +21,13 @@ static const struct __kernel_timespec zero, moment = { .tv_nsec = 1 }, negative 
 
 static int refused = REFUSED;
 
+/*
+ * The kernel says of a page, when it has written events there, that it is good.  On a
+ * stack they may lie across two.
+ */
+#define PAGE	4096
+#define EVENTS(_name, _count)	struct io_event _name[_count] __attribute__((aligned(PAGE)))
+
 /* But for what a test needs to tell its result. */
 static void refuse_system_calls(void)
 {
@@ -62,7 +69,7 @@ static aio_context_t start(unsigned int nr, struct io_event *events)
 
 TEST_RAIO(enough, "libraio's")
 {
-	struct io_event events[16];
+	EVENTS(events, 16);
 	aio_context_t ctx = start(11, events);
 	unsigned int i, n = 0;
 
@@ -90,7 +97,7 @@ TEST_RAIO(enough, "libraio's")
 TEST_RAIO(set_on_the_stack, "libraio's")
 {
 	const uint64_t set[] = { 0, 8 };
-	struct io_event events[2];
+	EVENTS(events, 2);
 	aio_context_t ctx;
 
 	refused = EFAULT;
@@ -101,7 +108,7 @@ TEST_RAIO(set_on_the_stack, "libraio's")
 /* With a timeout of 0, also if it is too few. */
 TEST_RAIO(zero_timeout, "libraio's")
 {
-	struct io_event events[8];
+	EVENTS(events, 8);
 	aio_context_t ctx = start(2, events);
 
 	EXPECT_EQ(2, io_getevents(ctx, 5, 8, events, &zero));
@@ -113,7 +120,7 @@ TEST_RAIO(zero_timeout, "libraio's")
 /* None are enough. */
 TEST_RAIO(none_wanted, "libraio's")
 {
-	struct io_event events[8];
+	EVENTS(events, 8);
 	aio_context_t ctx = start(1, events);
 
 	EXPECT_EQ(1, io_getevents(ctx, 0, 8, events, NULL));
@@ -126,7 +133,7 @@ TEST_RAIO(none_wanted, "libraio's")
 /* What is asked of the kernel is asked for all. */
 TEST_RAIO(too_few, "libraio's")
 {
-	struct io_event events[8];
+	EVENTS(events, 8);
 	aio_context_t ctx = start(2, events);
 
 	errno = 4711;
