@@ -4,9 +4,10 @@
 //!
 //! One file for each C header, no policy. All `unsafe` of the module is below this file.
 //!
-//! Five things come from outside: `crate::state`, pure and tested, which is part of the proofs of
+//! Six things come from outside: `crate::state`, pure and tested, which is part of the proofs of
 //! [`request`]; `crate::span`, pure and tested, which is part of those of [`pinned`];
-//! `crate::folios`, by which it charges; `crate::context::Context`, the type of what is mapped by
+//! `crate::folios`, by which it charges;
+//! `crate::window`, by which tests see and hold requests; `crate::context::Context`, the type of what is mapped by
 //! [`mapping`]; and `crate::door::Door`, the type of what an open file of [`miscdevice`] has, with
 //! what all share.
 

@@ -24,10 +24,13 @@ use super::{
     once::Once,
     poll::Entries, //
 };
-use crate::state::{
-    Step,
-    Then,
-    Word, //
+use crate::{
+    state::{
+        Step,
+        Then,
+        Word, //
+    },
+    window, //
 };
 use core::{
     cell::UnsafeCell,
@@ -153,12 +156,19 @@ impl<C: Client> Slot<C> {
         }
     }
 
+    #[inline(always)]
+    fn try_step(word: Word, step: Step) -> Option<(Word, Then)> {
+        let result = word.step(step);
+        window::note(word, step, result.is_some());
+        result
+    }
+
     /// Does `step` if it is allowed.
     #[inline(always)]
     pub(super) fn step(&self, step: Step) -> Option<Then> {
         let mut old = self.word().0;
         loop {
-            let (new, then) = Word(old).step(step)?;
+            let (new, then) = Self::try_step(Word(old), step)?;
             match self.word.cmpxchg(old, new.0, Full) {
                 Ok(_) => return Some(then),
                 Err(now) => old = now,
@@ -170,7 +180,7 @@ impl<C: Client> Slot<C> {
     /// change the word, that is Free, Prep or Done.
     #[inline(always)]
     fn step_alone(&self, step: Step) -> Option<Then> {
-        let (new, then) = self.word().step(step)?;
+        let (new, then) = Self::try_step(self.word(), step)?;
         // Who sees it running may look at what was written before.
         self.word.store(new.0, Release);
         Some(then)
@@ -179,8 +189,8 @@ impl<C: Client> Slot<C> {
     /// Frees and takes the request, as [`Self::step_alone`].
     #[inline(always)]
     fn renew(&self) {
-        let next = self.word().step(Step::Free);
-        if let Some((next, _)) = next.and_then(|(free, _)| free.step(Step::Take)) {
+        let next = Self::try_step(self.word(), Step::Free);
+        if let Some((next, _)) = next.and_then(|(free, _)| Self::try_step(free, Step::Take)) {
             self.word.store(next.0, Release);
         }
     }
@@ -194,7 +204,7 @@ impl<C: Client> Slot<C> {
             if !may(Word(old)) {
                 return None;
             }
-            let (new, then) = Word(old).step(step)?;
+            let (new, then) = Self::try_step(Word(old), step)?;
             match self.word.cmpxchg(old, new.0, Full) {
                 Ok(_) => return Some(then),
                 Err(now) => old = now,

@@ -21,7 +21,8 @@ use crate::{
             io_event,
             RAIO_SETUP_CANCEL_EVENT, //
         }, //
-    }, //
+    },
+    window::Window, //
 };
 use core::cell::Cell;
 use kernel::{
@@ -58,8 +59,10 @@ pub(crate) fn cancel(context: &Arc<Context>, address: u64, key: u32, result: u64
             trace::cancel(|| shared.about(context, result as isize));
         }
     };
+    Window::Cancel.pass_asleep();
     let (cancel, interrupted) =
         cancel_one(context, named.index, named.generation, named.mask, matches);
+    Window::Cancelled.pass_asleep();
     match cancel {
         Cancel::Unknown => Err(EINVAL),
         Cancel::Busy => {
@@ -120,6 +123,7 @@ fn deliver(context: &Arc<Context>, event: io_event, result: u64) -> Result {
 pub(crate) fn cancel_late(context: &Arc<Context>, key: u32) -> bool {
     let named = context.keys().read(key);
     let event = Cell::new(None);
+    Window::Late.pass();
     let (cancel, _) = cancel_one(
         context,
         named.index,

@@ -89,7 +89,8 @@ use crate::{
             WaitQueue, //
         },
         workqueue, //
-    }, //
+    },
+    window::Window, //
 };
 use kernel::{
     cred::Credential,
@@ -255,6 +256,7 @@ impl WorkItem<1> for Context {
         let module = context.submit.lock().module.take();
         drop(context);
         drop(module);
+        Window::Last.pass_asleep();
     }
 }
 
@@ -396,6 +398,7 @@ impl Context {
     /// flight, and gives back what it has. A `task` of the process does what there is to do; without
     /// one, threads of the process do, as long as there are any.
     fn drain(self: &Arc<Self>, task: Option<FullTask<'_>>) {
+        Window::Destroy.pass_asleep();
         // What is in flight may wait for the release of a file, that of a FUSE server's end say,
         // and the task does not come to other work before it was waited for.
         cancel::cancel_all(self, fs::put_now);
@@ -419,6 +422,7 @@ impl Context {
                 });
             }
         }
+        Window::Drained.pass_asleep();
         // The events are there; the last requests come home in a moment. They can't tell: with
         // the last one home the context may be gone.
         while !self.close_pool(fs::put_now) {
@@ -699,6 +703,7 @@ impl Context {
 
     /// The ring is, or will be in a moment, mapped at `address`. Under mmap_lock.
     pub(crate) fn moved(&self, address: usize) {
+        Window::Moved.pass_asleep();
         self.address.store(address, Relaxed);
         self.mapped.set(address);
         if let Some(header) = self.header() {
@@ -724,6 +729,7 @@ impl Context {
 
     /// The mapping is gone: so is the context. Process context, sleeps.
     pub(crate) fn unmapped(this: Arc<Self>, task: Option<FullTask<'_>>) {
+        Window::Unmapped.pass_asleep();
         // Somebody else was the address space's last user. What it releases for others must not
         // wait for the requests.
         if !sched::is_of(this.mm(), &this.task) {

@@ -36,6 +36,7 @@ mod submit;
 #[path = "../rust/lib.rs"]
 mod sys;
 mod threads;
+mod window;
 
 module! {
     type: Raio,
@@ -47,6 +48,9 @@ module! {
 
 #[pin_data]
 struct Raio {
+    #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
+    #[pin]
+    _windows: window::Files,
     #[pin]
     _device: sys::miscdevice::Registration,
     _sysctls: sys::sysctl::Sysctls,
@@ -61,6 +65,8 @@ impl kernel::InPlaceModule for Raio {
             _text: sys::rcupdate::TextInUse,
             _queue: sys::workqueue::WorkQueue::new(c"raio")?,
             _sysctls: limit::sysctls()?,
+            #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
+            _windows <- window::Files::new(),
             // From here on programs come in.
             _device <- sys::miscdevice::Registration::new(c"raio", limit::Users::new()?),
         })

@@ -30,7 +30,8 @@ use crate::{
             RAIO_SETUP_CANCEL_EVENT, //
         }, //
     },
-    threads::Claim, //
+    threads::Claim,
+    window::Window, //
 };
 use kernel::{
     cred::Credential,
@@ -248,6 +249,7 @@ impl Request {
     #[inline(always)]
     fn complete_with(mut self, event: io_event) {
         trace::complete(|| self.about(event.res as isize));
+        Window::Publish.pass();
         let ended = self.is_ended();
         let late = ended && self.is_late();
         // Before the event: who sees it may expect the file to be let go of. (A last reference

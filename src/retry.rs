@@ -60,7 +60,8 @@ use crate::{
         trace,
         workqueue, //
     },
-    threads::Claim, //
+    threads::Claim,
+    window::Window, //
 };
 pub(crate) use barrier::{
     let_next_begin,
@@ -315,6 +316,7 @@ pub(crate) fn leave(request: &mut Request) {
 
 /// A wait entry was woken. Any context, under the lock of a wait queue.
 pub(crate) fn kick(mut kick: Kick<'_, Context>) {
+    Window::Kick.pass();
     let (context, index, shared) = (kick.client(), kick.index(), kick.shared());
     if shared.is_fired() {
         if context.has_held() {
@@ -374,6 +376,7 @@ pub(crate) fn driver_done(mut request: Request, result: isize) {
 pub(crate) fn rerun(context: &Arc<Context>, mut run: Running, place: Place<'_>) {
     context.counters().retried();
     trace::retry(|| run.shared().about(context, 0));
+    Window::Retry.pass_asleep();
     if run.is_ended() || context.is_dead() && !run.shared().is_accepted() {
         // Nobody can serve it any more.
         return run.finish().complete_cancelled();

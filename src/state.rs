@@ -154,6 +154,12 @@ impl Word {
         self.0 >> Self::GENERATION_SHIFT
     }
 
+    /// All flags, from bit 0 on.
+    #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
+    pub(crate) fn flags(self) -> u32 {
+        (self.0 & Self::FLAGS) >> Self::KICKED.trailing_zeros()
+    }
+
     /// Whether the driver has called `ki_complete` during the issue call.
     pub(crate) fn peer_done(self) -> bool {
         self.0 & Self::PEER_DONE != 0

@@ -42,7 +42,8 @@ use crate::{
             RAIO_IOCB_FLAG_BARRIER,
             RAIO_IOCB_FLAG_DEADLINE, //
         }, //
-    }, //
+    },
+    window::Window, //
 };
 use core::pin::Pin;
 use kernel::{
@@ -327,6 +328,7 @@ fn prepare(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result<(Tick
     op::prep(request, iocb, &mut batch.known)?;
     request.private().cred = batch.known.cred();
     request.private().state = batch.known.state();
+    Window::Submit.pass_asleep();
     Ok((ticket, key))
 }
 

@@ -20,7 +20,8 @@ use crate::{
             Mask,
             Woken, //
         }, //
-    }, //
+    },
+    window::Window, //
 };
 use core::{
     cell::Cell,
@@ -237,6 +238,7 @@ pub(in crate::sys) unsafe extern "C" fn ki_complete<C: Client>(
         unsafe { fs::end_write(slot) };
         slot.result.set(result as usize);
     }
+    Window::Complete.pass();
     // SAFETY: The peer has the request until the step, so the slot is valid. The step is the last
     // access unless it makes the request ours.
     match unsafe { slot.as_ref() }.step(Step::Complete) {

@@ -14,7 +14,8 @@ use crate::{
             Shown,
             Woken, //
         }, //
-    }, //
+    },
+    window::Window, //
 };
 use kernel::{
     current,
@@ -154,6 +155,7 @@ impl Context {
                 return Ok(0);
             }
             let head = self.copy_events(first, nr, to)?;
+            Window::Reap.pass_asleep();
             {
                 let tail = self.tail.lock();
                 // Within a lap, the same `head` says that nobody else consumed these.

@@ -59,7 +59,8 @@ use crate::{
             RAIO_IOCB_FLAG_FIXED_FILE, //
         }, //
     },
-    threads::Claim, //
+    threads::Claim,
+    window::Window, //
 };
 use kernel::{
     prelude::*,
@@ -412,8 +413,10 @@ fn arm(
     let index = run.index();
     context.counters().armed();
     trace::arm(|| run.shared().about(context, 0));
+    Window::Arm.pass_asleep();
     match run.arm() {
         Armed::Left => {
+            Window::Armed.pass_asleep();
             // Who ends the context cancels what is armed, or we see that it is dead.
             if context.is_dead() {
                 cancel::cancel_index(context, index);
