@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The process that runs a program: its threads, and the count afterwards. */
+#include <errno.h>
+#include <grp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "victim.h"
+
+#define SECONDS_TO_RETURN	20
+
+pid_t thread_ids[THREADS + 1];
+
+static const struct program *program;
+static unsigned int rounds;
+static atomic_bool tampered;
+static atomic_int current_op[THREADS];
+static atomic_uint round_of[THREADS];
+
+void wrong(const char *fmt, ...)
+{
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+	va_list args;
+
+	if (!atomic_flag_test_and_set(&told)) {
+		va_start(args, fmt);
+		vsnprintf(lane->verdict, sizeof(lane->verdict), fmt, args);
+		va_end(args);
+	}
+	_exit(1);
+}
+
+void note_tampered(void)
+{
+	tampered = true;
+}
+
+bool is_tampered(void)
+{
+	return tampered;
+}
+
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
+static void *run_thread(void *data)
+{
+	thread_number = (uintptr_t)data;
+	thread_ids[thread_number] = syscall(SYS_gettid);
+	kcov_start(thread_number);
+	for (unsigned int i = 0; i < rounds; i++) {
+		if (i == 1)
+			kcov_stop();
+		round_of[thread_number] = i;
+		for (unsigned int j = 0; j < program->nr; j++) {
+			const struct op *op = &program->ops[j];
+
+			if (op->thread != thread_number || !op_types[op->code].inside)
+				continue;
+			current_op[thread_number] = j;
+			op_types[op->code].inside(op->arg);
+		}
+	}
+	current_op[thread_number] = -1;
+	kcov_stop();
+	return NULL;
+}
+
+static void prepare(void)
+{
+	struct sigaction action = { .sa_handler = nothing };
+	sigset_t set;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGTTOU, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	files_prepare_victim();
+	if (!program->root) {
+		uid_t uid = 1000 + lane_number;
+
+		if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+			_exit(2);
+		prctl(PR_SET_DUMPABLE, 1);
+	}
+	memory_prepare();
+}
+
+/* Whoever waits is told to go on, one way or the other. */
+static void press(unsigned int i)
+{
+	for (unsigned int j = 0; j < KINDS; j++)
+		file_feed(&files[j], 40);
+	for (unsigned int j = 0; j < KINDS; j++)
+		file_drain(&files[j]);
+	memory_serve();
+	if (i > 2)
+		for (unsigned int j = 0; j < THREADS; j++)
+			if (current_op[j] >= 0 && thread_ids[j])
+				syscall(SYS_tgkill, getpid(), thread_ids[j], SIGUSR1);
+}
+
+static void join(pthread_t *threads, unsigned int thread)
+{
+	unsigned int last = -1, looks = 0;
+
+	for (unsigned int i = 0;; i++) {
+		struct timespec until;
+
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 100000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000;
+		}
+		if (!pthread_timedjoin_np(threads[thread], NULL, &until))
+			return;
+		press(i);
+		looks = round_of[thread] == last ? looks + 1 : 0;
+		last = round_of[thread];
+		if (looks > SECONDS_TO_RETURN * 10) {
+			int op = current_op[thread];
+
+			wrong("thread %u does not return from op %d, %s", thread, op,
+			      op < 0 ? "none" : op_types[program->ops[op].code].name);
+		}
+	}
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000000ULL + time.tv_nsec / 1000;
+}
+
+static long pinned(void)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[128];
+	long kib = 0;
+
+	while (status && fgets(line, sizeof(line), status))
+		sscanf(line, "VmPin: %ld", &kib);
+	if (status)
+		fclose(status);
+	return kib;
+}
+
+void victim_run(const struct program *which, unsigned int times)
+{
+	pthread_t threads[THREADS];
+
+	uint64_t begun = now_us(), started, joined;
+
+	program = which;
+	rounds = times;
+	prepare();
+	started = now_us();
+	thread_number = THREADS;
+	thread_ids[THREADS] = getpid();
+	for (unsigned int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, run_thread, (void *)(uintptr_t)i))
+			_exit(2);
+	for (unsigned int i = 0; i < THREADS; i++)
+		join(threads, i);
+	joined = now_us();
+	contexts_end();
+	memory_end();
+	shared->us_start += started - begun;
+	shared->us_run += joined - started;
+	shared->us_end += now_us() - joined;
+	if (!tampered) {
+		/* What the driver or a thread still had is home in a moment. */
+		for (unsigned int i = 0; pinned() && i < 1000; i++)
+			usleep(10000);
+		if (pinned())
+			wrong("VmPin is %ld KiB at the end", pinned());
+	}
+	_exit(0);
+}
