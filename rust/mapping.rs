@@ -6,8 +6,8 @@
 //! file's release is the mapping's end: munmap, exec, exit or kill. The release runs as task work,
 //! outside mmap_lock and before a parent learns of the exit.
 //!
-//! The mapping can't be grown, inherited or made executable. It can be moved, and what is left of it when
-//! parts were unmapped is still a mapping; but the object is found by its first page alone, and only
+//! The mapping can't be grown, inherited or made executable. It can be moved as a whole, and what is left of
+//! it when parts were unmapped is still a mapping; but the object is found by its first page alone, and only
 //! while the program may read that.
 //!
 //! C headers: [`include/linux/anon_inodes.h`](srctree/include/linux/anon_inodes.h),
@@ -46,6 +46,8 @@ use kernel::{
 /// - `moved(address)`: its first page is, or will be in a moment, there. Called under mmap_lock;
 /// - `closed(address)`: the mapping that was there is going, or can't be read. Called under mmap_lock,
 ///   before anything else can be mapped there, and before `unmapped`;
+/// - `id()`: that address, or the last one;
+/// - `is_dead()`: it is ending, and is not moved any more;
 /// - `mm()`: the address space that it is for;
 /// - `unmapped(this, task)`: the mapping is gone. Called in process context without locks, may
 ///   sleep; with a token if the task is one that works in `mm()`.
@@ -99,7 +101,8 @@ fn is_all(object: &Object, len: usize, first: c_ulong) -> bool {
 }
 
 /// Says where to map. Another part, as remap_file_pages(2) may come with, is refused already here:
-/// when [`mmap`] is called, the mapping that is to be replaced has gone.
+/// when [`mmap`] is called, the mapping that is to be replaced has gone. So is a part that mremap(2)
+/// is to move: [`unmap`] takes all from the first page on for the object.
 ///
 /// # Safety
 ///
@@ -195,6 +198,10 @@ unsafe extern "C" fn mremap(vma: *mut bindings::vm_area_struct) -> c_int {
     // SAFETY: The vma is one of ours, the copy at the new place, which is locked: mmap_lock is held
     // for writing. It refers to a file that `map` made, which is so not released during the call.
     let (vma, object) = unsafe { (VmaRef::from_raw(vma), object((*vma).vm_file)) };
+    // `unmap` is about to look where it is.
+    if object.is_dead() {
+        return EINVAL.to_errno();
+    }
     if is_first(vma) {
         object.moved(vma.start());
     }
@@ -306,16 +313,24 @@ fn object_of(vma: &VmaRef, address: usize) -> Option<Arc<Object>> {
     Some(unsafe { object(file) }.into())
 }
 
-/// Ends the mapping of `object` at `address`, if it is there. Process context, no locks.
+/// Ends the mapping of `object`, which is dead, if there is one. Process context, no locks.
 ///
 /// A program that unmaps the object and maps something else there, just now and from another
 /// thread, may lose that instead.
-pub(crate) fn unmap(object: &Arc<Object>, address: usize) {
-    let there = find(|vma| object_of(vma, address), address);
-    if there.is_some_and(|there| Arc::ptr_eq(&there, object)) {
-        // SAFETY: It unmaps memory of the program, as its munmap(2) would, to which nobody in the
-        // kernel has references. `lookup` has found that there is an address space. It takes
-        // mmap_lock, and sleeps, as this function may: process context, no locks.
-        unsafe { bindings::vm_munmap(address, object.pages().len() * PAGE_SIZE) };
+pub(crate) fn unmap(object: &Arc<Object>) {
+    loop {
+        let address = object.id();
+        let there = find(|vma| object_of(vma, address), address);
+        if there.is_some_and(|there| Arc::ptr_eq(&there, object)) {
+            // SAFETY: It unmaps memory of the program, as its munmap(2) would, to which nobody in the
+            // kernel has references. `lookup` has found that there is an address space. It takes
+            // mmap_lock, and sleeps, as this function may: process context, no locks.
+            unsafe { bindings::vm_munmap(address, object.pages().len() * PAGE_SIZE) };
+            return;
+        }
+        // A move that began before it was dead, and `find` has waited for, was the last.
+        if object.id() == address {
+            return;
+        }
     }
 }

@@ -373,7 +373,7 @@ impl Context {
         self.kill()?;
         self.drain(Some(task));
         self.wait_for_threads();
-        mapping::unmap(self, self.id());
+        mapping::unmap(self);
         Ok(())
     }
 
