@@ -45,6 +45,10 @@ enum provider_mode {
 #define PROVIDER_NOWAIT_CALLS	_IO('P', 4)
 /* How many requests wait for an answer. */
 #define PROVIDER_PENDING	_IO('P', 5)
+/* 1: each request names a function that cancels it, as USB gadgets do.  C only. */
+#define PROVIDER_SET_CANCEL	_IO('P', 6)
+/* How often that function was called.  C only. */
+#define PROVIDER_CANCELS	_IO('P', 7)
 
 /* Nobody has told a held request to end: it does by itself, with ETIMEDOUT. */
 #define PROVIDER_HELD_SECONDS	40

@@ -5,6 +5,7 @@
  * A request lives until its file is released, which waits for its timer and its
  * work: no code of this module runs when the last file is gone.
  */
+#include <linux/aio.h>
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
 #include <linux/list.h>
@@ -25,6 +26,8 @@ struct provider_file {
 	atomic_t calls;
 	atomic_t nowait_calls;
 	atomic_t pending;
+	bool cancel;
+	atomic_t cancels;
 
 	spinlock_t lock;		/* of requests */
 	struct list_head requests;
@@ -147,6 +150,15 @@ static struct provider_request *provider_request(struct provider_file *pf, struc
 	return request;
 }
 
+/* The request goes on: it is about who calls this, and with what. */
+static int provider_cancel(struct kiocb *iocb)
+{
+	struct provider_file *pf = iocb->ki_filp->private_data;
+
+	atomic_inc(&pf->cancels);
+	return 0;
+}
+
 static ssize_t provider_rw_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct provider_file *pf = iocb->ki_filp->private_data;
@@ -158,6 +170,8 @@ static ssize_t provider_rw_iter(struct kiocb *iocb, struct iov_iter *iter)
 	atomic_inc(&pf->calls);
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		atomic_inc(&pf->nowait_calls);
+	if (READ_ONCE(pf->cancel))
+		kiocb_set_cancel_fn(iocb, provider_cancel);
 
 	if (mode == PROVIDER_WAKES) {
 		result = provider_wait_ready(pf, iocb);
@@ -236,6 +250,11 @@ static long provider_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 		return atomic_read(&pf->nowait_calls);
 	case PROVIDER_PENDING:
 		return atomic_read(&pf->pending);
+	case PROVIDER_SET_CANCEL:
+		WRITE_ONCE(pf->cancel, arg);
+		return 0;
+	case PROVIDER_CANCELS:
+		return atomic_read(&pf->cancels);
 	}
 	return -ENOTTY;
 }
