@@ -216,6 +216,7 @@ static void save_corpus(const char *name)
 	file = fopen(path, "w");
 	if (!file)
 		return;
+	fprintf(file, "# SPDX-License-Identifier: GPL-2.0\n");
 	for (unsigned int i = 0; i < corpus_nr(); i++)
 		program_write(file, &shared->corpus[i]);
 	fclose(file);
@@ -263,7 +264,7 @@ static void fuzz(void)
 				report(&shared->lanes[i].program, line);
 			break;
 		}
-		if (now() - last_word >= 10) {
+		if (now() - last_word >= 30) {
 			progress(begun);
 			last_word = now();
 		}
@@ -383,30 +384,54 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
-		case SECONDS: seconds = strtoul(optarg, NULL, 0); break;
-		case SEED: seed = strtoull(optarg, NULL, 0); break;
-		case CORPUS: corpus = optarg; break;
-		case OUT: out = optarg; break;
-		case MODULE: module = optarg; break;
-		case ROUND: round_seconds = strtoul(optarg, NULL, 0); break;
-		case TIMES: times = strtoul(optarg, NULL, 0); break;
+		case SECONDS:
+			seconds = strtoul(optarg, NULL, 0);
+			break;
+		case SEED:
+			seed = strtoull(optarg, NULL, 0);
+			break;
+		case CORPUS:
+			corpus = optarg;
+			break;
+		case OUT:
+			out = optarg;
+			break;
+		case MODULE:
+			module = optarg;
+			break;
+		case ROUND:
+			round_seconds = strtoul(optarg, NULL, 0);
+			break;
+		case TIMES:
+			times = strtoul(optarg, NULL, 0);
+			break;
 		case REPLAY:
 		case MINIMISE:
-		case DISTILL: what = option; file = optarg; break;
-		case NOTHING: return 0;
-		default: return 2;
+		case DISTILL:
+			what = option;
+			file = optarg;
+			break;
+		case NOTHING:
+			return 0;
+		default:
+			return 2;
 		}
 	}
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	failures = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED || failures == MAP_FAILED)
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+	if (shared == MAP_FAILED)
 		return 2;
+	failures = &shared->failures;
 	signal(SIGCHLD, SIG_DFL);
 	if (corpus)
 		load(corpus, add);
 	switch (what) {
-	case REPLAY: alone(file, replay); break;
-	case MINIMISE: alone(file, minimise); break;
+	case REPLAY:
+		alone(file, replay);
+		break;
+	case MINIMISE:
+		alone(file, minimise);
+		break;
 	case DISTILL:
 		alone(file, distill);
 		save_corpus("corpus");

@@ -84,6 +84,7 @@ struct shared {
 	atomic_ulong taken, events, cancelled, checked, checked_bytes, ordered;
 	atomic_ulong programs, died, edges;
 	atomic_ulong us_start, us_run, us_end;
+	atomic_uint failures;
 	atomic_ulong used[64];		/* programs in which an op was used, by its code */
 	atomic_uint fuse_hold;
 	atomic_uint corpus_nr;

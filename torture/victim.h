@@ -13,11 +13,11 @@
 #define MAX_CONTEXTS	64	/* of a program, one after the other */
 #define BUFFER		8192	/* of a record */
 
-/* files.c: descriptors of all kinds that the module has a way for, and some that it has none for. */
+/* files.c: descriptors of all kinds that the module has a way for, and of some others. */
 enum kind_id {
 	EXT4, EXT4_WRITE, EXT4_DIRECT, XFS, XFS_DIRECT, TMPFS, MEMFD, VFAT, OVERLAY, FUSE,
-	NULLB, BRD, PIPE, PIPE_IN, FIFO, UNIX, UNIX_DGRAM, TCP, UDP, TIMEOUT_SOCKET, NETLINK, PACKET,
-	VSOCK, EVENTFD, TIMERFD, SIGNALFD, PTY, PTS, EPOLL, INOTIFY, PIDFD, USERFAULTFD, PROC,
+	NULLB, BRD, PIPE, PIPE_IN, FIFO, UNIX, UNIX_DGRAM, TCP, UDP, TIMEOUT_SOCKET, NETLINK,
+	PACKET, VSOCK, EVENTFD, TIMERFD, SIGNALFD, PTY, PTS, EPOLL, INOTIFY, PIDFD, USERFAULTFD, PROC,
 	SYSFS, CGROUP, ZERO, FULL, RANDOM, DOOR, DIRECTORY, PATH_ONLY, SPLICED_PIPE, KINDS
 };
 
@@ -88,7 +88,8 @@ struct context *context_new(aio_context_t id, unsigned int capacity, unsigned in
 unsigned int requests_make(struct context *context, unsigned int n, const uint16_t *arg,
 			   struct iocb **list, struct record **records);
 /* A submit of n took that many, or gave an errno. */
-void requests_submitted(struct context *context, struct record **records, unsigned int n, long taken);
+void requests_submitted(struct context *context, struct record **records, unsigned int n,
+			long taken);
 void events_seen(const struct io_event *events, long n);
 /* The event of a cancel that was successful. */
 void cancel_seen(struct context *context, const struct io_event *event);
@@ -112,7 +113,7 @@ OP(info); OP(setup); OP(destroy); OP(submit); OP(enter); OP(getevents); OP(cance
 OP(raw); OP(poll_door); OP(hammer); OP(reap); OP(door);
 OP(ring_write); OP(ring_map); OP(memory); OP(uffd);
 OP(feed); OP(drain); OP(close); OP(reuse); OP(fcntl); OP(truncate); OP(shutdown); OP(read);
-OP(fork); OP(vfork); OP(exec); OP(clone_vm); OP(unshare); OP(creds); OP(limit); OP(signal); OP(pause);
-OP(exit); OP(pkey); OP(scm);
+OP(fork); OP(vfork); OP(exec); OP(clone_vm); OP(unshare); OP(creds); OP(limit); OP(signal);
+OP(pause); OP(exit); OP(pkey); OP(scm);
 
 #endif /* RAIO_TORTURE_VICTIM_H */
