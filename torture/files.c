@@ -343,12 +343,16 @@ void files_prepare_victim(void)
 {
 	static const enum kind_id streams[] = { PIPE, UNIX, TCP, TIMEOUT_SOCKET };
 
-	for (unsigned int i = 0; i < KINDS; i++)
-		files[i].fd = files[i].other = -1;
+	for (unsigned int i = 0; i < KINDS; i++) {
+		files[i].fd = -1;
+		files[i].other = -1;
+	}
 	open_file(FUSE);
 	for (unsigned int i = EXT4; i <= BRD; i++)
 		files[i].pattern = true;
-	files[EXT4_DIRECT].is_direct = files[XFS_DIRECT].is_direct = files[NULLB].is_direct = true;
+	files[EXT4_DIRECT].is_direct = true;
+	files[XFS_DIRECT].is_direct = true;
+	files[NULLB].is_direct = true;
 	for (unsigned int i = 0; i < ARRAY_SIZE(streams); i++)
 		files[streams[i]].stream = true;
 }

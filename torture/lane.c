@@ -197,6 +197,7 @@ const struct op_type op_types[] = {
 	{ "out_pause", .outside = out_pause, .weight = 1 },
 	{ "out_fuse", .outside = out_fuse, .weight = 1 },
 };
+
 const unsigned int op_types_nr = ARRAY_SIZE(op_types);
 
 void lane_prepare(unsigned int number)

@@ -28,6 +28,9 @@
 #define SYS_mseal	462
 #endif
 
+#define READ_WRITE	(PROT_READ | PROT_WRITE)
+#define MOVE		(MREMAP_MAYMOVE | MREMAP_FIXED)
+
 static uint8_t *region, *structures, *shadow;
 static int uffd = -1;
 static int key = -1;
@@ -82,11 +85,12 @@ void *memory_at(unsigned int selector)
 	}
 }
 
+static __thread int pipes[2] = { -1, -1 };
+
 void *hostile_copy(unsigned int selector, const void *from, size_t size)
 {
 	unsigned int own = selector % OF_THREAD, page = thread_number * OF_THREAD + own;
 	size_t at = page * PAGE + (selector & 64 && own != OF_THREAD - 1 ? PAGE - 24 : 0);
-	static __thread int pipes[2] = { -1, -1 };
 	char rest[512];
 
 	if (own >= OWN_SERVED && own < OWN_CHANGED) {
@@ -98,7 +102,9 @@ void *hostile_copy(unsigned int selector, const void *from, size_t size)
 	if (pipes[0] < 0 && pipe2(pipes, O_CLOEXEC | O_NONBLOCK))
 		return NULL;
 	/* By the kernel, as the memory may have gone. */
-	if (write(pipes[1], from, size) == (ssize_t)size && read(pipes[0], structures + at, size) < 0)
+	if (write(pipes[1], from, size) != (ssize_t)size)
+		return structures + at;
+	if (read(pipes[0], structures + at, size) < 0)
 		while (read(pipes[0], rest, sizeof(rest)) > 0)
 			;
 	return structures + at;
@@ -149,7 +155,7 @@ OP(pkey)
 	if (key < 0)
 		return;
 	if (arg[0] & 1)
-		COUNTED(pkey_mprotect(region + CHANGED * PAGE, 8 * PAGE, PROT_READ | PROT_WRITE, key));
+		COUNTED(pkey_mprotect(region + CHANGED * PAGE, 8 * PAGE, READ_WRITE, key));
 	COUNTED(pkey_set(key, arg[1] & 3));
 }
 
@@ -191,8 +197,8 @@ OP(memory)
 		break;
 	case 5:
 		if (base == region)
-			COUNTED(mremap(at, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-			       region + CHANGED * PAGE));
+			COUNTED(mremap(at, size, size, MOVE | MREMAP_DONTUNMAP,
+				       region + CHANGED * PAGE));
 		break;
 	case 6:
 		COUNTED(mlock(at, size));
@@ -217,7 +223,8 @@ OP(ring_write)
 	ring = (uint32_t *)context->id;
 	for (unsigned int i = 0; i < 1 + arg[4] % 1000; i++)
 		__atomic_store_n(&ring[arg[1] & 1 ? 2 : arg[1] % 1000],
-				 arg[3] & 1 ? arg[2] + i : (uint32_t)(int16_t)arg[2], __ATOMIC_RELAXED);
+				 arg[3] & 1 ? arg[2] + i : (uint32_t)(int16_t)arg[2],
+				 __ATOMIC_RELAXED);
 }
 
 /* Whatever can be done to its mapping. */
@@ -234,14 +241,15 @@ OP(ring_map)
 	switch (arg[1] % 10) {
 	case 0:
 		/* It has another id then. */
-		to = COUNTED(mremap(ring, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
-				    mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)));
+		to = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		to = COUNTED(mremap(ring, size, size, MOVE, to));
 		if (to != MAP_FAILED)
 			context->id = (aio_context_t)to;
 		break;
 	case 1:
 		note_tampered();
-		context->tampered = context->dead = true;
+		context->dead = true;
+		context->tampered = true;
 		COUNTED(munmap(ring, size));
 		break;
 	case 2:
@@ -273,7 +281,8 @@ OP(ring_map)
 		break;
 	case 8:
 		note_tampered();
-		context->tampered = context->dead = true;
+		context->dead = true;
+		context->tampered = true;
 		COUNTED(mmap(ring, size, PROT_READ | PROT_WRITE,
 			     MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 		break;

@@ -90,25 +90,28 @@ OP(setup)
 		.nr_events = numbers[arg[1] & 7], .flags = arg[2] & 7,
 	};
 	unsigned int slot = arg[0] % CONTEXTS;
+	struct raio_destroy destroy = {};
 	struct context *context, *old;
 
 	if (arg[3] >> 12 == 1) {
 		setup.nr_events = arg[4] << 16 | arg[5];
 		setup.flags = arg[2];
 	}
-	if (contexts[slot] && !contexts[slot]->dead)
+	old = context_get(slot);
+	if (old && !old->dead)
 		slot = (slot + 1) % CONTEXTS;
-	old = contexts[slot];
+	old = context_get(slot);
 	if (old && !old->dead)
 		return;
 	if (call_by(arg[3], RAIO_IOC_SETUP, &setup))
 		return;
 	context = context_new(setup.ctx_id, setup.nr_events, setup.flags);
 	/* Another thread may have been first. */
-	if (context && atomic_compare_exchange_strong(&contexts[slot], &old, context))
+	if (context && __atomic_compare_exchange_n(&contexts[slot], &old, context, false,
+						   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return;
-	if (raio_call(RAIO_IOC_DESTROY, &(struct raio_destroy){ .ctx_id = setup.ctx_id }) &&
-	    !is_tampered())
+	destroy.ctx_id = setup.ctx_id;
+	if (raio_call(RAIO_IOC_DESTROY, &destroy) && !is_tampered())
 		wrong("a context can't be destroyed");
 }
 
@@ -354,8 +357,8 @@ OP(hammer)
 /* As libaio and fio do: without a call.  Only one thread may. */
 OP(reap)
 {
-	struct context *context = context_get(arg[0]);
 	static atomic_flag busy = ATOMIC_FLAG_INIT;
+	struct context *context = context_get(arg[0]);
 	struct raio_ring *ring;
 	unsigned int head, tail;
 
@@ -425,7 +428,7 @@ void contexts_end(void)
 			if (i > 4)
 				op_cancel(cancel);
 			if (i == 3999)
-				wrong("no event of a request: opcode %u, file %td, flags %#x, offset %lld",
+				wrong("no event: opcode %u, file %td, flags %#x, offset %lld",
 				      record->iocb.aio_lio_opcode, record->file - files,
 				      record->iocb.aio_flags, (long long)record->iocb.aio_offset);
 		}

@@ -64,7 +64,7 @@ OP(fcntl)
 	struct file *file = file_get(arg[0]);
 	int flag = flags[arg[1] & 3], now = COUNTED(fcntl(file->fd, F_GETFL));
 
-	/* What is appended is not what was meant for another place; it is right beyond the end only. */
+	/* What is appended was meant for another place. */
 	if (flag == O_APPEND && file->pattern)
 		return;
 	if (flag == O_DIRECT)

@@ -92,7 +92,8 @@ OP(clone_vm)
 	size_t size = 256 * 1024;
 	char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint16_t copy[ARGS];
-	int flags = CLONE_VM | SIGCHLD | (arg[4] & 1 ? CLONE_FILES : 0) | (arg[4] & 2 ? CLONE_FS : 0);
+	int flags = CLONE_VM | SIGCHLD | (arg[4] & 1 ? CLONE_FILES : 0) |
+		    (arg[4] & 2 ? CLONE_FS : 0);
 
 	if (stack == MAP_FAILED)
 		return;

@@ -14,7 +14,7 @@
 #define FILE_SIZE	(256 * 1024)
 #define MAX_PIECES	512
 
-_Atomic(struct context *) contexts[CONTEXTS];
+struct context *contexts[CONTEXTS];
 __thread unsigned int thread_number;
 
 static struct context *all[MAX_CONTEXTS];
@@ -57,7 +57,7 @@ struct context *context_new(aio_context_t id, unsigned int capacity, unsigned in
 
 struct context *context_get(unsigned int selector)
 {
-	return contexts[selector % CONTEXTS];
+	return __atomic_load_n(&contexts[selector % CONTEXTS], __ATOMIC_ACQUIRE);
 }
 
 static struct record *record_get(struct context *context, unsigned int *index)
@@ -91,11 +91,14 @@ static const uint16_t opcodes[16] = {
 	IOCB_CMD_FSYNC, IOCB_CMD_FDSYNC, IOCB_CMD_POLL, IOCB_CMD_NOOP, RAIO_CMD_SYNC_FILE_RANGE,
 	IOCB_CMD_PREAD, IOCB_CMD_PWRITE, IOCB_CMD_POLL, IOCB_CMD_PREADV, IOCB_CMD_PREAD, 4,
 };
+
 static const unsigned int sizes[8] = { 512, 4096, 1, 100, BUFFER, 0, 65536, 3 };
+
 static const uint64_t offsets[16] = {
 	0, 512, 4096, 8192, 12345, 65536, FILE_SIZE - 4096, FILE_SIZE - 10, FILE_SIZE, 1 << 30,
 	0, 16384, 32768, -1, INT64_MAX, INT64_MIN,
 };
+
 static const unsigned int rwf[8] = { 0, 0, 8, 2, 4, 1, 0x10, 0xdead0000 };
 
 static bool is_read(unsigned int opcode)
@@ -181,12 +184,14 @@ static void set_flags(struct context *context, struct record *record, const uint
 
 static struct iocb *corrupt(struct context *context, struct record *record, uint16_t how)
 {
+	uint8_t *bytes = (uint8_t *)&record->iocb;
+
 	switch (how >> 6 & 0x1f) {
 	case 27:
 		/* Others write there, and the key can't be. */
 		return hostile_copy(how, &record->iocb, sizeof(record->iocb));
 	case 28:
-		((uint8_t *)&record->iocb)[8 + how % (sizeof(record->iocb) - 8)] ^= 1 << (how >> 11 & 7);
+		bytes[8 + how % (sizeof(record->iocb) - 8)] ^= 1 << (how >> 11 & 7);
 		return &record->iocb;
 	case 29:
 		/* Whatever is there. */
@@ -235,7 +240,7 @@ static struct iocb *make(struct context *context, struct record *record, unsigne
 	iocb->aio_offset = record->offset;
 	data = is_read(iocb->aio_lio_opcode) || is_write(iocb->aio_lio_opcode);
 	if (record->len > BUFFER || (selector >> 8 & 7) == 7) {
-		/* of others as well: what is read there is not looked at, and nothing is written from it */
+		/* of others as well: it is not looked at, and nothing is written from it */
 		record->check = false;
 		if (is_write(iocb->aio_lio_opcode))
 			record->len = 512;
@@ -251,7 +256,7 @@ static struct iocb *make(struct context *context, struct record *record, unsigne
 	if (data || iocb->aio_lio_opcode == RAIO_CMD_SYNC_FILE_RANGE)
 		iocb->aio_nbytes = record->len;
 	else
-		iocb->aio_offset = iocb->aio_nbytes = 0;
+		iocb->aio_offset = 0;
 	if (data && iocb->aio_lio_opcode >= IOCB_CMD_PREADV &&
 	    iocb->aio_buf == (uintptr_t)record->buffer)
 		set_vector(record, selector >> 11);
@@ -290,7 +295,8 @@ unsigned int requests_make(struct context *context, unsigned int n, const uint16
 		atomic_store(&record->over, false);
 		/* Before it is submitted: its event may be seen before that has returned. */
 		atomic_store(&record->pending, true);
-		list[made] = record->address = make(context, record, index, own);
+		record->address = make(context, record, index, own);
+		list[made] = record->address;
 		records[made] = record;
 		own[4] += 8;
 		/* There is one such place for a thread. */
@@ -302,7 +308,8 @@ unsigned int requests_make(struct context *context, unsigned int n, const uint16
 	return made;
 }
 
-void requests_submitted(struct context *context, struct record **records, unsigned int n, long taken)
+void requests_submitted(struct context *context, struct record **records, unsigned int n,
+			long taken)
 {
 	for (unsigned int i = 0; i < n; i++) {
 		struct record *record = records[i];
@@ -312,7 +319,8 @@ void requests_submitted(struct context *context, struct record **records, unsign
 			atomic_fetch_add(&context->outstanding, 1);
 		} else {
 			if (!atomic_exchange(&record->pending, false) && !context->tampered)
-				wrong("request %u of %u has an event, and %ld were taken", i, n, taken);
+				wrong("an event of number %u of %u, and %ld were taken", i, n,
+				      taken);
 			request_put(context, record);
 		}
 		request_put(context, record);
@@ -386,13 +394,16 @@ static bool event_seen(const struct io_event *event, bool by_cancel)
 		return false;
 	record = &context->records[index];
 	if (record->cookie != event->data || !atomic_exchange(&record->pending, false))
-		wrong("a second event: data %#llx, obj %#llx, res %lld", (unsigned long long)event->data,
-		      (unsigned long long)event->obj, (long long)event->res);
+		wrong("a second event: data %#llx, obj %#llx, res %lld",
+		      (unsigned long long)event->data, (unsigned long long)event->obj,
+		      (long long)event->res);
 	if (event->obj != (uintptr_t)record->address)
-		wrong("obj is %#llx, not %p", (unsigned long long)event->obj, (void *)record->address);
+		wrong("obj is %#llx, not %p", (unsigned long long)event->obj,
+		      (void *)record->address);
 	if (event->res < -4095 || event->res > 0x7ffff000LL)
 		wrong("res is %lld", (long long)event->res);
-	if (event->res2 && (event->res != -ETIME || !(record->iocb.aio_flags & RAIO_IOCB_FLAG_DEADLINE)))
+	if (event->res2 && (event->res != -ETIME ||
+			    !(record->iocb.aio_flags & RAIO_IOCB_FLAG_DEADLINE)))
 		wrong("res2 is %lld, res %lld", (long long)event->res2, (long long)event->res);
 	if (event->res2 || event->res == -EFAULT)
 		streams[record->file - files].mixed = true;
@@ -454,8 +465,8 @@ void order_check(void)
 		qsort(pieces, stream->nr, sizeof(*pieces), by_serial);
 		for (unsigned int j = 1; j < stream->nr; j++) {
 			if (pieces[j].first != (uint8_t)(pieces[j - 1].last + 1))
-				wrong("stream %u: read %u begins with %#x, the one before ended with %#x",
-				      kept[i], pieces[j].serial, pieces[j].first, pieces[j - 1].last);
+				wrong("stream %u: read %u begins with %#x, after %#x", kept[i],
+				      pieces[j].serial, pieces[j].first, pieces[j - 1].last);
 			atomic_fetch_add(&shared->ordered, 1);
 		}
 	}

@@ -195,12 +195,13 @@ static void progress(double begun)
 {
 	double time = now() - begun;
 
-	printf("# %4.0f s: %lu programs, %lu calls (%.0f/s), %lu others, %lu taken, %lu events, "
-	       "%lu cancelled, %lu checked (%lu KiB), %lu in order, corpus %u, %lu edges, %lu died\n",
-	       time, shared->programs, shared->calls, shared->calls / (time + 0.1),
-	       shared->other_calls, shared->taken, shared->events, shared->cancelled,
-	       shared->checked, shared->checked_bytes / 1024, shared->ordered, corpus_nr(),
-	       shared->edges, shared->died);
+	printf("# %4.0f s: %lu programs, %lu calls (%.0f/s), %lu others, %lu died;", time,
+	       shared->programs, shared->calls, shared->calls / (time + 0.1),
+	       shared->other_calls, shared->died);
+	printf(" %lu taken, %lu events, %lu cancelled; %lu checked (%lu KiB), %lu in order;",
+	       shared->taken, shared->events, shared->cancelled, shared->checked,
+	       shared->checked_bytes / 1024, shared->ordered);
+	printf(" %u kept, %lu edges\n", corpus_nr(), shared->edges);
 	printf("# a program: %lu us to start, %lu to run, %lu to end\n",
 	       shared->us_start / (shared->programs + 1), shared->us_run / (shared->programs + 1),
 	       shared->us_end / (shared->programs + 1));
@@ -216,7 +217,6 @@ static void save_corpus(const char *name)
 	file = fopen(path, "w");
 	if (!file)
 		return;
-	fprintf(file, "# SPDX-License-Identifier: GPL-2.0\n");
 	for (unsigned int i = 0; i < corpus_nr(); i++)
 		program_write(file, &shared->corpus[i]);
 	fclose(file);
@@ -373,7 +373,8 @@ static const struct option options[] = {
 	{ "module", required_argument, NULL, MODULE }, { "round", required_argument, NULL, ROUND },
 	{ "replay", required_argument, NULL, REPLAY },
 	{ "minimise", required_argument, NULL, MINIMISE },
-	{ "distill", required_argument, NULL, DISTILL }, { "times", required_argument, NULL, TIMES },
+	{ "distill", required_argument, NULL, DISTILL },
+	{ "times", required_argument, NULL, TIMES },
 	{ "nothing", no_argument, NULL, NOTHING }, {},
 };
 

@@ -17,8 +17,8 @@
 enum kind_id {
 	EXT4, EXT4_WRITE, EXT4_DIRECT, XFS, XFS_DIRECT, TMPFS, MEMFD, VFAT, OVERLAY, FUSE,
 	NULLB, BRD, PIPE, PIPE_IN, FIFO, UNIX, UNIX_DGRAM, TCP, UDP, TIMEOUT_SOCKET, NETLINK,
-	PACKET, VSOCK, EVENTFD, TIMERFD, SIGNALFD, PTY, PTS, EPOLL, INOTIFY, PIDFD, USERFAULTFD, PROC,
-	SYSFS, CGROUP, ZERO, FULL, RANDOM, DOOR, DIRECTORY, PATH_ONLY, SPLICED_PIPE, KINDS
+	PACKET, VSOCK, EVENTFD, TIMERFD, SIGNALFD, PTY, PTS, EPOLL, INOTIFY, PIDFD, USERFAULTFD,
+	PROC, SYSFS, CGROUP, ZERO, FULL, RANDOM, DOOR, DIRECTORY, PATH_ONLY, SPLICED_PIPE, KINDS
 };
 
 struct file {
@@ -76,7 +76,7 @@ struct context {
 	uint8_t *memory;
 };
 
-extern _Atomic(struct context *) contexts[CONTEXTS];
+extern struct context *contexts[CONTEXTS];
 extern __thread unsigned int thread_number;
 
 struct context *context_get(unsigned int selector);
