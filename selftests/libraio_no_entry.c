@@ -26,7 +26,7 @@ static int refused = REFUSED;
  * stack they may lie across two.
  */
 #define PAGE	4096
-#define EVENTS(_name, _count)	struct io_event _name[_count] __attribute__((aligned(PAGE)))
+#define IN_A_PAGE	__attribute__((__aligned__(PAGE)))
 
 /* But for what a test needs to tell its result. */
 static void refuse_system_calls(void)
@@ -69,7 +69,7 @@ static aio_context_t start(unsigned int nr, struct io_event *events)
 
 TEST_RAIO(enough, "libraio's")
 {
-	EVENTS(events, 16);
+	struct io_event events[16] IN_A_PAGE;
 	aio_context_t ctx = start(11, events);
 	unsigned int i, n = 0;
 
@@ -97,7 +97,7 @@ TEST_RAIO(enough, "libraio's")
 TEST_RAIO(set_on_the_stack, "libraio's")
 {
 	const uint64_t set[] = { 0, 8 };
-	EVENTS(events, 2);
+	struct io_event events[2] IN_A_PAGE;
 	aio_context_t ctx;
 
 	refused = EFAULT;
@@ -108,7 +108,7 @@ TEST_RAIO(set_on_the_stack, "libraio's")
 /* With a timeout of 0, also if it is too few. */
 TEST_RAIO(zero_timeout, "libraio's")
 {
-	EVENTS(events, 8);
+	struct io_event events[8] IN_A_PAGE;
 	aio_context_t ctx = start(2, events);
 
 	EXPECT_EQ(2, io_getevents(ctx, 5, 8, events, &zero));
@@ -120,7 +120,7 @@ TEST_RAIO(zero_timeout, "libraio's")
 /* None are enough. */
 TEST_RAIO(none_wanted, "libraio's")
 {
-	EVENTS(events, 8);
+	struct io_event events[8] IN_A_PAGE;
 	aio_context_t ctx = start(1, events);
 
 	EXPECT_EQ(1, io_getevents(ctx, 0, 8, events, NULL));
@@ -133,7 +133,7 @@ TEST_RAIO(none_wanted, "libraio's")
 /* What is asked of the kernel is asked for all. */
 TEST_RAIO(too_few, "libraio's")
 {
-	EVENTS(events, 8);
+	struct io_event events[8] IN_A_PAGE;
 	aio_context_t ctx = start(2, events);
 
 	errno = 4711;
