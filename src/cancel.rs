@@ -136,8 +136,9 @@ pub(crate) fn cancel_late(context: &Arc<Context>, key: u32) -> bool {
     );
     match cancel {
         Cancel::Unknown => {
+            // It may have got to others since: then it is not over, and can be cancelled now.
             let pool = context.pool();
-            return !pool.is_passed_on(named.index, named.generation, named.mask);
+            return !pool.is_out(named.index, named.generation, named.mask);
         }
         Cancel::Busy => {}
         Cancel::Own(request) => {

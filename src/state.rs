@@ -176,16 +176,16 @@ impl Word {
     }
 
     /// Whether this is a request whose event is still to come, in the `generation` that a key
-    /// names, whose bits in `mask` it has.
-    pub(crate) fn is_in_flight(self, generation: u32, mask: u32) -> bool {
-        let out = !matches!(self.phase(), Phase::Free | Phase::Prep | Phase::Done);
+    /// names, whose bits in `mask` it has. In Done nobody can cancel it just now: it is about to get to
+    /// others, or to end.
+    pub(crate) fn is_out(self, generation: u32, mask: u32) -> bool {
+        let out = !matches!(self.phase(), Phase::Free | Phase::Prep);
         out && !self.is_ended() && (generation ^ self.generation()) & mask == 0
     }
 
-    /// Whether this is such a request, which nobody can cancel just now, as it is about to get to others.
-    pub(crate) fn is_passed_on(self, generation: u32, mask: u32) -> bool {
-        let is_of = (generation ^ self.generation()) & mask == 0;
-        self.phase() == Phase::Done && !self.is_ended() && is_of
+    /// Whether this is such a request, which can be cancelled, or is with somebody who looks whether it was.
+    pub(crate) fn is_in_flight(self, generation: u32, mask: u32) -> bool {
+        self.phase() != Phase::Done && self.is_out(generation, mask)
     }
 
     fn to(self, phase: Phase) -> Word {
@@ -367,19 +367,25 @@ mod tests {
             &[Take, Issue, Wait],
         ] {
             assert!(word(steps).is_in_flight(1, u32::MAX));
+            assert!(word(steps).is_out(1, u32::MAX));
             assert!(!word(steps).is_in_flight(2, u32::MAX));
+            assert!(!word(steps).is_out(2, u32::MAX));
             // A key that has room for one bit of the generation only.
             assert!(word(steps).is_in_flight(3, 1));
         }
         for steps in [
             &[][..],
             &[Take],
-            &[Take, Issue, Finish],
-            &[Take, Issue, Leave, Complete],
             &[Take, Issue, Wait, Cancel],
             &[Take, Issue, Finish, Free],
         ] {
             assert!(!word(steps).is_in_flight(1, u32::MAX));
+            assert!(!word(steps).is_out(1, u32::MAX));
+        }
+        // On its way from one to another.
+        for steps in [&[Take, Issue, Finish][..], &[Take, Issue, Leave, Complete]] {
+            assert!(!word(steps).is_in_flight(1, u32::MAX));
+            assert!(word(steps).is_out(1, u32::MAX));
         }
     }
 

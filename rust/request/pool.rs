@@ -351,14 +351,14 @@ impl<C: Client> Pool<C> {
         }
     }
 
-    /// Whether request `index`, of a generation as for [`Self::cancel`], is between a run and a list, or
-    /// just about to end. Any context.
-    pub(crate) fn is_passed_on(&self, index: u32, generation: u32, mask: u32) -> bool {
+    /// Whether the event of request `index`, of a generation as for [`Self::cancel`], is still to come. Any
+    /// context.
+    pub(crate) fn is_out(&self, index: u32, generation: u32, mask: u32) -> bool {
         let chunk = self.chunks.get(index as usize / CHUNK);
         let slot = chunk
             .and_then(SetOnce::as_ref)
             .and_then(|chunk| chunk.get(index as usize % CHUNK));
-        slot.is_some_and(|slot| slot.word().is_passed_on(generation, mask))
+        slot.is_some_and(|slot| slot.word().is_out(generation, mask))
     }
 
     /// The number of requests that have memory: their indices are less.
