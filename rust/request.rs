@@ -198,16 +198,16 @@ impl<C: Client> Slot<C> {
     /// Does `step` if it is allowed, and `may` says so of the word that it starts from.
     #[inline(always)]
     fn step_if(&self, step: Step, may: impl Fn(Word) -> bool) -> Option<Then> {
-        // What `may` looks at beside the word is as new as that.
-        let mut old = self.word.load(Acquire);
         loop {
-            if !may(Word(old)) {
+            // What `may` looks at beside the word is as new as that: also after a `cmpxchg` that has
+            // failed, which orders nothing.
+            let old = self.word_acquired();
+            if !may(old) {
                 return None;
             }
-            let (new, then) = Self::try_step(Word(old), step)?;
-            match self.word.cmpxchg(old, new.0, Full) {
-                Ok(_) => return Some(then),
-                Err(now) => old = now,
+            let (new, then) = Self::try_step(old, step)?;
+            if self.word.cmpxchg(old.0, new.0, Full).is_ok() {
+                return Some(then);
             }
         }
     }
@@ -218,6 +218,12 @@ impl<C: Client> Slot<C> {
         // SAFETY: It is valid and aligned, as `self` is borrowed. This is READ_ONCE(), as
         // `Atomic::load` with `Relaxed` is, but for the call; any context.
         Word(unsafe { self.word.as_ptr().read_volatile() })
+    }
+
+    /// The word; what is read after it is as new as that.
+    #[inline(always)]
+    fn word_acquired(&self) -> Word {
+        Word(self.word.load(Acquire))
     }
 
     /// # Safety
