@@ -411,10 +411,12 @@ impl Woken {
 }
 
 impl<C: Client> Entries<C> {
-    /// Whether one queue is all that the request waits for. Of one that is armed. Any context.
+    /// Whether one queue is all that the request waits for. Of one that is armed, as a look with Acquire
+    /// has said, under the lock of a queue on which it has an entry. Any context.
     pub(super) fn is_sole(&self) -> bool {
-        // SAFETY: The run has written it before it left the request to its entries, and nobody
-        // writes it before somebody else has taken it from there.
+        // SAFETY: The run has written it before it left the request to its entries, which the look
+        // orders; and whoever takes it from there writes it when the entry is off, for which he waits for
+        // the lock.
         unsafe { *self.used.get() == 1 }
     }
 }

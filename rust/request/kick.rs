@@ -124,8 +124,7 @@ impl<'a, C: Client> Kick<'a, C> {
         let Some((_, woken)) = self.file.filter(|(_, woken)| woken.ready != 0) else {
             return Fired::No(self);
         };
-        // While it is still being armed, who does so looks again.
-        if self.slot.word().phase() != Phase::Armed || !self.slot.entries.is_sole() {
+        if !self.is_armed_on_one() {
             return Fired::No(self);
         }
         // SAFETY: The request is out, see the invariants, so its client is there, with the pool in
@@ -155,16 +154,15 @@ impl<'a, C: Client> Kick<'a, C> {
     /// What the wait queue told, if that is all that the request waits for; else 0.
     pub(crate) fn told(&self) -> Mask {
         match self.file {
-            // While it is still being armed, who does so looks again.
-            Some((_, woken))
-                if woken.ready != 0
-                    && self.slot.word().phase() == Phase::Armed
-                    && self.slot.entries.is_sole() =>
-            {
-                woken.told
-            }
+            Some((_, woken)) if woken.ready != 0 && self.is_armed_on_one() => woken.told,
             _ => 0,
         }
+    }
+
+    /// Whether it waits for this queue alone. While it is still being armed, who does so looks again.
+    fn is_armed_on_one(&self) -> bool {
+        // The entries are those that it was armed with.
+        self.slot.word_acquired().phase() == Phase::Armed && self.slot.entries.is_sole()
     }
 
     /// Whether who made it is about to sleep, as far as can be seen: it has filled a pipe.
