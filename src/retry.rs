@@ -335,9 +335,6 @@ pub(crate) fn kick(mut kick: Kick<'_, Context>) {
     let by_sleeper = shared.is_by_waker() && kick.is_by_sleeper();
     let mut queues = context.queues().lock();
     let arc = kick.client_arc();
-    if by_sleeper {
-        shared.set_not_by_waker();
-    }
     shared.keep_told(|| kick.told());
     // All of it under the lock: once it is let go of, the request may be over.
     if !kick.make() {
@@ -346,7 +343,11 @@ pub(crate) fn kick(mut kick: Kick<'_, Context>) {
     }
     context.counters().kicked();
     trace::kick(|| shared.about(context, 0));
-    // Only now: before it was armed, it was for the request that had this place before.
+    // Only now: it is nobody's until the lock is let go of, while before it was armed, whoever had it said
+    // what the list is, and the rest.
+    if by_sleeper {
+        shared.set_not_by_waker();
+    }
     let list = shared.kicked_to();
     queues.push(context, || arc.clone(), index, list);
     queues.try_held(context, || arc.clone());

@@ -133,7 +133,7 @@ impl Shared {
         self.has(BY_WAKER)
     }
 
-    /// It may not, this time. Under the lock of the wait queue.
+    /// It may not, this time. By who has just made it Queued, under the lock of the lists.
     pub(crate) fn set_not_by_waker(&self) {
         self.marks.set(self.marks.get() & !BY_WAKER);
     }
