@@ -2,25 +2,24 @@
 
 //! Who meets whom. Each test tries all orders.
 
-use crate::request::{Answer, File, Request};
-use loom::thread;
-use std::sync::{
-    atomic::{AtomicUsize, Ordering::Relaxed},
-    Arc,
+use crate::{
+    check_bounded,
+    request::{Answer, File, Request},
 };
+use loom::thread;
 
-type Actor = fn(&Request);
+pub(crate) type Actor = fn(&Request);
 
-/// The first actor has the request; then all act at once.
-fn explore(file: File, begin: Actor, actors: &'static [Actor]) {
-    let count = Arc::new(AtomicUsize::new(0));
-    let counter = count.clone();
-    let mut model = loom::model::Builder::new();
-    // All of them, whatever the environment says.
-    model.preemption_bound = None;
-    model.check(move || {
-        counter.fetch_add(1, Relaxed);
-        let request = Request::new(file);
+/// The first actor has the request; then all act at once. Then `expect` looks.
+pub(crate) fn explore_all(
+    request: (File, bool),
+    begin: Actor,
+    actors: &'static [Actor],
+    expect: Actor,
+) {
+    let (file, accepted) = request;
+    check_bounded((actors.len() > 2).then_some(4), move || {
+        let request = Request::new(file, accepted);
         begin(&request);
         let threads: Vec<_> = actors[1..]
             .iter()
@@ -33,16 +32,23 @@ fn explore(file: File, begin: Actor, actors: &'static [Actor]) {
         for thread in threads {
             thread.join().unwrap();
         }
-        request.expect_over();
+        expect(&request);
     });
-    println!("{} interleavings", count.load(Relaxed));
 }
 
-fn run(request: &Request) {
+fn explore(file: File, begin: Actor, actors: &'static [Actor]) {
+    explore_all((file, false), begin, actors, over);
+}
+
+fn over(request: &Request) {
+    request.expect_over();
+}
+
+pub(crate) fn run(request: &Request) {
     request.run();
 }
 
-fn wake(request: &Request) {
+pub(crate) fn wake(request: &Request) {
     request.wake();
 }
 
@@ -51,15 +57,15 @@ fn wake_twice(request: &Request) {
     request.wake();
 }
 
-fn work(request: &Request) {
+pub(crate) fn work(request: &Request) {
     request.work();
 }
 
-fn cancel(request: &Request) {
+pub(crate) fn cancel(request: &Request) {
     request.cancel();
 }
 
-fn driver(request: &Request) {
+pub(crate) fn driver(request: &Request) {
     request.driver();
 }
 
@@ -98,7 +104,7 @@ fn a_wake_and_a_cancel() {
     explore(File::Polled, Request::issue, &[run, wake, cancel]);
 }
 
-fn fire(request: &Request) {
+pub(crate) fn fire(request: &Request) {
     request.fire();
 }
 

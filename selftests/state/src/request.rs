@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A model of a request, of the lists it may be on, and of the file that it is for.
+//! A model of a request, of the lists it may be on, of the file that it is for, and of who may end it
+//! from outside: its context, and its deadline.
+
+mod outside;
 
 use crate::state::{Phase, Step, Then, Word};
 use loom::{
     cell::UnsafeCell,
     sync::{
         atomic::{
-            AtomicU32,
-            Ordering::{AcqRel, Acquire},
+            fence, AtomicBool, AtomicU32,
+            Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
         },
         Arc, Mutex,
     },
 };
-// Of the model itself, not of what is tested: loom need not try all orders of these.
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// What the file does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) enum File {
     Paged,
     /// A driver takes it, and completes it with that result.
     Driven(Answer),
+    /// It is done in the try, which may block.
+    Done,
 }
 
 /// How a driver ends a request.
@@ -36,6 +39,15 @@ pub(crate) enum Answer {
     Again,
 }
 
+/// How a request has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    Result,
+    Cancelled,
+    /// Cancelled, and its deadline was over.
+    Late,
+}
+
 /// The file's, or the page's.
 #[derive(Default)]
 struct WaitQueue {
@@ -45,37 +57,68 @@ struct WaitQueue {
     entry: bool,
 }
 
+/// What the lists' lock guards.
+#[derive(Default)]
+struct Lists {
+    /// The request is on one.
+    listed: bool,
+    /// The context ends: nothing is put there any more but what was accepted.
+    closing: bool,
+}
+
+/// Of the model itself, not of what is tested: loom need not try all orders of these.
+#[derive(Default)]
+struct Seen {
+    ends: Vec<End>,
+    /// What the event said that a canceller delivered.
+    moved: Option<u32>,
+    /// The timer of its deadline is to fire once more.
+    timer: bool,
+}
+
 pub(crate) struct Request {
     file: File,
+    accepted: bool,
     word: AtomicU32,
     wait: Mutex<WaitQueue>,
-    /// Whether the request is on a list; the lists' lock.
-    listed: Mutex<bool>,
+    lists: Mutex<Lists>,
     /// What belongs to the owner: the number of tries.
-    private: UnsafeCell<usize>,
+    private: UnsafeCell<u32>,
+    /// `Shared::moved`: that number, when it was left to the page.
+    moved: AtomicU32,
     /// What belongs to the driver, and then to the owner.
     answer: UnsafeCell<Option<Answer>>,
-    events: AtomicUsize,
+    /// `Context::dead`.
+    dead: AtomicBool,
+    /// `Due::past`.
+    past: AtomicBool,
+    seen: std::sync::Mutex<Seen>,
 }
 
 impl Request {
     /// One that is being submitted.
-    pub(crate) fn new(file: File) -> Arc<Self> {
+    pub(crate) fn new(file: File, accepted: bool) -> Arc<Self> {
         let request = Arc::new(Request {
             file,
+            accepted,
             word: AtomicU32::new(Word::FREE.0),
             wait: Mutex::new(WaitQueue::default()),
-            listed: Mutex::new(false),
+            lists: Mutex::new(Lists::default()),
             private: UnsafeCell::new(0),
+            moved: AtomicU32::new(0),
             answer: UnsafeCell::new(None),
-            events: AtomicUsize::new(0),
+            dead: AtomicBool::new(false),
+            past: AtomicBool::new(false),
+            seen: Default::default(),
         });
         assert_eq!(request.step(Step::Take), Some(Then::Own));
         request
     }
 
+    /// A look. As loom remembers no more than the last access to a word, one of our own that is no
+    /// write would hide those of others from the step after it: orders would not be tried.
     fn word(&self) -> Word {
-        Word(self.word.load(Acquire))
+        Word(self.word.fetch_or(0, Acquire))
     }
 
     /// Asked only where it can be: each look at the word multiplies the orders.
@@ -87,6 +130,7 @@ impl Request {
         self.step_if(step, |_| true)
     }
 
+    /// As `Slot::step_if`.
     fn step_if(&self, step: Step, allowed: impl Fn(Word) -> bool) -> Option<Then> {
         let mut now = self.word();
         loop {
@@ -94,15 +138,16 @@ impl Request {
                 return None;
             }
             let (next, then) = now.step(step)?;
-            match self.word.compare_exchange(now.0, next.0, AcqRel, Acquire) {
+            // One that fails has no order in the kernel.
+            match self.word.compare_exchange(now.0, next.0, AcqRel, Relaxed) {
                 Ok(_) => return Some(then),
-                Err(seen) => now = Word(seen),
+                Err(_) => now = self.word(),
             }
         }
     }
 
     /// What the owner does: loom panics if there is another.
-    fn touch(&self) -> usize {
+    fn touch(&self) -> u32 {
         self.private.with_mut(|tries| {
             // SAFETY: loom has just checked that nobody else is at it.
             unsafe {
@@ -112,11 +157,24 @@ impl Request {
         })
     }
 
+    fn end(&self, end: End) {
+        self.seen.lock().unwrap().ends.push(end);
+    }
+
+    /// How one ends that was cancelled: `Request::is_late`.
+    fn end_of_cancelled(&self) -> End {
+        if self.past.load(Acquire) {
+            End::Late
+        } else {
+            End::Cancelled
+        }
+    }
+
     /// The owner delivers the event, if nobody has, and gives the request back.
-    fn complete(&self) {
+    fn complete(&self, end: End) {
         self.touch();
         if !self.is_ended() {
-            self.events.fetch_add(1, Relaxed);
+            self.end(end);
         }
         let mut wait = self.wait.lock().unwrap();
         // A page's entry can't be taken off.
@@ -126,9 +184,9 @@ impl Request {
         assert_eq!(self.step(Step::Free), Some(Then::Nothing));
     }
 
-    fn finish(&self) {
+    fn finish(&self, end: End) {
         assert_eq!(self.step(Step::Finish), Some(Then::Own));
-        self.complete();
+        self.complete(end);
     }
 
     /// The submitter begins a run.
@@ -136,11 +194,16 @@ impl Request {
         assert_eq!(self.step(Step::Issue), Some(Then::Nothing));
     }
 
-    /// The submitter leaves it to whoever runs what is on the lists.
+    /// The owner puts it on a list, or ends it: `retry::queue_in_order`.
     pub(crate) fn punt(&self) {
-        let mut listed = self.listed.lock().unwrap();
-        assert_eq!(self.step(Step::Queue), Some(Then::Nothing));
-        *listed = true;
+        let mut lists = self.lists.lock().unwrap();
+        let refused = lists.closing && !self.accepted;
+        if !refused && self.step(Step::Queue).is_some() {
+            lists.listed = true;
+            return;
+        }
+        drop(lists);
+        self.complete(self.end_of_cancelled());
     }
 
     /// A run, until somebody else has the request, or it is over.
@@ -148,24 +211,48 @@ impl Request {
         loop {
             let tries = self.touch();
             if self.is_ended() {
-                return self.finish();
+                // What was moved when it was left to the page, this time.
+                assert_eq!(self.seen.lock().unwrap().moved, Some(tries - 1));
+                return self.finish(End::Result);
             }
             let step = match self.file {
+                File::Done => return self.finish(End::Result),
                 // The second try may wait.
-                File::Driven(_) if tries > 1 => return self.finish(),
+                File::Driven(_) if tries > 1 => return self.finish(End::Result),
                 File::Driven(_) => return self.leave(),
                 File::Polled => Step::Arm,
                 File::Paged => Step::Wait,
             };
             if self.is_ready() {
-                return self.finish();
+                return self.finish(End::Result);
+            }
+            if self.file == File::Paged {
+                self.moved.store(tries, Relaxed);
             }
             match self.step(step) {
-                Some(Then::Nothing) => return,
+                Some(Then::Nothing) => return self.armed(),
                 Some(Then::Again) => continue,
-                Some(Then::Cancelled) => return self.finish(),
+                Some(Then::Cancelled) => return self.finish(self.end_of_cancelled()),
                 other => panic!("armed: {other:?}"),
             }
+        }
+    }
+
+    /// A run that has to be gone on with by somebody who may block.
+    pub(crate) fn run_and_punt(&self) {
+        self.touch();
+        assert_eq!(self.step(Step::Finish), Some(Then::Own));
+        self.punt();
+    }
+
+    /// The run has left it: what came too early to cancel it does so now.
+    fn armed(&self) {
+        // The step was a full barrier.
+        fence(SeqCst);
+        if self.file == File::Polled && self.dead.load(Acquire) {
+            self.cancel_for_end();
+        } else if self.file == File::Paged && self.past.load(Acquire) {
+            self.cancel_late();
         }
     }
 
@@ -208,17 +295,8 @@ impl Request {
         self.touch();
         // SAFETY: loom has just checked that nobody else writes it.
         match self.answer.with(|place| unsafe { *place }) {
-            Some(Answer::Data) => self.complete(),
-            Some(Answer::Again) => {
-                let mut listed = self.listed.lock().unwrap();
-                if self.step(Step::Queue).is_some() {
-                    *listed = true;
-                    return;
-                }
-                // Cancelled.
-                drop(listed);
-                self.complete();
-            }
+            Some(Answer::Data) => self.complete(End::Result),
+            Some(Answer::Again) => self.punt(),
             None => panic!("no answer"),
         }
     }
@@ -242,7 +320,7 @@ impl Request {
                 if then == Then::Own {
                     wait.entry = false;
                     drop(wait);
-                    return self.complete();
+                    return self.complete(End::Result);
                 }
             }
         }
@@ -259,53 +337,76 @@ impl Request {
         if self.file == File::Paged {
             wait.entry = false;
         }
-        let mut listed = self.listed.lock().unwrap();
+        let mut lists = self.lists.lock().unwrap();
         if self.step(Step::Kick) == Some(Then::Queue) {
-            assert!(!*listed);
-            *listed = true;
+            assert!(!lists.listed);
+            lists.listed = true;
         }
     }
 
     /// Takes the request off the list, and runs it; whether it was on one.
     pub(crate) fn work(&self) -> bool {
-        let mut listed = self.listed.lock().unwrap();
-        if !*listed {
+        let mut lists = self.lists.lock().unwrap();
+        if !lists.listed {
             return false;
         }
-        *listed = false;
+        lists.listed = false;
         // On a list if and only if it is Queued.
         let then = self.step_if(Step::Issue, |word| word.phase() == Phase::Queued);
         assert_eq!(then, Some(Then::Nothing));
-        drop(listed);
-        self.run();
+        let closing = lists.closing;
+        drop(lists);
+        // `retry::rerun`
+        if closing && !self.accepted {
+            self.touch();
+            self.finish(self.end_of_cancelled());
+        } else {
+            self.run();
+        }
         true
     }
 
     /// Cancels it; whether it was.
     pub(crate) fn cancel(&self) -> bool {
-        let mut listed = self.listed.lock().unwrap();
-        match self.step_if(Step::Cancel, |word| word.is_in_flight(1, u32::MAX)) {
-            Some(Then::Own) => {
-                *listed = false;
-                drop(listed);
-                self.complete();
-                true
+        self.cancel_one(End::Cancelled).is_some_and(|done| done)
+    }
+
+    /// `cancel::cancel_one`: whether it was cancelled, or `None` if there is no such request.
+    fn cancel_one(&self, end: End) -> Option<bool> {
+        let mut lists = self.lists.lock().unwrap();
+        let moved = std::cell::Cell::new(0);
+        let matches = |word: Word| {
+            let is = word.is_in_flight(1, u32::MAX);
+            if is && self.file == File::Paged {
+                moved.set(self.moved.load(Relaxed));
             }
-            Some(Then::Ended) => {
-                self.events.fetch_add(1, Relaxed);
-                true
+            is
+        };
+        match self.step_if(Step::Cancel, matches)? {
+            Then::Own => {
+                lists.listed = false;
+                drop(lists);
+                self.complete(end);
+                Some(true)
             }
-            Some(Then::Busy) | None => false,
+            Then::Ended => {
+                self.seen.lock().unwrap().moved = Some(moved.get());
+                self.end(end);
+                Some(true)
+            }
+            Then::Busy => Some(false),
             other => panic!("cancelled: {other:?}"),
         }
     }
 
-    /// After everybody has done what he had to: it had one event, and is at home.
-    pub(crate) fn expect_over(&self) {
+    /// After everybody has done what he had to: it had one event, and is at home. How it ended.
+    pub(crate) fn expect_over(&self) -> End {
         while self.work() {}
-        assert_eq!(self.events.load(Relaxed), 1);
         assert_eq!(self.word().phase(), Phase::Free);
         assert!(!self.wait.lock().unwrap().entry);
         self.touch();
+        let ends = &self.seen.lock().unwrap().ends;
+        assert_eq!(ends.len(), 1);
+        ends[0]
     }
 }
