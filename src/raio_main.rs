@@ -48,13 +48,14 @@ module! {
 
 #[pin_data]
 struct Raio {
-    #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
-    #[pin]
-    _windows: window::Files,
     #[pin]
     _device: sys::miscdevice::Registration,
     _sysctls: sys::sysctl::Sysctls,
     _queue: sys::workqueue::WorkQueue,
+    // After the queue, which waits for who is held.
+    #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
+    #[pin]
+    _windows: window::Files,
     // The last to go.
     _text: sys::rcupdate::TextInUse,
 }

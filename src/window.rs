@@ -52,6 +52,8 @@ pub(crate) enum Window {
     Reap,
     /// The work queue has let go of the last reference to the module.
     Last,
+    /// The entry is on the wait queue of a page, the request does not wait yet.
+    Wait,
 }
 
 #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
@@ -113,7 +115,7 @@ mod debug {
         uaccess::UserSliceReader, //
     };
 
-    const NAMES: [&str; 17] = [
+    const NAMES: [&str; 18] = [
         "none",
         "submit",
         "arm",
@@ -131,6 +133,7 @@ mod debug {
         "moved",
         "reap",
         "last",
+        "wait",
     ];
     const PHASES: [&str; 8] = [
         "Free",
@@ -148,9 +151,9 @@ mod debug {
     ];
 
     const NONE: u32 = 0;
-    /// How often one who is held looks whether he may go on: 20 ms if he spins, 5 s if he sleeps.
+    /// How often one who is held looks whether he may go on: 0.1 s if he spins, 5 s if he sleeps.
     const LOOKS: u32 = 2000;
-    const SPIN_US: i64 = 10;
+    const SPIN_US: i64 = 50;
     const SLEEP_US: i64 = 2500;
 
     static HOLD: Atomic<u32> = Atomic::new(NONE);

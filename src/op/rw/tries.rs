@@ -53,7 +53,8 @@ use crate::{
         trace,
         vhost_task,
         wait, //
-    }, //
+    },
+    window::Window, //
 };
 use kernel::{
     current,
@@ -433,6 +434,7 @@ fn wait_for_page(context: &Arc<Context>, mut page: PageRun<Context>) -> Option<R
     context.counters().armed();
     trace::arm(|| page.shared().about(context, 0));
     let deadline = page.private().deadline.clone();
+    Window::Wait.pass_asleep();
     match page.wait() {
         Armed::Left => {
             // It could not be cancelled while it was running.
