@@ -1,187 +1,350 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Description: whichever allocation or access to the program's memory fails in
- * a call, the call says so, and nothing is lost or left behind.
- *
- * The kernel's fail-nth makes the nth such operation of a task fail; each test
- * fails the first, the second ... until a pass has no more of them.
+ * a call that makes, moves or looks at a context, the call says so, and nothing is lost
+ * or left behind.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fail_nth.h"
 #include "harness.h"
+#include "workers.h"
 
-#define MAX_NTH	2000
-#define COUNT	8
+#define WHY	"its way of failing is not what is tested"
 
-static const char fail_nth[] = "/proc/thread-self/fail-nth";
-
-static void write_file(const char *path, const char *text)
+static int result(long ret)
 {
-	int fd = open(path, O_WRONLY);
+	return ret < 0 ? -errno : (int)ret;
+}
 
-	if (fd < 0)
-		SKIP("no %s: the kernel has no fault injection", path);
-	ASSERT_EQ(strlen(text), write(fd, text, strlen(text)));
+static void setups(unsigned int nr_events, unsigned int flags, unsigned int least)
+{
+	struct left before;
+
+	left_look(&before);
+	for (fail_nth_start(); fail_nth_next();) {
+		struct raio_setup setup = { .nr_events = nr_events, .flags = flags };
+		int ret;
+
+		fail_nth_arm();
+		ret = raio_ioctl(RAIO_IOC_SETUP, &setup);
+		if (fail_nth_disarm() && ret) {
+			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT);
+			EXPECT_EQ(0, setup.ctx_id);
+		} else {
+			ASSERT_EQ(0, ret);
+			expect_works(setup.ctx_id);
+			EXPECT_EQ(0, be_destroy(setup.ctx_id));
+		}
+		if (be_nr() != before.nr || status_kib("VmPin") != before.pinned)
+			left_expect(&before, "setup");
+	}
+	test_note("%u events: %u operations failed", nr_events, fail_nth_count());
+	left_expect(&before, "setup");
+	EXPECT_LE(least, fail_nth_count());
+}
+
+TEST_RAIO(setup, WHY)
+{
+	/* the argument, the pages, the tables, the file, its mapping */
+	setups(1, 0, 10);
+	setups(1000, RAIO_SETUP_NO_THREADS | RAIO_SETUP_CANCEL_EVENT, 20);
+}
+
+/* There is no page any more: none for the ring, or for the tables of a large one. */
+TEST_RAIO(setup_without_pages, WHY)
+{
+	struct left before;
+	unsigned int pages;
+
+	left_look(&before);
+	/* the ring alone has more */
+	for (pages = 0; pages < 700; pages = 2 * pages + 1) {
+		struct raio_setup setup = { .nr_events = 100000 };
+		int ret;
+
+		fail_pages_after(pages);
+		ret = raio_ioctl(RAIO_IOC_SETUP, &setup);
+		fail_pages_end();
+		EXPECT_EQ(-ENOMEM, ret);
+		EXPECT_EQ(0, setup.ctx_id);
+	}
+	left_expect(&before, "setup");
+}
+
+TEST_RAIO(info, WHY)
+{
+	struct raio_info info;
+	int ret;
+
+	for (fail_nth_start(); fail_nth_next();) {
+		memset(&info, 0xff, sizeof(info));
+		fail_nth_arm();
+		ret = raio_ioctl(RAIO_IOC_INFO, &info);
+		if (fail_nth_disarm())
+			EXPECT_EQ(-EFAULT, ret);
+		else
+			EXPECT_TRUE(ret == 0 && info.flags == 0);
+	}
+	EXPECT_EQ(1, fail_nth_count());
+}
+
+TEST_RAIO(door, WHY)
+{
+	struct left before;
+	int fd;
+
+	left_look(&before);
+	for (fail_nth_start(); fail_nth_next();) {
+		fail_nth_arm();
+		fd = syscall(SYS_openat, AT_FDCWD, "/dev/raio", O_RDWR | O_CLOEXEC);
+		if (fail_nth_disarm() && fd < 0)
+			EXPECT_TRUE(errno == ENOMEM || errno == EFAULT);
+		else
+			ASSERT_LE(0, fd);
+		if (fd >= 0)
+			close(fd);
+	}
+	left_expect(&before, "open");
+	EXPECT_LE(3, fail_nth_count());
+}
+
+/* Who polls the device is told, or has an error. */
+TEST_RAIO(door_poll, WHY)
+{
+	aio_context_t ctx = context_with_events(1);
+	struct left before;
+
+	left_look(&before);
+	for (fail_nth_start(); fail_nth_next();) {
+		struct pollfd pollfd = { .fd = raio_fd(), .events = POLLIN };
+		int ret;
+
+		fail_nth_arm();
+		ret = result(syscall(SYS_poll, &pollfd, 1, 0));
+		if (fail_nth_disarm() && ret < 0)
+			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT);
+		else
+			EXPECT_EQ(1, ret);
+	}
+	left_expect(&before, "poll");
+	EXPECT_LE(1, fail_nth_count());
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+TEST_RAIO(door_epoll, WHY)
+{
+	aio_context_t ctx = context_with_events(1);
+	struct left before;
+
+	left_look(&before);
+	for (fail_nth_start(); fail_nth_next();) {
+		struct epoll_event event = { .events = EPOLLIN }, seen;
+		int ret, epoll = epoll_create1(EPOLL_CLOEXEC);
+
+		ASSERT_LE(0, epoll);
+		fail_nth_arm();
+		ret = result(syscall(SYS_epoll_ctl, epoll, EPOLL_CTL_ADD, raio_fd(), &event));
+		if (fail_nth_disarm() && ret)
+			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT);
+		else
+			EXPECT_EQ(1, ret ?: epoll_wait(epoll, &seen, 1, 0));
+		close(epoll);
+	}
+	left_expect(&before, "epoll");
+	EXPECT_LE(2, fail_nth_count());
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+TEST_RAIO(fdinfo, WHY)
+{
+	aio_context_t ctx = new_context(1);
+	char path[40], text[1024];
+	struct left before;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", raio_fd());
+	left_look(&before);
+	for (fail_nth_start(); fail_nth_next();) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t ret;
+
+		ASSERT_LE(0, fd);
+		fail_nth_arm();
+		ret = result(syscall(SYS_read, fd, text, sizeof(text) - 1));
+		if (fail_nth_disarm() && ret < 0) {
+			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT);
+		} else {
+			ASSERT_LT(0, ret);
+			text[ret] = 0;
+			EXPECT_TRUE(strstr(text, "context:\t"));
+		}
+		close(fd);
+	}
+	left_expect(&before, "fdinfo");
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+/* A limit is the old one or the new one. */
+static void limits(const char *path)
+{
+	char old[32] = "", now[32], text[32];
+	int fd = open(path, O_RDWR | O_CLOEXEC), len;
+	ssize_t ret;
+
+	ASSERT_LE(0, fd);
+	ASSERT_LT(0, pread(fd, old, sizeof(old) - 1, 0));
+	len = snprintf(text, sizeof(text), "%lu\n", strtoul(old, NULL, 10) - 1);
+	for (fail_nth_start(); fail_nth_next();) {
+		ASSERT_EQ(strlen(old), pwrite(fd, old, strlen(old), 0));
+		fail_nth_arm();
+		ret = result(syscall(SYS_pwrite64, fd, text, len, 0));
+		if (fail_nth_disarm() && ret < 0)
+			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT);
+		else
+			EXPECT_EQ(len, ret);
+		memset(now, 0, sizeof(now));
+		ASSERT_LT(0, pread(fd, now, sizeof(now) - 1, 0));
+		EXPECT_TRUE(!strcmp(ret < 0 ? old : text, now));
+	}
+	EXPECT_LE(2, fail_nth_count());
+	ASSERT_EQ(strlen(old), pwrite(fd, old, strlen(old), 0));
 	close(fd);
 }
 
-static int fail_fd;
-
-static void fail_from(unsigned int nth)
+TEST_RAIO(sysctls, WHY)
 {
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", nth);
-
-	ASSERT_EQ(len, pwrite(fail_fd, text, len, 0));
+	limits("/proc/sys/fs/raio-max-nr");
+	limits("/proc/sys/fs/raio-max-user-nr");
 }
 
-/* Ends the injection; whether there was one. */
-static bool failed(void)
+/* The ring is where it was, or where it was to go, and is the context there. */
+TEST_RAIO(moves, WHY)
 {
-	char text[16] = "";
-	bool injected;
+	struct left before;
 
-	/* Both calls may be what fails, if the one before had fewer operations. */
-	injected = pread(fail_fd, text, sizeof(text) - 1, 0) > 0 && !strcmp(text, "0\n");
-	if (pwrite(fail_fd, "0", 1, 0) != 1)
-		ASSERT_EQ(1, pwrite(fail_fd, "0", 1, 0));
-	return injected;
+	left_look(&before);
+	for (fail_nth_start(); fail_nth_next();) {
+		aio_context_t ctx = new_context(300), now;
+		size_t size = mapping_size(ctx);
+		void *to = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		long ret;
+
+		ASSERT_TRUE(to != MAP_FAILED);
+		fail_nth_arm();
+		ret = syscall(SYS_mremap, ctx, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+		if (fail_nth_disarm() && ret < 0) {
+			EXPECT_EQ(ENOMEM, errno);
+			now = ctx;
+			/* what was there has gone, or has not */
+			munmap(to, size);
+		} else {
+			ASSERT_EQ((long)to, ret);
+			now = ret;
+			/* the kernel leaves it if it can't unmap it */
+			if (mapping_size(ctx))
+				ASSERT_EQ(0, munmap((void *)ctx, size));
+		}
+		EXPECT_EQ(size, mapping_size(now));
+		expect_works(now);
+		EXPECT_EQ(0, be_destroy(now));
+		EXPECT_EQ(0, mapping_size(now));
+		if (be_nr() != before.nr)
+			left_expect(&before, "mremap");
+	}
+	left_expect(&before, "mremap");
+	EXPECT_LE(5, fail_nth_count());
 }
 
-static void start(void)
+TEST_RAIO(protections, WHY)
 {
-	write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
-	write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
-	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
-	fail_fd = open(fail_nth, O_RDWR);
-	if (fail_fd < 0)
-		SKIP("no %s: the kernel has no fault injection", fail_nth);
-	ASSERT_LE(0, raio_fd());
-}
+	struct left before;
 
-TEST_RAIO(setup, "its way of failing is not what is tested")
-{
-	unsigned long before = be_nr();
-	long pinned = status_kib("VmPin");
-	unsigned int n, done = 0;
-	bool injected = true;
-
-	start();
-	for (n = 1; injected && n < MAX_NTH; n++) {
-		aio_context_t ctx = 0;
+	left_look(&before);
+	for (fail_nth_start(); fail_nth_next();) {
+		aio_context_t ctx = new_context(300);
+		size_t size = mapping_size(ctx);
 		int ret;
 
-		fail_from(n);
-		ret = be_setup(1000, &ctx);
-		injected = failed();
-		if (ret) {
-			EXPECT_TRUE(injected);
-			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT);
-			EXPECT_EQ(0, ctx);
-		} else {
-			EXPECT_EQ(0, be_destroy(ctx));
-			done++;
-		}
-		EXPECT_EQ(before, be_nr());
-		EXPECT_EQ(pinned, status_kib("VmPin"));
-	}
-	test_note("%u operations failed, %u setups did not mind", n - 2, done - 1);
-	EXPECT_TRUE(!injected);
-	/* the argument, the pages, the tables, the file: it did fail */
-	EXPECT_LT(10, n);
-}
-
-#define SEGMENTS	8
-
-/* Of all that a call does, at least so much can fail. */
-static void fail_requests(unsigned int opcode, int fd, size_t size, unsigned int least)
-{
-	struct iovec iov[COUNT][SEGMENTS];
-	bool vectored = opcode == IOCB_CMD_PREADV;
-	struct iocb iocbs[COUNT], *list[COUNT];
-	unsigned long before = be_nr();
-	char buf[COUNT][512];
-	bool injected = true;
-	unsigned int n;
-	int i, j;
-
-	for (i = 0; i < COUNT; i++) {
-		for (j = 0; j < SEGMENTS; j++)
-			iov[i][j] = (struct iovec){ buf[i] + j, 1 };
-		prep(&iocbs[i], opcode, fd, vectored ? (void *)iov[i] : size ? buf[i] : NULL,
-		     vectored ? SEGMENTS : size, 0);
-		iocbs[i].aio_data = i;
-		list[i] = &iocbs[i];
-	}
-	for (n = 1; injected && n < MAX_NTH; n++) {
-		aio_context_t ctx = new_context(COUNT);
-		struct io_event events[COUNT + 1];
-		unsigned int seen = 0;
-		int taken, got;
-
-		fail_from(n);
-		taken = be_submit(ctx, COUNT, list);
-		injected = failed();
-		if (taken < 0) {
-			EXPECT_TRUE(injected);
-			EXPECT_TRUE(taken == -EAGAIN || taken == -EFAULT ||
-				    (vectored && taken == -ENOMEM));
-			taken = 0;
-		}
-		/* one event for each that was taken, and no other */
-		ASSERT_EQ(taken, events_wait(ctx, events, taken));
-		for (i = 0; i < taken; i++) {
-			EXPECT_LT(events[i].data, taken);
-			seen |= 1U << events[i].data;
-		}
-		EXPECT_EQ((1U << taken) - 1, seen);
-		EXPECT_EQ(0, events_now(ctx, events, COUNT + 1));
-
-		/* and the next ones are none the worse for it */
-		ASSERT_EQ(COUNT, be_submit(ctx, COUNT, list));
-		fail_from(1);
-		got = be_getevents(ctx, COUNT, COUNT, events, NULL);
-		if (failed())
-			EXPECT_EQ(-EFAULT, got);
-		ASSERT_EQ(COUNT, got < 0 ? events_wait(ctx, events, COUNT) : got);
+		fail_nth_arm();
+		ret = result(syscall(SYS_mprotect, ctx, size, PROT_READ));
+		if (fail_nth_disarm() && ret)
+			EXPECT_EQ(-ENOMEM, ret);
+		else
+			EXPECT_EQ(0, ret);
+		expect_works(ctx);
 		EXPECT_EQ(0, be_destroy(ctx));
-		EXPECT_EQ(before, be_nr());
 	}
-	EXPECT_TRUE(!injected);
-	EXPECT_LT(least, n);
+	left_expect(&before, "mprotect");
 }
 
-TEST_RAIO(reads, "its way of failing is not what is tested")
+/* munmap either does not, and it is a context as before, or it ends it. */
+TEST_RAIO(unmaps, WHY)
 {
-	start();
-	fail_requests(IOCB_CMD_PREAD, new_file(512), 512, COUNT);
+	struct left before;
+
+	left_look(&before);
+	for (fail_nth_start(); fail_nth_next();) {
+		aio_context_t ctx = new_context(300);
+		size_t size = mapping_size(ctx);
+		int ret;
+
+		fail_nth_arm();
+		ret = result(syscall(SYS_munmap, ctx, size));
+		if (fail_nth_disarm() && ret) {
+			EXPECT_EQ(-ENOMEM, ret);
+			expect_works(ctx);
+			EXPECT_EQ(0, be_destroy(ctx));
+		} else {
+			EXPECT_EQ(0, ret);
+		}
+		EXPECT_EQ(0, mapping_size(ctx));
+		EXPECT_EQ(before.nr, be_nr());
+	}
+	left_expect(&before, "munmap");
+	test_note("%u operations failed", fail_nth_count());
+	EXPECT_LE(1, fail_nth_count());
 }
 
-TEST_RAIO(writes, "its way of failing is not what is tested")
+/* The parent keeps its context, whether there is a child or not. */
+TEST_RAIO(forks, WHY)
 {
-	start();
-	fail_requests(IOCB_CMD_PWRITE, new_file(512), 512, COUNT);
-}
+	aio_context_t ctx = new_context(8);
+	struct left before;
 
-TEST_RAIO(vectored_reads, "its way of failing is not what is tested")
-{
-	start();
-	fail_requests(IOCB_CMD_PREADV, new_file(512), 512, COUNT);
-}
+	expect_works(ctx);
+	wait_worker_threads(getpid(), false);
+	left_look(&before);
+	/* each of its pages has a table and more: some of them stand for all */
+	for (fail_nth_start(), fail_nth_stride(3); fail_nth_next();) {
+		pid_t pid;
 
-TEST_RAIO(fsyncs, "its way of failing is not what is tested")
-{
-	start();
-	fail_requests(IOCB_CMD_FSYNC, new_file(512), 0, COUNT);
-}
+		fail_nth_arm();
+		pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+		if (pid == 0) {
+			struct io_event event;
 
-TEST_RAIO(noops, "NOOP is EINVAL")
-{
-	start();
-	/* the argument and the pointers: there is no request that could not be had */
-	fail_requests(IOCB_CMD_NOOP, -1, 0, 2);
+			_exit(events_now(ctx, &event, 1) == -EINVAL ? 0 : 1);
+		}
+		if (fail_nth_disarm() && pid < 0)
+			EXPECT_TRUE(errno == ENOMEM || errno == EAGAIN);
+		else
+			ASSERT_LT(0, pid);
+		if (pid > 0)
+			EXPECT_EQ(0, test_wait(pid));
+		expect_works(ctx);
+	}
+	test_note("%u operations failed", fail_nth_count());
+	left_expect(&before, "fork");
+	EXPECT_LE(20, fail_nth_count());
+	EXPECT_EQ(0, be_destroy(ctx));
 }

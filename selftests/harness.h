@@ -9,8 +9,9 @@
  *
  * Environment: RAIO_BACKEND=raio|native|libraio, RAIO_TEST_DIR (a directory for plain
  * files, default /tmp), RAIO_TEST_TIMEOUT (seconds for each TEST, default 60),
- * RAIO_STRESS (scale of the loops of the stress tests, default 1), RAIO_SHARED (others
- * use raio at the same time: what is left is not looked for in fs.raio-nr).
+ * RAIO_STRESS (scale of the loops of the stress tests, default 1), RAIO_QUICK (fewer
+ * rounds, for slow kernels), RAIO_NO_FAULTS (no failures are injected), RAIO_SHARED
+ * (others use raio at the same time: what is left is not looked for in fs.raio-nr).
  */
 #ifndef RAIO_HARNESS_H
 #define RAIO_HARNESS_H

@@ -153,22 +153,26 @@ int64_t run_one(aio_context_t ctx, struct iocb *iocb)
 
 void expect_works(aio_context_t ctx)
 {
+	int fd = new_file(1);
 	static char buf[1];
 	struct iocb iocb;
 
-	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
+	prep(&iocb, IOCB_CMD_PREAD, fd, buf, 1, 0);
 	EXPECT_EQ(1, run_one(ctx, &iocb));
+	close(fd);
 }
 
 aio_context_t context_with_events(unsigned int events)
 {
 	aio_context_t ctx = new_context(8);
+	int fd = new_file(1);
 	static char buf[1];
 	struct iocb iocb;
 
-	prep(&iocb, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
+	prep(&iocb, IOCB_CMD_PREAD, fd, buf, 1, 0);
 	while (events--)
 		ASSERT_EQ(1, submit_one(ctx, &iocb));
+	close(fd);
 	return ctx;
 }
 
@@ -189,27 +193,29 @@ int events_wait(aio_context_t ctx, struct io_event *events, long nr)
 	return ret;
 }
 
-static unsigned int armed_count(aio_context_t ctx)
+unsigned int context_figure(aio_context_t ctx, const char *name)
 {
-	unsigned int armed, found = 0;
-	char path[64], text[512];
-	unsigned long id;
+	char path[64], text[512], start[40], key[20], *at;
+	unsigned int found = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", raio_fd());
+	snprintf(start, sizeof(start), "context:\tid=%#lx ", (unsigned long)ctx);
+	snprintf(key, sizeof(key), " %s=", name);
 	file = fopen(path, "re");
 	ASSERT_TRUE(file);
-	while (fgets(text, sizeof(text), file))
-		if (sscanf(text, "context: id=%lx size=%*u inflight=%*u armed=%u", &id,
-			   &armed) == 2 && id == ctx)
-			found = armed;
+	while (fgets(text, sizeof(text), file)) {
+		at = strncmp(text, start, strlen(start)) ? NULL : strstr(text, key);
+		if (at)
+			found = atoi(at + strlen(key));
+	}
 	fclose(file);
 	return found;
 }
 
 void wait_armed_count(aio_context_t ctx, unsigned int count)
 {
-	while (armed_count(ctx) < count)
+	while (context_figure(ctx, "armed") < count)
 		sched_yield();
 }
 

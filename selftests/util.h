@@ -42,6 +42,8 @@ int events_now(aio_context_t ctx, struct io_event *events, long nr);
 /* Waits for exactly that many. */
 int events_wait(aio_context_t ctx, struct io_event *events, long nr);
 
+/* What fdinfo says of it: "inflight", "armed" and so on; raio only. */
+unsigned int context_figure(aio_context_t ctx, const char *name);
 /* Returns when a request of the context is armed, or that many are; raio only. */
 void wait_armed(aio_context_t ctx);
 void wait_armed_count(aio_context_t ctx, unsigned int count);
