@@ -221,7 +221,7 @@ TEST(cve_2013_7348)
 	ASSERT_EQ(0, getrlimit(RLIMIT_AS, &limit));
 	limit.rlim_cur = 1;
 	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
-	for (i = 0; i < test_rounds(200); i++)
+	for (i = 0; i < test_rounds(100); i++)
 		fail_setup();
 	limit.rlim_cur = limit.rlim_max;
 	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));

@@ -58,9 +58,13 @@ static void prep_all(int fd)
 static void expect_all(aio_context_t ctx)
 {
 	uint8_t expected[SIZE];
-	int i;
+	int i, got, count = 0;
 
-	ASSERT_EQ(COUNT, events_wait(ctx, events, COUNT));
+	/* one at least: a task that is to run something may be told fewer than it waits for */
+	for (; count < COUNT; count += got) {
+		got = be_getevents(ctx, 1, COUNT - count, events + count, NULL);
+		ASSERT_LT(0, got);
+	}
 	for (i = 0; i < COUNT; i++) {
 		EXPECT_EQ(SIZE, (long long)events[i].res);
 		fill(expected, i * SIZE);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: faults that native aio, and io_uring, once had in how long files, wait
- * queues and requests live, one TEST() for each: Documentation/lessons.md lists them all.
+ * Description: faults that native aio once had in how long files and wait queues live, one
+ * TEST() for each: Documentation/lessons.md lists them all.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -13,12 +13,10 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "harness.h"
-#include "registered.h"
 
 static void prep_poll(struct iocb *iocb, int fd, uint64_t mask)
 {
@@ -64,7 +62,7 @@ static void *close_pipe(void *arg)
  */
 TEST(cve_2019_10125)
 {
-	unsigned int i, rounds = test_rounds(5000), polled = 0;
+	unsigned int i, rounds = test_rounds(3000), polled = 0;
 	aio_context_t ctx = new_context(8);
 	struct io_event event;
 	struct iocb iocb;
@@ -98,6 +96,66 @@ TEST(cve_2019_10125)
 	pthread_join(thread, NULL);
 	EXPECT_LT(0, polled);
 	test_note("%u of %u were taken", polled, rounds);
+	EXPECT_EQ(0, be_destroy(ctx));
+}
+
+#define WATCHED	100
+
+static void *write_last(void *arg)
+{
+	volatile unsigned int spin;
+
+	(void)arg;
+	for (;;) {
+		pthread_barrier_wait(&race.start);
+		if (race.stop)
+			return NULL;
+		for (spin = race.after; spin; spin--)
+			;
+		ASSERT_EQ(1, write(race.fds[1], "x", 1));
+		pthread_barrier_wait(&race.end);
+	}
+}
+
+/* The same with a poll that takes its time: epoll's, which looks at all that was ready. */
+TEST(cve_2019_10125_epoll)
+{
+	unsigned int i, round, rounds = test_rounds(300);
+	struct epoll_event watch = { .events = EPOLLIN };
+	int epoll = epoll_create1(0), fds[WATCHED][2];
+	aio_context_t ctx = new_context(8);
+	struct io_event event;
+	struct iocb iocb;
+	pthread_t thread;
+	char byte;
+
+	for (i = 0; i < WATCHED; i++) {
+		ASSERT_EQ(0, pipe(fds[i]));
+		ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, fds[i][0], &watch));
+	}
+	memcpy(race.fds, fds[0], sizeof(race.fds));
+	ASSERT_EQ(0, pthread_barrier_init(&race.start, NULL, 2));
+	ASSERT_EQ(0, pthread_barrier_init(&race.end, NULL, 2));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_last, NULL));
+	for (round = 0; round < rounds; round++) {
+		/* they are on its list, and not ready any more */
+		for (i = 0; i < WATCHED; i++) {
+			ASSERT_EQ(1, write(fds[i][1], "x", 1));
+			ASSERT_EQ(1, read(fds[i][0], &byte, 1));
+		}
+		prep_poll(&iocb, epoll, POLLIN);
+		race.after = round * 37 % 10000;
+		pthread_barrier_wait(&race.start);
+		ASSERT_EQ(1, submit_one(ctx, &iocb));
+		ASSERT_EQ(1, events_wait(ctx, &event, 1));
+		EXPECT_EQ((uintptr_t)&iocb, event.obj);
+		EXPECT_TRUE(event.res & POLLIN);
+		pthread_barrier_wait(&race.end);
+		ASSERT_EQ(1, read(race.fds[0], &byte, 1));
+	}
+	race.stop = true;
+	pthread_barrier_wait(&race.start);
+	pthread_join(thread, NULL);
 	EXPECT_EQ(0, be_destroy(ctx));
 }
 
@@ -281,214 +339,4 @@ TEST(cve_2021_39698_closed)
 	EXPECT_EQ((uintptr_t)&iocbs[0], result.obj);
 	wait_other_end_gone(fds[1]);
 	EXPECT_EQ(0, be_destroy(ctx));
-}
-
-static struct {
-	aio_context_t ctx;
-	/* an id is given out again: nobody uses it for the context before */
-	pthread_barrier_t start, end;
-	struct iocb good, bad, *list[POLLS];
-	unsigned long taken;
-	bool stop;
-} batch;
-
-static void *submit_batches(void *arg)
-{
-	int ret;
-
-	(void)arg;
-	for (;;) {
-		pthread_barrier_wait(&batch.start);
-		if (batch.stop)
-			return NULL;
-		do {
-			ret = be_submit(batch.ctx, POLLS, batch.list);
-			if (ret > 0)
-				batch.taken += ret;
-		} while (ret > 0 || ret == -EAGAIN);
-		EXPECT_EQ(-EINVAL, ret);
-		pthread_barrier_wait(&batch.end);
-	}
-}
-
-static void *wait_for_events(void *arg)
-{
-	struct io_event events[4];
-	int ret;
-
-	(void)arg;
-	for (;;) {
-		pthread_barrier_wait(&batch.start);
-		if (batch.stop)
-			return NULL;
-		do {
-			ret = be_getevents(batch.ctx, 4, 4, events, NULL);
-		} while (ret >= 0);
-		EXPECT_EQ(-EINVAL, ret);
-		pthread_barrier_wait(&batch.end);
-	}
-}
-
-/*
- * Submit takes requests in batches, and gives back those that it did not use when an iocb
- * is bad.  It woke nobody then, and destroy waited for them for ever.
- */
-TEST(fix_880641bb9da2)
-{
-	/* a destroy of native's takes some RCU grace periods */
-	unsigned int i, rounds = is_native() ? 20 : test_rounds(300);
-	unsigned long before = be_nr(), seen;
-	pthread_t threads[2];
-	static char buf[1];
-
-	prep(&batch.good, IOCB_CMD_PREAD, new_file(1), buf, 1, 0);
-	prep(&batch.bad, IOCB_CMD_PREAD, -1, buf, 1, 0);
-	ASSERT_EQ(0, pthread_barrier_init(&batch.start, NULL, 3));
-	ASSERT_EQ(0, pthread_barrier_init(&batch.end, NULL, 3));
-	ASSERT_EQ(0, pthread_create(&threads[0], NULL, submit_batches, NULL));
-	ASSERT_EQ(0, pthread_create(&threads[1], NULL, wait_for_events, NULL));
-	for (i = 0; i < rounds; i++) {
-		unsigned int n;
-
-		/* the bad one is another each time: so is the number of those that are left */
-		for (n = 0; n < POLLS; n++)
-			batch.list[n] = n == 1 + i % (POLLS - 1) ? &batch.bad : &batch.good;
-		batch.ctx = new_context(2 * POLLS);
-		seen = __atomic_load_n(&batch.taken, __ATOMIC_RELAXED);
-		pthread_barrier_wait(&batch.start);
-		while (__atomic_load_n(&batch.taken, __ATOMIC_RELAXED) == seen)
-			sched_yield();
-		EXPECT_EQ(0, be_destroy(batch.ctx));
-		pthread_barrier_wait(&batch.end);
-		EXPECT_EQ(-EINVAL, be_destroy(batch.ctx));
-	}
-	batch.stop = true;
-	pthread_barrier_wait(&batch.start);
-	for (i = 0; i < 2; i++)
-		pthread_join(threads[i], NULL);
-	EXPECT_EQ(before, be_nr());
-}
-
-/* Sends files through a socket, with one byte. */
-static void send_files(int socket, const int *fds, unsigned int n)
-{
-	union {
-		char space[CMSG_SPACE(4 * sizeof(int))];
-		struct cmsghdr align;
-	} control = { .space = "" };
-	struct iovec iov = { "x", 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
-		.msg_controllen = CMSG_SPACE(n * sizeof(int)),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
-	memcpy(CMSG_DATA(cmsg), fds, n * sizeof(int));
-	ASSERT_EQ(1, sendmsg(socket, &msg, 0));
-}
-
-/*
- * A socket that is in its own queue, with the device and the writing end of a pipe, whose
- * other end is returned: it ends when the socket has gone.
- */
-static int make_cycle(int sockets[2])
-{
-	int fds[2];
-
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
-	ASSERT_EQ(0, pipe(fds));
-	send_files(sockets[0], (int []){ sockets[1], raio_fd(), fds[1] }, 3);
-	close(fds[1]);
-	return fds[0];
-}
-
-/* Returns when the collector of sockets has released that end. */
-static void wait_collected(int end)
-{
-	struct pollfd pollfd = { .fd = end };
-	int sockets[2];
-
-	/* it is started by the end of any socket, unless it runs just then */
-	while (!poll(&pollfd, 1, 0)) {
-		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
-		close(sockets[0]);
-		close(sockets[1]);
-		sched_yield();
-	}
-	EXPECT_TRUE(pollfd.revents & POLLHUP);
-	close(end);
-}
-
-/* The collector has been through: it has found this one. */
-static void collect(void)
-{
-	int sockets[2], end = make_cycle(sockets);
-
-	close(sockets[0]);
-	close(sockets[1]);
-	wait_collected(end);
-}
-
-/*
- * The collector of sockets that are only reached through their own queues emptied the
- * queues of those that were registered, and still in use.
- */
-TEST_RAIO(cve_2022_2602, "it registers nothing")
-{
-	aio_context_t ctx = new_context(8);
-	struct pollfd pollfd = { 0 };
-	int sockets[2];
-	struct iocb iocb;
-	char byte = 0;
-
-	pollfd.fd = make_cycle(sockets);
-	ASSERT_EQ(0, register_files(ctx, sockets, 2));
-	close(sockets[0]);
-	close(sockets[1]);
-	collect();
-	/* what is registered is not garbage */
-	EXPECT_EQ(0, poll(&pollfd, 1, 0));
-	prep(&iocb, IOCB_CMD_PWRITE, -1, "y", 1, 0);
-	fix_file(&iocb, 0);
-	EXPECT_EQ(1, run_one(ctx, &iocb));
-	EXPECT_EQ(0, unregister_files(ctx));
-	/* now it is */
-	wait_collected(pollfd.fd);
-
-	/* and when it is read, the files that come with the byte are released */
-	pollfd.fd = make_cycle(sockets);
-	ASSERT_EQ(0, register_files(ctx, sockets, 2));
-	close(sockets[0]);
-	close(sockets[1]);
-	prep(&iocb, IOCB_CMD_PREAD, -1, &byte, 1, 0);
-	fix_file(&iocb, 1);
-	EXPECT_EQ(1, run_one(ctx, &iocb));
-	EXPECT_EQ('x', byte);
-	wait_other_end_gone(pollfd.fd);
-	EXPECT_EQ(0, be_destroy(ctx));
-}
-
-/* An armed request holds such a socket, and then nothing does. */
-TEST_RAIO(cve_2022_2602_request, "it registers nothing")
-{
-	aio_context_t ctx = new_context(8);
-	struct pollfd pollfd = { 0 };
-	struct iocb iocb;
-	int sockets[2];
-
-	pollfd.fd = make_cycle(sockets);
-	ASSERT_EQ(0, register_files(ctx, sockets, 2));
-	prep_poll(&iocb, -1, POLLPRI);
-	fix_file(&iocb, 1);
-	ASSERT_EQ(1, submit_one(ctx, &iocb));
-	EXPECT_EQ(0, unregister_files(ctx));
-	close(sockets[1]);
-	collect();
-	EXPECT_EQ(0, poll(&pollfd, 1, 0));
-	EXPECT_EQ(0, be_destroy(ctx));
-	close(sockets[0]);
-	wait_collected(pollfd.fd);
 }

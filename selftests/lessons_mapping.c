@@ -134,7 +134,7 @@ static unsigned int count_rings(void)
 TEST(fix_b2edffdd912b)
 {
 	/* a destroy of native's takes some RCU grace periods */
-	unsigned int i, rounds = is_native() ? 20 : test_rounds(300);
+	unsigned int i, rounds = is_native() ? 20 : test_rounds(200);
 	unsigned long before = be_nr();
 	aio_context_t ctx;
 	pthread_t thread;

@@ -178,6 +178,7 @@ static int reap_backwards(struct raio_ring *ring)
 TEST(fix_2ff396be602f)
 {
 	long i, at = 0, left = test_rounds(20000);
+	unsigned int turn = 0;
 	struct raio_ring *ring;
 	pthread_t thread;
 	int got;
@@ -189,7 +190,7 @@ TEST(fix_2ff396be602f)
 	mark_slots(ring);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_stream, (void *)left));
 	for (; left > 0; left -= got) {
-		got = at % 4 ? reap_backwards(ring) : events_now(shared, events, SLOTS);
+		got = ++turn % 64 ? reap_backwards(ring) : events_now(shared, events, SLOTS);
 		ASSERT_LE(0, got);
 		for (i = 0; i < got; i++, at++) {
 			struct iocb *iocb = &stream[at % ARRAY_SIZE(stream)];
