@@ -43,17 +43,44 @@ static void all_kinds(unsigned int opcode)
 	EXPECT_LE(3 * files, all);
 }
 
-#define ALL_KINDS(_name, _opcode)						\
-	TEST_RAIO(_name, "its way of failing is not what is tested")		\
-	{									\
-		all_kinds(_opcode);						\
-	}
+#define WHY	"its way of failing is not what is tested"
 
-ALL_KINDS(reads, IOCB_CMD_PREAD)
-ALL_KINDS(writes, IOCB_CMD_PWRITE)
-ALL_KINDS(vectored_reads, IOCB_CMD_PREADV)
-ALL_KINDS(vectored_writes, IOCB_CMD_PWRITEV)
-ALL_KINDS(fsyncs, IOCB_CMD_FSYNC)
-ALL_KINDS(fdsyncs, IOCB_CMD_FDSYNC)
-ALL_KINDS(range_syncs, RAIO_CMD_SYNC_FILE_RANGE)
-ALL_KINDS(polls, IOCB_CMD_POLL)
+TEST_RAIO(reads, WHY)
+{
+	all_kinds(IOCB_CMD_PREAD);
+}
+
+TEST_RAIO(writes, WHY)
+{
+	all_kinds(IOCB_CMD_PWRITE);
+}
+
+TEST_RAIO(vectored_reads, WHY)
+{
+	all_kinds(IOCB_CMD_PREADV);
+}
+
+TEST_RAIO(vectored_writes, WHY)
+{
+	all_kinds(IOCB_CMD_PWRITEV);
+}
+
+TEST_RAIO(fsyncs, WHY)
+{
+	all_kinds(IOCB_CMD_FSYNC);
+}
+
+TEST_RAIO(fdsyncs, WHY)
+{
+	all_kinds(IOCB_CMD_FDSYNC);
+}
+
+TEST_RAIO(range_syncs, WHY)
+{
+	all_kinds(RAIO_CMD_SYNC_FILE_RANGE);
+}
+
+TEST_RAIO(polls, WHY)
+{
+	all_kinds(IOCB_CMD_POLL);
+}

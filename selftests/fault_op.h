@@ -24,7 +24,7 @@ bool fault_op_suits(const struct fault_op *op, const struct target_kind *kind);
  */
 int fault_op_run(const struct fault_op *op, const struct target_kind *kind);
 
-/* Submits the iocbs by RAIO_IOC_ENTER, and takes their events; *submitted is how many were taken. */
+/* RAIO_IOC_ENTER; how many of the iocbs were taken goes to submitted. */
 int do_enter(aio_context_t ctx, long nr, struct iocb **iocbs, long nr_events,
 	     struct io_event *events, int64_t *submitted);
 /*

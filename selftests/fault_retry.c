@@ -80,7 +80,7 @@ static void end_helper(pthread_t thread)
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 }
 
-/* Each has the request tried again, and returns whether something failed; and how many events it has. */
+/* Each has the request tried again, says how many events it got, and whether something failed. */
 typedef bool by_whom(int *got);
 
 static bool by_waiter(int *got)

@@ -303,6 +303,7 @@ const struct target_kind target_kinds[] = {
 	{ "proc", TARGET_READ | TARGET_WRITE | TARGET_POLL, 8, 0,
 	  open_proc, feed_proc, NULL, drain_nothing, check_file },
 };
+
 const unsigned int target_kinds_count = ARRAY_SIZE(target_kinds);
 
 static const char *name_of(const struct target_kind *kind)
