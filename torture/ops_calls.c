@@ -424,7 +424,6 @@ void contexts_end(void)
 				file_feed(&files[j], 63);
 				file_drain(&files[j]);
 			}
-			memory_serve();
 			if (i > 4)
 				op_cancel(cancel);
 			if (i == 3999)

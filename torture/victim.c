@@ -101,6 +101,19 @@ static void prepare(void)
 	memory_prepare();
 }
 
+/*
+ * Memory that is served late: by a thread of its own at the end, as whoever feeds a pipe may have
+ * to wait for one who keeps it while his memory is absent.
+ */
+static void *serve_memory(void *ended)
+{
+	while (!atomic_load((atomic_bool *)ended)) {
+		memory_serve();
+		usleep(1000);
+	}
+	return NULL;
+}
+
 /* Whoever waits is told to go on, one way or the other. */
 static void press(unsigned int i)
 {
@@ -108,7 +121,6 @@ static void press(unsigned int i)
 		file_feed(&files[j], 40);
 	for (unsigned int j = 0; j < KINDS; j++)
 		file_drain(&files[j]);
-	memory_serve();
 	if (i > 2)
 		for (unsigned int j = 0; j < THREADS; j++)
 			if (current_op[j] >= 0 && thread_ids[j])
@@ -165,7 +177,8 @@ static long pinned(void)
 
 void victim_run(const struct program *which, unsigned int times)
 {
-	pthread_t threads[THREADS];
+	static atomic_bool ended;
+	pthread_t threads[THREADS], server;
 
 	uint64_t begun = now_us(), started, joined;
 
@@ -178,10 +191,14 @@ void victim_run(const struct program *which, unsigned int times)
 	for (unsigned int i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, run_thread, (void *)(uintptr_t)i))
 			_exit(2);
+	if (pthread_create(&server, NULL, serve_memory, &ended))
+		_exit(2);
 	for (unsigned int i = 0; i < THREADS; i++)
 		join(threads, i);
 	joined = now_us();
 	contexts_end();
+	ended = true;
+	pthread_join(server, NULL);
 	memory_end();
 	shared->us_start += started - begun;
 	shared->us_run += joined - started;
