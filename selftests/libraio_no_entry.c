@@ -21,12 +21,7 @@ static const struct __kernel_timespec zero, moment = { .tv_nsec = 1 }, negative 
 
 static int refused = REFUSED;
 
-/*
- * The kernel says of a page, when it has written events there, that it is good.  On a
- * stack they may lie across two.
- */
 #define PAGE	4096
-#define IN_A_PAGE	__attribute__((__aligned__(PAGE)))
 
 /* But for what a test needs to tell its result. */
 static void refuse_system_calls(void)
@@ -44,20 +39,35 @@ static void refuse_system_calls(void)
 	ASSERT_EQ(0, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
 }
 
-/* The kernel has said before that the events, and the times, are good. */
-static aio_context_t start(unsigned int nr, struct io_event *events)
+static void use(aio_context_t ctx, void *at, const struct __kernel_timespec *timeout)
+{
+	struct iocb iocb, *list[] = { &iocb };
+
+	prep(&iocb, IOCB_CMD_NOOP, -1, NULL, 0, 0);
+	ASSERT_EQ(1, io_submit(ctx, 1, list));
+	ASSERT_EQ(1, io_getevents(ctx, 1, 1, at, timeout));
+}
+
+/*
+ * The kernel has said before that the times are good, and the pages of the stack, on which the
+ * callers have their events, and libraio has its own.
+ */
+static aio_context_t start(unsigned int nr, struct io_event *events, unsigned int size)
 {
 	const struct __kernel_timespec *times[] = { &zero, &moment, &negative };
 	struct iocb iocb, *list[] = { &iocb };
+	char stack[PAGE];
 	aio_context_t ctx = 0;
 	unsigned int i;
 
 	ASSERT_EQ(0, io_setup(64, &ctx));
-	for (i = 0; i < ARRAY_SIZE(times); i++) {
-		prep(&iocb, IOCB_CMD_NOOP, -1, NULL, 0, 0);
-		ASSERT_EQ(1, io_submit(ctx, 1, list));
-		ASSERT_EQ(1, io_getevents(ctx, 1, 1, events, times[i]));
-	}
+	/* It has a time of its own. */
+	ASSERT_EQ(0, io_queue_run(ctx));
+	use(ctx, stack, NULL);
+	use(ctx, stack + sizeof(stack) - sizeof(*events), NULL);
+	use(ctx, &events[size - 1], NULL);
+	for (i = 0; i < ARRAY_SIZE(times); i++)
+		use(ctx, events, times[i]);
 	for (i = 0; i < nr; i++) {
 		prep(&iocb, IOCB_CMD_NOOP, -1, NULL, 0, 0);
 		iocb.aio_data = i;
@@ -69,8 +79,8 @@ static aio_context_t start(unsigned int nr, struct io_event *events)
 
 TEST_RAIO(enough, "libraio's")
 {
-	struct io_event events[16] IN_A_PAGE;
-	aio_context_t ctx = start(11, events);
+	struct io_event events[16];
+	aio_context_t ctx = start(11, events, ARRAY_SIZE(events));
 	unsigned int i, n = 0;
 
 	errno = 4711;
@@ -97,19 +107,19 @@ TEST_RAIO(enough, "libraio's")
 TEST_RAIO(set_on_the_stack, "libraio's")
 {
 	const uint64_t set[] = { 0, 8 };
-	struct io_event events[2] IN_A_PAGE;
+	struct io_event events[2];
 	aio_context_t ctx;
 
 	refused = EFAULT;
-	ctx = start(2, events);
+	ctx = start(2, events, ARRAY_SIZE(events));
 	EXPECT_EQ(2, raio_syscall(SYS_io_pgetevents, ctx, 1, 2, events, NULL, set));
 }
 
 /* With a timeout of 0, also if it is too few. */
 TEST_RAIO(zero_timeout, "libraio's")
 {
-	struct io_event events[8] IN_A_PAGE;
-	aio_context_t ctx = start(2, events);
+	struct io_event events[8];
+	aio_context_t ctx = start(2, events, ARRAY_SIZE(events));
 
 	EXPECT_EQ(2, io_getevents(ctx, 5, 8, events, &zero));
 	EXPECT_EQ(0, io_getevents(ctx, 1, 8, events, &zero));
@@ -120,8 +130,8 @@ TEST_RAIO(zero_timeout, "libraio's")
 /* None are enough. */
 TEST_RAIO(none_wanted, "libraio's")
 {
-	struct io_event events[8] IN_A_PAGE;
-	aio_context_t ctx = start(1, events);
+	struct io_event events[8];
+	aio_context_t ctx = start(1, events, ARRAY_SIZE(events));
 
 	EXPECT_EQ(1, io_getevents(ctx, 0, 8, events, NULL));
 	EXPECT_EQ(0, io_getevents(ctx, 0, 8, events, NULL));
@@ -133,8 +143,8 @@ TEST_RAIO(none_wanted, "libraio's")
 /* What is asked of the kernel is asked for all. */
 TEST_RAIO(too_few, "libraio's")
 {
-	struct io_event events[8] IN_A_PAGE;
-	aio_context_t ctx = start(2, events);
+	struct io_event events[8];
+	aio_context_t ctx = start(2, events, ARRAY_SIZE(events));
 
 	errno = 4711;
 	EXPECT_EQ(-REFUSED, io_getevents(ctx, 3, 8, events, NULL));
