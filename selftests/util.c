@@ -351,9 +351,7 @@ unsigned long stress_count(unsigned long count)
 {
 	const char *scale = getenv("RAIO_STRESS");
 
-	if (scale && atol(scale) > 0)
-		return count * atol(scale);
-	return getenv("RAIO_QUICK") ? (count + 2) / 3 : count;
+	return scale && atol(scale) > 0 ? count * atol(scale) : count;
 }
 
 /* Of those that show what happens each time: fewer where each takes long. */
