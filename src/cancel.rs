@@ -4,6 +4,7 @@
 
 use crate::{
     context::Context,
+    key::Named,
     lists::{
         Links,
         Nodes, //
@@ -60,8 +61,7 @@ pub(crate) fn cancel(context: &Arc<Context>, address: u64, key: u32, result: u64
         }
     };
     Window::Cancel.pass_asleep();
-    let (cancel, interrupted) =
-        cancel_one(context, named.index, named.generation, named.mask, matches);
+    let (cancel, interrupted) = cancel_one(context, named, in_ring(context), matches);
     Window::Cancelled.pass_asleep();
     match cancel {
         Cancel::Unknown => Err(EINVAL),
@@ -124,16 +124,10 @@ pub(crate) fn cancel_late(context: &Arc<Context>, key: u32) -> bool {
     let named = context.keys().read(key);
     let event = Cell::new(None);
     Window::Late.pass();
-    let (cancel, _) = cancel_one(
-        context,
-        named.index,
-        named.generation,
-        named.mask,
-        |shared| {
-            event.set(Some(shared.late_event()));
-            true
-        },
-    );
+    let (cancel, _) = cancel_one(context, named, true, |shared| {
+        event.set(Some(shared.late_event()));
+        true
+    });
     match cancel {
         Cancel::Unknown => {
             // It may have got to others since: then it is not over, and can be cancelled now.
@@ -190,7 +184,12 @@ pub(crate) fn cancel_some(context: &Arc<Context>, from: u32, nr: u32, put: fn(AR
 /// file if it has come home. Process context.
 pub(crate) fn cancel_index(context: &Arc<Context>, index: u32) -> Option<ARef<File>> {
     let event = Cell::new(None);
-    let (cancel, _) = cancel_one(context, index, 0, 0, |shared| {
+    let named = Named {
+        index,
+        generation: 0,
+        mask: 0,
+    };
+    let (cancel, _) = cancel_one(context, named, true, |shared| {
         event.set(Some(shared.cancelled_event()));
         !shared.is_accepted()
     });
@@ -209,17 +208,23 @@ pub(crate) fn cancel_index(context: &Arc<Context>, index: u32) -> Option<ARef<Fi
     None
 }
 
-/// Cancels request `index`, as [`Pool::cancel`](crate::sys::request::Pool::cancel), and takes it off
-/// its list; or ends what it waits for, and says whether it could. Any context.
+/// Cancels the request `named`, as [`Pool::cancel`](crate::sys::request::Pool::cancel), and takes it off
+/// its list; or ends what it waits for, and says whether it could. `in_ring` says where the event goes if
+/// the request does not come with it. Any context.
 fn cancel_one(
     context: &Context,
-    index: u32,
-    generation: u32,
-    mask: u32,
+    named: Named,
+    in_ring: bool,
     matches: impl Fn(&Shared) -> bool,
 ) -> (Cancel<Context>, bool) {
+    let index = named.index;
     let mut queues = context.queues().lock();
-    let cancel = context.pool().cancel(index, generation, mask, matches);
+    let cancel = context
+        .pool()
+        .cancel(index, named.generation, named.mask, matches);
+    if let (Cancel::Ended, true, Some(shared)) = (&cancel, in_ring, context.pool().shared(index)) {
+        shared.set_in_ring();
+    }
     if let Cancel::Own(_) = cancel {
         let listed = context.pool().links(index).is_some_and(Links::is_listed);
         if listed {

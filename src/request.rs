@@ -26,8 +26,7 @@ use crate::{
         },
         uapi::{
             io_event,
-            iocb,
-            RAIO_SETUP_CANCEL_EVENT, //
+            iocb, //
         }, //
     },
     threads::Claim,
@@ -251,11 +250,10 @@ impl Request {
         trace::complete(|| self.about(event.res as isize));
         Window::Publish.pass();
         let ended = self.is_ended();
-        let late = ended && self.is_late();
         // Before the event: who sees it may expect the file to be let go of. (A last reference
         // that is dropped in an interrupt goes a moment later.)
         let eventfd = self.end_private();
-        let in_ring = !ended || late || self.client().flags() & RAIO_SETUP_CANCEL_EVENT != 0;
+        let in_ring = !ended || self.shared().is_in_ring();
         if !ended {
             self.client().publish(event);
         }

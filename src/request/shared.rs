@@ -35,6 +35,8 @@ const ACCEPTED: u32 = 1 << 3;
 const TOLD: u32 = 1 << 4;
 /// It begins when all before it are over.
 const BARRIER: u32 = 1 << 5;
+/// It was cancelled while it waits for a page, and its event is in the ring.
+const IN_RING: u32 = 1 << 6;
 /// Above these the number of a list.
 const LIST: u32 = 16;
 
@@ -136,6 +138,17 @@ impl Shared {
     /// It may not, this time. By who has just made it Queued, under the lock of the lists.
     pub(crate) fn set_not_by_waker(&self) {
         self.marks.set(self.marks.get() & !BY_WAKER);
+    }
+
+    /// Its event is in the ring, or will be in a moment, though it still waits for a page. Under the lock of
+    /// the lists, without which nobody takes it from there.
+    pub(crate) fn set_in_ring(&self) {
+        self.marks.set(self.marks.get() | IN_RING);
+    }
+
+    /// Whether that is so.
+    pub(super) fn is_in_ring(&self) -> bool {
+        self.has(IN_RING)
     }
 
     /// Whether somebody looks at an eventfd for its event.
