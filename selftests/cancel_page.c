@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -163,4 +164,49 @@ TEST_RAIO(destroyed, NATIVE)
 		EXPECT_EQ(0, be_destroy(ctx));
 	}
 	expect_works(new_context(1));
+}
+
+/* What an eventfd has counted of one read that waits for a page, when that has come. */
+static unsigned int counted(int (*end)(aio_context_t ctx, struct iocb *iocb))
+{
+	aio_context_t ctx = new_context(SLOTS);
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	eventfd_t count = 0;
+
+	ASSERT_LE(0, event);
+	slowfile_make(&file, NULL, 300000000);
+	bufs = aligned_buffer(BLOCK);
+	prep(&iocbs[0], IOCB_CMD_PREAD, file.fd, bufs, BLOCK, 0);
+	iocbs[0].aio_flags = IOCB_FLAG_RESFD;
+	iocbs[0].aio_resfd = event;
+	ASSERT_EQ(1, submit_one(ctx, &iocbs[0]));
+	wait_armed(ctx);
+	ASSERT_EQ(0, end(ctx, &iocbs[0]));
+	/* It is back when that has returned. */
+	be_destroy(ctx);
+	eventfd_read(event, &count);
+	return count;
+}
+
+static int end_by_destroy(aio_context_t ctx, struct iocb *iocb)
+{
+	(void)iocb;
+	return be_destroy(ctx);
+}
+
+static int end_by_cancel(aio_context_t ctx, struct iocb *iocb)
+{
+	return cancel(ctx, iocb - iocbs);
+}
+
+/* Its event is in the ring, which goes then. */
+TEST_RAIO(eventfd_destroyed, NATIVE)
+{
+	EXPECT_EQ(1, counted(end_by_destroy));
+}
+
+/* Its event is in the result of the call. */
+TEST_RAIO(eventfd_cancelled, NATIVE)
+{
+	EXPECT_EQ(0, counted(end_by_cancel));
 }
