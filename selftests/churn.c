@@ -6,14 +6,12 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -22,7 +20,6 @@
 
 #define WHY "its contexts have no door"
 
-#define PROCESSES 4
 #define EVENTS 32
 #define SIZE 4096
 #define BLOCKS 64
@@ -219,34 +216,12 @@ static void open_all(struct nullb *nullb)
 
 TEST_RAIO(churn, WHY)
 {
-	unsigned long i, count = stress_count(40), contexts = 0, completed = 0;
-	unsigned int state = getpid();
-	pid_t pid, pids[PROCESSES];
+	unsigned long count = stress_count(40), contexts = 0, completed = 0;
 	struct nullb nullb;
-	int status, j;
 
 	open_all(&nullb);
 	ASSERT_LE(0, raio_fd());
-	for (j = 0; j < PROCESSES; j++)
-		pids[j] = start(random_number(&state));
-	for (i = 0; i < count; i++) {
-		/* every third is killed somewhere in its life */
-		if (i % 3 == 0) {
-			usleep(random_number(&state) % 20000);
-			kill(pids[i % PROCESSES], SIGKILL);
-		}
-		pid = waitpid(-1, &status, 0);
-		ASSERT_LT(0, pid);
-		if (WIFSIGNALED(status))
-			EXPECT_EQ(SIGKILL, WTERMSIG(status));
-		else
-			EXPECT_EQ(0, WEXITSTATUS(status));
-		for (j = 0; j < PROCESSES; j++)
-			if (pids[j] == pid)
-				pids[j] = start(random_number(&state));
-	}
-	for (j = 0; j < PROCESSES; j++)
-		test_wait(pids[j]);
+	turn_over(start, getpid(), count, 20000);
 	/* a reader of /proc may have had the memory, and orphans run on: the watchdog ends it */
 	while (look_at_door(&contexts, &completed) > 0)
 		usleep(10000);

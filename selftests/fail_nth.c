@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Failures of single operations, and what they leave behind. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,18 +238,6 @@ static unsigned int open_files(void)
 	ASSERT_EQ(1, fscanf(file, "%u", &files));
 	fclose(file);
 	return files;
-}
-
-static unsigned int open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	ASSERT_TRUE(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
 }
 
 void left_look(struct left *left)

@@ -3,22 +3,7 @@
  * Description: setting up and destroying contexts over and over leaves nothing
  * behind: no slots, no pinned memory, no mapping, no fd.
  */
-#define _GNU_SOURCE
-#include <dirent.h>
-
 #include "harness.h"
-
-static unsigned int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	ASSERT_TRUE(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
 
 static void expect_nothing_left(bool use)
 {
@@ -32,9 +17,9 @@ static void expect_nothing_left(bool use)
 
 	/* the first one opens the device and warms the heap up */
 	EXPECT_EQ(0, be_destroy(new_context(1)));
-	count_fds();
+	open_fds();
 	nr = be_nr();
-	fds = count_fds();
+	fds = open_fds();
 	pinned = status_kib("VmPin");
 	locked = status_kib("VmLck");
 	mapped = status_kib("VmSize");
@@ -47,7 +32,7 @@ static void expect_nothing_left(bool use)
 		ASSERT_EQ(0, be_destroy(ctx));
 	}
 	EXPECT_EQ(nr, be_nr());
-	EXPECT_EQ(fds, count_fds());
+	EXPECT_EQ(fds, open_fds());
 	EXPECT_EQ(pinned, status_kib("VmPin"));
 	EXPECT_EQ(locked, status_kib("VmLck"));
 	EXPECT_EQ(mapped, status_kib("VmSize"));

@@ -5,13 +5,10 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
 
-#define PROCESSES 4
 #define EVENTS 64
 
 static char buf[4096];
@@ -81,32 +78,9 @@ static pid_t start(unsigned int state)
 
 TEST(stress)
 {
-	unsigned long i, count = stress_count(200), before = be_nr();
-	unsigned int state = 0xabcdef01;
-	pid_t pids[PROCESSES];
-	int status, j;
-	pid_t pid;
+	unsigned long count = stress_count(200), before = be_nr();
 
 	fd = new_file(sizeof(buf));
-	for (j = 0; j < PROCESSES; j++)
-		pids[j] = start(random_number(&state));
-	for (i = 0; i < count; i++) {
-		/* every third is killed somewhere in its life */
-		if (i % 3 == 0) {
-			usleep(random_number(&state) % 2000);
-			kill(pids[i % PROCESSES], SIGKILL);
-		}
-		pid = waitpid(-1, &status, 0);
-		ASSERT_LT(0, pid);
-		if (WIFSIGNALED(status))
-			EXPECT_EQ(SIGKILL, WTERMSIG(status));
-		else
-			EXPECT_EQ(0, WEXITSTATUS(status));
-		for (j = 0; j < PROCESSES; j++)
-			if (pids[j] == pid)
-				pids[j] = start(random_number(&state));
-	}
-	for (j = 0; j < PROCESSES; j++)
-		test_wait(pids[j]);
+	turn_over(start, 0xabcdef01, count, 2000);
 	EXPECT_EQ(before, be_nr());
 }

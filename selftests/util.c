@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -261,6 +262,18 @@ size_t mapping_size(uintptr_t address)
 	return size;
 }
 
+unsigned int open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	ASSERT_TRUE(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
 long status_kib(const char *name)
 {
 	size_t len = strlen(name);
@@ -345,6 +358,37 @@ int test_wait(pid_t pid)
 
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+#define PROCESSES	4
+
+void turn_over(pid_t (*start)(unsigned int seed), unsigned int seed, unsigned long count,
+	       unsigned int usecs)
+{
+	unsigned int state = seed;
+	pid_t pid, pids[PROCESSES];
+	unsigned long i;
+	int status, j;
+
+	for (j = 0; j < PROCESSES; j++)
+		pids[j] = start(random_number(&state));
+	for (i = 0; i < count; i++) {
+		if (i % 3 == 0) {
+			usleep(random_number(&state) % usecs);
+			kill(pids[i % PROCESSES], SIGKILL);
+		}
+		pid = waitpid(-1, &status, 0);
+		ASSERT_LT(0, pid);
+		if (WIFSIGNALED(status))
+			EXPECT_EQ(SIGKILL, WTERMSIG(status));
+		else
+			EXPECT_EQ(0, WEXITSTATUS(status));
+		for (j = 0; j < PROCESSES; j++)
+			if (pids[j] == pid)
+				pids[j] = start(random_number(&state));
+	}
+	for (j = 0; j < PROCESSES; j++)
+		test_wait(pids[j]);
 }
 
 unsigned long stress_count(unsigned long count)

@@ -57,6 +57,8 @@ unsigned int ring_reap(struct raio_ring *ring, struct io_event *events, unsigned
 size_t mapping_size(uintptr_t address);
 /* A figure of /proc/self/status in KiB: "VmPin", "VmLck". */
 long status_kib(const char *name);
+/* How many this process has. */
+unsigned int open_fds(void);
 /* Returns when that thread sleeps interruptibly. */
 void wait_asleep(pid_t tid);
 pid_t thread_id(void);
@@ -69,6 +71,12 @@ void start_interrupter(void);
 pid_t test_fork(void);
 /* The exit status, or 128 + the signal that killed it. */
 int test_wait(pid_t pid);
+/*
+ * Some processes at a time, of which count end, and are followed by others; every third is
+ * killed, within that many microseconds.  start(seed) makes one, which exits with 0.
+ */
+void turn_over(pid_t (*start)(unsigned int seed), unsigned int seed, unsigned long count,
+	       unsigned int usecs);
 
 /* RAIO_STRESS times that. */
 unsigned long stress_count(unsigned long count);
