@@ -442,7 +442,6 @@ void file_drain(struct file *file)
 	}
 }
 
-/* The FUSE server keeps reads, writes and fsyncs unanswered; or answers all of them. */
 void fuse_keep(bool keep)
 {
 	if (keep)

@@ -137,9 +137,6 @@ static void out_pause(pid_t victim, const uint16_t *arg)
 	dwell(arg[0]);
 }
 
-/* The server of the FUSE file keeps what comes, or answers it. */
-extern void fuse_keep(bool keep);
-
 static void out_fuse(pid_t victim, const uint16_t *arg)
 {
 	(void)victim;
@@ -204,7 +201,6 @@ void lane_prepare(unsigned int number)
 {
 	lane_number = number;
 	lane = &shared->lanes[number];
-	lane->running = -1;
 	snprintf(group, sizeof(group), "/sys/fs/cgroup/torture%u", number);
 	mkdir(group, 0755);
 	files_prepare(number);

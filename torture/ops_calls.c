@@ -115,8 +115,6 @@ OP(setup)
 		wrong("a context can't be destroyed");
 }
 
-void note_lost(void);
-
 OP(destroy)
 {
 	struct context *context = context_get(arg[0]);

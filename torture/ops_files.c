@@ -92,8 +92,6 @@ OP(shutdown)
 	COUNTED(shutdown(arg[1] & 4 ? file->other : file->fd, arg[1] & 3));
 }
 
-void note_lost(void);
-
 /* By a plain call, beside the requests. */
 OP(read)
 {

@@ -14,8 +14,6 @@
 
 #include "victim.h"
 
-extern pid_t thread_ids[THREADS + 1];
-
 static void reap_child(pid_t pid)
 {
 	int status;

@@ -135,7 +135,7 @@ static void set_vector(struct record *record, unsigned int selector)
 	record->iocb.aio_nbytes = nr;
 }
 
-static void set_flags(struct context *context, struct record *record, const uint16_t *arg)
+static void set_flags(struct record *record, const uint16_t *arg)
 {
 	struct iocb *iocb = &record->iocb;
 	unsigned int few = arg[3] >> 4 & 3, more = arg[3] >> 8;
@@ -179,7 +179,6 @@ static void set_flags(struct context *context, struct record *record, const uint
 		iocb->aio_flags |= IOCB_FLAG_IOPRIO;
 		iocb->aio_reqprio = arg[5] & 0xfff;
 	}
-	(void)context;
 }
 
 static struct iocb *corrupt(struct context *context, struct record *record, uint16_t how)
@@ -260,7 +259,7 @@ static struct iocb *make(struct context *context, struct record *record, unsigne
 	if (data && iocb->aio_lio_opcode >= IOCB_CMD_PREADV &&
 	    iocb->aio_buf == (uintptr_t)record->buffer)
 		set_vector(record, selector >> 11);
-	set_flags(context, record, arg);
+	set_flags(record, arg);
 	if (iocb->aio_lio_opcode == IOCB_CMD_POLL)
 		record->check = false;
 	if (record->check || is_write(iocb->aio_lio_opcode)) {

@@ -11,14 +11,19 @@
 #include "../selftests/harness.h"
 #include "victim.h"
 
+static void say(const char *fmt, va_list args)
+{
+	vfprintf(stderr, fmt, args);
+	fputc('\n', stderr);
+}
+
 void test_note(const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	say(fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
 }
 
 void test_skip(const char *fmt, ...)
@@ -26,9 +31,8 @@ void test_skip(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	say(fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
 	exit(2);
 }
 
@@ -38,9 +42,8 @@ void test_fail(const char *file, int line, const char *fmt, ...)
 
 	fprintf(stderr, "%s:%d: ", file, line);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	say(fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
 }
 
 void test_abort(void)

@@ -69,7 +69,6 @@ unsigned int random_below(unsigned int n);
 struct lane {
 	char verdict[512];		/* what was wrong */
 	atomic_uint pid;		/* of the victim */
-	atomic_int running;		/* index of the program in the corpus, -1 */
 	struct program program;
 	unsigned int programs;
 	char pad[64];
@@ -86,7 +85,6 @@ struct shared {
 	atomic_ulong us_start, us_run, us_end;
 	atomic_uint failures;
 	atomic_ulong used[64];		/* programs in which an op was used, by its code */
-	atomic_uint fuse_hold;
 	atomic_uint corpus_nr;
 	atomic_uchar edge[EDGES];
 	struct program corpus[MAX_CORPUS];
@@ -111,8 +109,6 @@ enum outcome { FINE, DIED, WRONG };
 enum outcome lane_try(const struct program *program, unsigned int rounds, bool *is_new);
 void lane_main(unsigned int number, uint64_t seed) __attribute__((__noreturn__));
 void lane_prepare(unsigned int number);
-void outside_start(pid_t victim);
-void outside_end(pid_t victim);
 
 /* kcov.c */
 void kcov_open(void);

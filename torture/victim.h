@@ -29,7 +29,6 @@ struct file {
 	bool is_direct;
 	atomic_bool unchecked;		/* the descriptor may be another file */
 	atomic_uint fed;		/* bytes that were put into the stream */
-	atomic_uint tail;		/* which thread reads the stream, and whether others do */
 };
 
 extern struct file files[KINDS];
@@ -44,6 +43,8 @@ struct file *file_get(unsigned int selector);
 /* Puts up to n bytes where the kind can be read; takes what others have written there. */
 void file_feed(struct file *file, unsigned int n);
 void file_drain(struct file *file);
+/* The FUSE server keeps reads, writes and fsyncs unanswered; or answers all of them. */
+void fuse_keep(bool keep);
 uint8_t file_byte(uint64_t offset);
 #define NULLB_PATH	"/dev/nullb"
 
@@ -69,7 +70,6 @@ struct context {
 	aio_context_t id;
 	unsigned int number, flags, capacity;
 	atomic_bool dead, tampered;
-	atomic_uint users;
 	atomic_uint serial, outstanding;
 	atomic_ulong taken[RECORDS / 64];
 	struct record records[RECORDS];
@@ -80,8 +80,6 @@ extern struct context *contexts[CONTEXTS];
 extern __thread unsigned int thread_number;
 
 struct context *context_get(unsigned int selector);
-void context_put(struct context *context);
-void context_add(unsigned int slot, struct context *context);
 struct context *context_new(aio_context_t id, unsigned int capacity, unsigned int flags);
 
 /* Up to n iocbs, pointers to which are in list. */
@@ -97,6 +95,8 @@ struct record *request_pending(struct context *context, unsigned int selector);
 void request_put(struct context *context, struct record *record);
 void contexts_end(void);
 void order_check(void);
+/* What was read of streams is not all known any more. */
+void note_lost(void);
 
 /* memory.c */
 void memory_prepare(void);
@@ -106,6 +106,9 @@ void *memory_at(unsigned int selector);
 void *hostile_copy(unsigned int selector, const void *from, size_t size);
 void memory_serve(void);
 void memory_end(void);
+
+/* victim.c: of the threads, and at last of the process */
+extern pid_t thread_ids[THREADS + 1];
 
 /* The ops, in ops_*.c */
 #define OP(_name)	void op_##_name(const uint16_t *arg)
