@@ -296,3 +296,28 @@ TEST_RAIO(told_in_enter, WHY)
 		EXPECT_EQ(1, events_wait(ctx, events, 1));
 	EXPECT_EQ(0, test_wait(pid));
 }
+
+/* What a call has waited for so far is not all that it gives. */
+TEST_RAIO(told_in_getevents, WHY)
+{
+	aio_context_t ctx = new_context_flags(4, RAIO_SETUP_NO_THREADS);
+	aio_context_t other = new_context_flags(4, RAIO_SETUP_NO_THREADS);
+	struct iocb first, second, there;
+	int fds[2], more[2], fd = eventfd(0, EFD_CLOEXEC);
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC));
+	ASSERT_EQ(0, pipe2(more, O_CLOEXEC));
+	prep(&first, IOCB_CMD_PREAD, fds[0], buf, 1, 0);
+	first.aio_flags = IOCB_FLAG_RESFD;
+	first.aio_resfd = fd;
+	ASSERT_EQ(1, submit_one(other, &first));
+	prep(&there, IOCB_CMD_POLL, more[1], (void *)POLLOUT, 0, 0);
+	ASSERT_EQ(1, submit_one(ctx, &there));
+	prep(&second, IOCB_CMD_PREAD, more[0], buf + 1, 1, 0);
+	ASSERT_EQ(1, submit_one(ctx, &second));
+	pid = write_one_by_one(fds[1], fd, more[1]);
+	EXPECT_EQ(2, events_wait(ctx, events, 2));
+	EXPECT_EQ(0, test_wait(pid));
+	EXPECT_EQ(1, events_now(other, events, 1));
+}

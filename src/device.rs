@@ -18,10 +18,7 @@ use crate::{
         Iocbs, //
     },
     sys::{
-        signal::{
-            self,
-            SigSet, //
-        },
+        signal::SigSet,
         task::FullTask,
         uaccess,
         uapi::*,
@@ -225,19 +222,16 @@ fn getevents(door: ArcBorrow<'_, Door>, task: FullTask<'_>, get: raio_getevents)
     let wait = Wait::read(get.timeout, get.sigmask, get.sigsetsize)?;
     let _blocked = wait.blocked.map(|set| set.block(task));
     let context = Context::lookup(door, get.ctx_id)?;
-    let got = getevents::getevents(&context, task, get.min_nr, get.nr, get.events, wait.timeout)
-        .map_err(interrupted)?;
+    let got = getevents::getevents(
+        &context,
+        task,
+        get.min_nr,
+        get.nr,
+        get.events,
+        wait.timeout,
+        false,
+    )?;
     Ok(got as isize)
-}
-
-/// A call is made again that no signal has ended, but work which the task is to do, of another context
-/// say: the program must not see it.
-fn interrupted(error: Error) -> Error {
-    if error == EINTR && signal::is_only_notified() {
-        ERESTARTNOINTR
-    } else {
-        error
-    }
 }
 
 /// What can be checked is, before a request is taken.
@@ -275,13 +269,10 @@ fn enter(
         enter.nr_events,
         enter.events,
         wait.timeout,
-    );
-    match got.map_err(interrupted) {
-        Ok(got) => Ok(got as isize),
         // What was submitted is not submitted again.
-        Err(e) if e == ERESTARTNOINTR && nr > 0 => Ok(0),
-        Err(e) => Err(e),
-    }
+        nr > 0,
+    )?;
+    Ok(got as isize)
 }
 
 fn register(

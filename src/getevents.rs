@@ -6,6 +6,7 @@ use crate::{
     context::Context,
     retry,
     sys::{
+        signal,
         task::FullTask,
         uapi::raio_timespec,
         wait::{
@@ -76,7 +77,8 @@ impl Drop for Call<'_> {
 /// number: less than `min_nr` after a timeout, after a signal, or if the context ended.
 ///
 /// EINVAL if `min_nr` or `nr` is out of range, or the context ended with none; EFAULT if `events`
-/// can't be written; EINTR for a signal with none. Process context, sleeps.
+/// can't be written; EINTR for a signal with none. ERESTARTNOINTR, with none, if the task has work to
+/// do and no signal; unless `once`: then it may be less than `min_nr`. Process context, sleeps.
 pub(crate) fn getevents(
     context: &Arc<Context>,
     task: FullTask<'_>,
@@ -84,6 +86,7 @@ pub(crate) fn getevents(
     nr: i64,
     events: u64,
     timeout: Timeout,
+    once: bool,
 ) -> Result<usize> {
     if min_nr < 0 || min_nr > nr {
         return Err(EINVAL);
@@ -94,20 +97,35 @@ pub(crate) fn getevents(
         _ => Deadline::Never,
     };
     let mut may_wait = timeout != Timeout::Zero;
+    let mut may_restart = false;
     let _call = Call::begin(context);
     let mut got = 0;
     loop {
         retry::run_own(context, task);
         let to = (events as usize).wrapping_add(got * size_of::<crate::sys::uapi::io_event>());
-        let result = context.reap(nr - got, to);
+        // Too few stay in the ring: a call that has taken some can't be made again.
+        let least = if may_wait || may_restart {
+            min_nr - got
+        } else {
+            0
+        };
+        let result = context.reap(least, nr - got, to);
         got += result.unwrap_or(0);
         if got >= min_nr && (got > 0 || result.is_ok()) {
             break;
         }
         if got == 0 {
+            // By whoever rewrites `head`, and a signal.
+            if result == Err(EINTR) {
+                break;
+            }
             result?;
         }
         if context.is_dead() {
+            if least > 0 && result.is_ok() {
+                (may_wait, may_restart) = (false, false);
+                continue;
+            }
             return if got > 0 { Ok(got) } else { Err(EINVAL) };
         }
         if !may_wait || result.is_err() {
@@ -115,13 +133,25 @@ pub(crate) fn getevents(
         }
         // Whatever ended the wait, look once more what is there.
         // But what is left to run may need a thread, which can be created only after a signal.
-        may_wait =
-            context.wait(min_nr - got, deadline) == Woken::Ready && !current!().signal_pending();
+        let woken = context.wait(min_nr - got, deadline);
+        may_wait = woken == Woken::Ready && !current!().signal_pending();
+        may_restart = !may_wait
+            && !once
+            && got == 0
+            && woken != Woken::Timeout
+            && signal::is_only_notified();
     }
-    if got == 0 && current!().signal_pending() {
-        return Err(EINTR);
+    if got > 0 || !current!().signal_pending() {
+        return Ok(got);
     }
-    Ok(got)
+    // Work that the task is to do, for another context say, is no signal to the program.
+    if !signal::is_only_notified() {
+        Err(EINTR)
+    } else if may_restart {
+        Err(ERESTARTNOINTR)
+    } else {
+        Ok(0)
+    }
 }
 
 #[cfg(CONFIG_KUNIT = "y")]

@@ -132,13 +132,15 @@ impl Context {
         woken
     }
 
-    /// Consumes up to `nr` events, copied to the array at `to`, and returns their number.
+    /// Consumes up to `nr` events, copied to the array at `to`, and returns their number; none if
+    /// fewer than `least` are there, unless the ring is full.
     ///
     /// The program may consume events meanwhile, by a compare-exchange of `head`.
     ///
     /// EFAULT if they can't all be written there: then none is consumed. If the program changes
     /// `head` all the time, none either, and EINTR if a signal is pending. Process context, sleeps.
-    pub(crate) fn reap(&self, nr: usize, to: usize) -> Result<usize> {
+    pub(crate) fn reap(&self, least: usize, nr: usize, to: usize) -> Result<usize> {
+        let least = least.min(self.shape.capacity() as usize);
         let _reap = self.reap.lock();
         let Some(header) = self.header() else {
             return Ok(0);
@@ -152,6 +154,11 @@ impl Context {
             let unread = self.shape.unread(first, slot);
             let nr = nr.min(unread as usize) as u32;
             if nr == 0 {
+                return Ok(0);
+            }
+            if (unread as usize) < least {
+                // Of what can't be written a caller is told now, and not when the rest is there.
+                self.copy_events(first, 1, to)?;
                 return Ok(0);
             }
             let head = self.copy_events(first, nr, to)?;
