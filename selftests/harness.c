@@ -14,6 +14,7 @@
 
 #include "harness.h"
 #include "nullb.h"
+#include "window.h"
 
 enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_SKIP = 4 };
 
@@ -167,11 +168,12 @@ static bool wait_for(pid_t pid, int *status, unsigned int seconds)
 	}
 }
 
-/* What the test left behind: its children, and its devices. */
+/* What the test left behind: who is held, its children, and its devices. */
 static void clean_up(pid_t pid)
 {
 	time_t limit = time(NULL) + KILL_SECONDS;
 
+	window_reset();
 	kill(-pid, SIGKILL);
 	while (waitpid(-1, NULL, WNOHANG) >= 0 && time(NULL) < limit)
 		usleep(1000);
