@@ -23,8 +23,9 @@
 
 /* How often one looks whether who acts waits, a millisecond apart. */
 #define LOOKS		2000
-/* So often in a row he was seen to wait. */
+/* So often in a row he was seen to wait, or, if it is a wait that looks up with each tick, to sleep. */
 #define WAITS		3
+#define SLEEPS		50
 /* Who is held and can't sleep may have gone on before the other has begun. */
 #define TRIES		8
 /* What a page takes. */
@@ -136,11 +137,14 @@ static unsigned long switches(pid_t pid, pid_t tid)
 static void wait_acted(pid_t pid)
 {
 	unsigned long now, last = 0;
-	int look, waits = 0;
+	int look, waits = 0, sleeps = 0;
 
-	for (look = 0; look < LOOKS && waits < WAITS && !is_set(&meeting->done); look++) {
+	for (look = 0; look < LOOKS && waits < WAITS && sleeps < SLEEPS; look++) {
+		if (is_set(&meeting->done))
+			return;
 		now = switches(pid, meeting->actor);
-		waits = now != last || thread_state(pid, meeting->actor) == 'R' ? 0 : waits + 1;
+		sleeps = thread_state(pid, meeting->actor) == 'R' ? 0 : sleeps + 1;
+		waits = now != last || !sleeps ? 0 : waits + 1;
 		last = now;
 		usleep(1000);
 	}

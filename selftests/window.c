@@ -12,7 +12,7 @@
 /* For somebody who is on his way. */
 #define WAIT_NS	20000000000ULL
 /* For somebody who is there, and not yet held. */
-#define LOOKS	100
+#define LOOKS	1000
 
 static int hold_fd = -1, held_fd = -1;
 
