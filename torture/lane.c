@@ -216,13 +216,21 @@ static long users_share(void)
 
 	if (setresuid(uid, uid, 0))
 		return 0;
+	/* It tells of whoever asks. */
 	fd = open("/dev/raio", O_RDWR | O_CLOEXEC);
-	if (setresuid(0, 0, 0))
-		_exit(2);
 	if (fd >= 0)
 		ioctl(fd, RAIO_IOC_INFO, &info);
 	close(fd);
+	if (setresuid(0, 0, 0))
+		_exit(2);
 	return info.user_nr;
+}
+
+/* A stop for the tracer is no end. */
+static bool is_over(pid_t victim, int *status)
+{
+	return waitpid(victim, status, WNOHANG | __WALL) == victim &&
+	       (WIFEXITED(*status) || WIFSIGNALED(*status));
 }
 
 static bool wait_for(pid_t victim, int *status, double seconds)
@@ -230,7 +238,7 @@ static bool wait_for(pid_t victim, int *status, double seconds)
 	double end = now() + seconds;
 	unsigned int us = 200;
 
-	while (waitpid(victim, status, WNOHANG | __WALL) == 0) {
+	while (!is_over(victim, status)) {
 		if (now() > end)
 			return false;
 		usleep(us);
@@ -248,8 +256,7 @@ static void run_outside(const struct program *program, pid_t victim, int *status
 			continue;
 		atomic_fetch_add(&shared->other_calls, 1);
 		op_types[op->code].outside(victim, op->arg);
-		*dead = waitpid(victim, status, WNOHANG | __WALL) == victim &&
-			(WIFEXITED(*status) || WIFSIGNALED(*status));
+		*dead = is_over(victim, status);
 	}
 }
 
@@ -281,6 +288,8 @@ enum outcome lane_try(const struct program *program, unsigned int rounds, bool *
 	int status = 0;
 	char text[16];
 	pid_t victim;
+	double end;
+	long share = 0;
 
 	lane->verdict[0] = 0;
 	lane->program = *program;
@@ -301,16 +310,15 @@ enum outcome lane_try(const struct program *program, unsigned int rounds, bool *
 			return WRONG;
 		}
 	}
-	if (!program->root) {
-		double end = now() + 20;
-
-		/* What is not waited for ends a moment later. */
-		while (users_share() && now() < end)
-			usleep(10000);
-		if (users_share() && !lane->verdict[0])
-			snprintf(lane->verdict, sizeof(lane->verdict),
-				 "its user has %ld requests, and it is dead", users_share());
+	/* What is not waited for ends a moment later; and root may have been the lane's user. */
+	for (end = now() + 20; now() < end; usleep(10000)) {
+		share = users_share();
+		if (!share)
+			break;
 	}
+	if (share && !lane->verdict[0])
+		snprintf(lane->verdict, sizeof(lane->verdict),
+			 "its user has %ld requests, and it is dead", share);
 	*is_new = kcov_collect();
 	atomic_fetch_add(&shared->programs, 1);
 	for (unsigned int i = 0; i < program->nr; i++)

@@ -234,7 +234,9 @@ OP(ring_map)
 	void *ring, *to;
 	size_t size;
 
-	if (!context || context->dead)
+	if (!context || atomic_exchange(&context->moving, true))
+		return;
+	if (context->dead)
 		return;
 	ring = (void *)context->id;
 	size = ((context->capacity + 3) * 32UL + PAGE - 1) & -PAGE;
@@ -292,4 +294,5 @@ OP(ring_map)
 		COUNTED(syscall(SYS_remap_file_pages, ring, size, 0, arg[2] & 1, 0));
 		break;
 	}
+	context->moving = false;
 }

@@ -14,6 +14,7 @@
 
 #define MOST		64
 #define DOORS_FROM	300
+#define HAMMER_MOST	8000
 
 static atomic_int doors[2] = { -1, -1 };
 
@@ -123,6 +124,8 @@ OP(destroy)
 
 	if (!context)
 		return;
+	if (atomic_exchange(&context->moving, true))
+		return;
 	destroy.ctx_id = context->id;
 	if (!destroy.flags) {
 		note_lost();
@@ -131,6 +134,7 @@ OP(destroy)
 			return;
 	}
 	ret = call_by(arg[1], RAIO_IOC_DESTROY, &destroy);
+	context->moving = false;
 	if (ret == 0 && destroy.flags)
 		wrong("destroy took unknown flags");
 }
@@ -331,14 +335,18 @@ OP(poll_door)
 	COUNTED(epoll_ctl(file_of(EPOLL)->fd, EPOLL_CTL_ADD, poll_fd.fd, &event));
 }
 
-/* Many small ones, while others do whatever they do. */
+/* Many small ones, while others do whatever they do; of a thread not too many in all. */
 OP(hammer)
 {
+	static __thread unsigned int left = HAMMER_MOST;
+	unsigned int times = (arg[1] & 0xc00) == 0xc00 ? HAMMER_MOST / 4 : 20 + arg[1] % 300;
 	uint16_t submit[ARGS] = { arg[0], arg[1] & 7, arg[2], arg[3], arg[4], arg[5] & 0x3f };
 	uint16_t get[ARGS] = { arg[0], 0xfc | (arg[1] & 1), arg[1] >> 3 & 3 };
 	uint16_t cancel[ARGS] = { arg[0], arg[2] };
 
-	for (unsigned int i = 0; i < 20 + arg[1] % 300; i++) {
+	if (!context_get(arg[0]))
+		return;
+	for (; times && left; times--, left--) {
 		if (arg[1] & 0x100)
 			op_enter(submit);
 		else

@@ -117,8 +117,8 @@ OP(creds)
 {
 	switch (arg[0] & 3) {
 	case 0:
-		/* of this thread alone */
-		COUNTED(syscall(SYS_setresuid, -1, 1000 + (arg[1] & 1), -1));
+		/* of this thread alone; of no lane */
+		COUNTED(syscall(SYS_setresuid, -1, 2000 + (arg[1] & 1), -1));
 		break;
 	case 1:
 		COUNTED(syscall(SYS_setresgid, -1, 1000, -1));

@@ -70,6 +70,7 @@ struct context {
 	aio_context_t id;
 	unsigned int number, flags, capacity;
 	atomic_bool dead, tampered;
+	atomic_bool moving;		/* another ring may be where it was, in a moment */
 	atomic_uint serial, outstanding;
 	atomic_ulong taken[RECORDS / 64];
 	struct record records[RECORDS];
