@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * torture [--seconds N] [--seed N] [--corpus FILE] [--out DIR] [--module FILE] [--round N]
- *	runs programs for so long in four lanes; unloads and loads the module every round
+ *	runs programs for so long in eight lanes; unloads and loads the module every round
  * torture --replay FILE [--times N]	runs the programs of a file
  * torture --minimise FILE [--times N]	drops what a failing program does not need
  * torture --distill FILE		of a corpus, keeps what adds coverage

@@ -24,7 +24,7 @@
 #define ARGS		6
 #define THREADS		3
 #define OUTSIDE		THREADS
-#define LANES		4
+#define LANES		8
 #define MAX_CORPUS	4096
 #define EDGES		(1U << 16)
 
