@@ -74,14 +74,21 @@ static void arm(enum pair pair)
 	ASSERT_EQ(0, madvise(absent.pages, absent.size, MADV_DONTNEED));
 }
 
-/* Percent of a CPU, while this process sleeps. */
+/*
+ * Percent of a CPU, while this process sleeps.  What a host that is busy takes counts as well, now
+ * and then: what costs all the time does so each time.
+ */
 static unsigned long cost(const char *when)
 {
-	unsigned long before = busy_ms(), percent;
+	unsigned long before, percent;
+	int tries = 4;
 
-	sleep(SECONDS);
-	percent = (busy_ms() - before) / (SECONDS * 10);
-	test_note("%s: %lu %% of a CPU", when, percent);
+	do {
+		before = busy_ms();
+		sleep(SECONDS);
+		percent = (busy_ms() - before) / (SECONDS * 10);
+		test_note("%s: %lu %% of a CPU", when, percent);
+	} while (percent > PERCENT && --tries);
 	return percent;
 }
 
