@@ -23,7 +23,7 @@
 
 /* How often one looks whether who acts waits, a millisecond apart. */
 #define LOOKS		2000
-/* So often in a row he was seen to wait, or, if it is a wait that looks up with each tick, to sleep. */
+/* So often in a row he was seen to wait; or to sleep, where the wait looks up with each tick. */
 #define WAITS		3
 #define SLEEPS		50
 /* Who is held and can't sleep may have gone on before the other has begun. */

@@ -135,11 +135,8 @@ pub(crate) fn getevents(
         // But what is left to run may need a thread, which can be created only after a signal.
         let woken = context.wait(min_nr - got, deadline);
         may_wait = woken == Woken::Ready && !current!().signal_pending();
-        may_restart = !may_wait
-            && !once
-            && got == 0
-            && woken != Woken::Timeout
-            && signal::is_only_notified();
+        may_restart =
+            !may_wait && !once && got == 0 && woken != Woken::Timeout && signal::is_only_notified();
     }
     if got > 0 || !current!().signal_pending() {
         return Ok(got);
