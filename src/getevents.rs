@@ -117,6 +117,7 @@ pub(crate) fn getevents(
         if got == 0 {
             // By whoever rewrites `head`, and a signal.
             if result == Err(EINTR) {
+                may_restart = !once;
                 break;
             }
             result?;
@@ -127,6 +128,11 @@ pub(crate) fn getevents(
                 continue;
             }
             return if got > 0 { Ok(got) } else { Err(EINVAL) };
+        }
+        if may_restart && result.is_ok() && !signal::is_only_notified() {
+            // A signal came meanwhile: now it is that which ends the call.
+            may_restart = false;
+            continue;
         }
         if !may_wait || result.is_err() {
             break;
