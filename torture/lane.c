@@ -62,19 +62,42 @@ static void out_stop(pid_t victim, const uint16_t *arg)
 	kill(victim, SIGCONT);
 }
 
+/* The thread of the victim that this lane traces, or 0. */
+static pid_t traced;
+
+/*
+ * It stops when it can; its tracer lets it go then, and has to wait for its end: but for that of the
+ * first thread, which is the victim's.
+ */
+static void let_traced_go(pid_t victim)
+{
+	int flags = WSTOPPED | WNOHANG | __WALL | (traced == victim ? 0 : WEXITED);
+	siginfo_t info = {};
+
+	if (!traced)
+		return;
+	if (waitid(P_PID, traced, &info, flags)) {
+		traced = 0;
+	} else if (info.si_pid) {
+		ptrace(PTRACE_DETACH, traced, NULL, NULL);
+		traced = 0;
+	}
+}
+
 /* One of its threads, or all, is stopped by a tracer. */
 static void out_trace(pid_t victim, const uint16_t *arg)
 {
 	pid_t tid = victim + arg[1] % 3;
-	int status;
 
-	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL))
+	if (traced || ptrace(PTRACE_SEIZE, tid, NULL, NULL))
 		return;
+	traced = tid;
 	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
-	for (unsigned int i = 0; i < 200 && waitpid(tid, &status, __WALL | WNOHANG) == 0; i++)
-		usleep(500);
 	dwell(arg[0]);
-	ptrace(PTRACE_DETACH, tid, NULL, NULL);
+	for (unsigned int i = 0; i < 200 && traced; i++) {
+		let_traced_go(victim);
+		usleep(500);
+	}
 	kill(victim, SIGCONT);
 }
 
@@ -229,8 +252,14 @@ static long users_share(void)
 /* A stop for the tracer is no end. */
 static bool is_over(pid_t victim, int *status)
 {
-	return waitpid(victim, status, WNOHANG | __WALL) == victim &&
-	       (WIFEXITED(*status) || WIFSIGNALED(*status));
+	let_traced_go(victim);
+	if (waitpid(victim, status, WNOHANG | __WALL) != victim)
+		return false;
+	if (!WIFSTOPPED(*status))
+		return true;
+	ptrace(PTRACE_DETACH, victim, NULL, NULL);
+	traced = 0;
+	return false;
 }
 
 static bool wait_for(pid_t victim, int *status, double seconds)
@@ -261,9 +290,9 @@ static void run_outside(const struct program *program, pid_t victim, int *status
 }
 
 /* It should have ended: where its threads are. */
-static void tell_where(pid_t victim, unsigned int seconds)
+static void tell_where(pid_t victim, const char *what)
 {
-	int at = snprintf(lane->verdict, sizeof(lane->verdict), "still there after %u s;", seconds);
+	int at = snprintf(lane->verdict, sizeof(lane->verdict), "%s;", what);
 
 	for (pid_t tid = victim; tid <= victim + THREADS; tid++) {
 		char path[64], line[128] = "?";
@@ -299,14 +328,15 @@ enum outcome lane_try(const struct program *program, unsigned int rounds, bool *
 		group_write("cgroup.procs", text);
 		victim_run(program, rounds);
 	}
+	traced = 0;
 	lane->pid = victim;
 	run_outside(program, victim, &status, &dead);
 	if (!dead && !wait_for(victim, &status, SECONDS_TO_RUN + rounds / 2)) {
 		if (!lane->verdict[0])
-			tell_where(victim, SECONDS_TO_RUN + rounds / 2);
+			tell_where(victim, "still there");
 		kill(victim, SIGKILL);
 		if (!wait_for(victim, &status, SECONDS_TO_DIE)) {
-			snprintf(lane->verdict, sizeof(lane->verdict), "can't be killed");
+			tell_where(victim, "can't be killed");
 			return WRONG;
 		}
 	}

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "victim.h"
@@ -401,10 +400,11 @@ OP(door)
 /* All that is pending has its event, and the contexts end. */
 void contexts_end(void)
 {
-	struct itimerval times_up = { { 0, 300000 }, { 0, 300000 } };
-
-	/* It may be the one who has to run what blocks. */
-	setitimer(ITIMER_REAL, &times_up, NULL);
+	/* By a limit of its own it has no door any more: then its end is that of its contexts. */
+	if (door(0) < 0) {
+		note_tampered();
+		return;
+	}
 	for (unsigned int slot = 0; slot < CONTEXTS; slot++) {
 		struct context *context = contexts[slot];
 
@@ -442,7 +442,6 @@ void contexts_end(void)
 				      record->iocb.aio_flags, (long long)record->iocb.aio_offset);
 		}
 	}
-	setitimer(ITIMER_REAL, &(struct itimerval){}, NULL);
 	order_check();
 	for (unsigned int slot = 0; slot < CONTEXTS; slot++) {
 		struct context *context = contexts[slot];
