@@ -74,6 +74,7 @@ static void run_in_flight(unsigned int opcode)
 	EXPECT_EQ(COUNT, nullb_inflight(&nullb));
 	EXPECT_EQ(0, events_now(ctx, events, COUNT));
 	expect_all(ctx);
+	nullb_wait_idle(&nullb);
 	close(fd);
 	nullb_remove(&nullb);
 }

@@ -47,8 +47,7 @@ static aio_context_t submit_reads(unsigned int round)
 
 static void wait_for_pages(void)
 {
-	while (nullb_inflight(&file.nullb))
-		usleep(1000);
+	nullb_wait_idle(&file.nullb);
 }
 
 static void run_child(void (*child)(void), int status)

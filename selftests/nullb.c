@@ -143,6 +143,12 @@ unsigned int nullb_inflight(const struct nullb *nullb)
 	return reads + writes;
 }
 
+void nullb_wait_idle(const struct nullb *nullb)
+{
+	while (nullb_inflight(nullb))
+		usleep(1000);
+}
+
 void nullb_remove_all(pid_t creator)
 {
 	struct dirent *entry;
