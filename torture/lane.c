@@ -66,8 +66,8 @@ static void out_stop(pid_t victim, const uint16_t *arg)
 static pid_t traced;
 
 /*
- * It stops when it can; its tracer lets it go then, and has to wait for its end: but for that of the
- * first thread, which is the victim's.
+ * It stops when it can.  Its tracer lets it go then, and has to wait for its end; but that of the
+ * first thread is the victim's.
  */
 static void let_traced_go(pid_t victim)
 {

@@ -64,13 +64,13 @@ static void nothing(int signal)
 
 static void *run_thread(void *data)
 {
-	uint64_t begun = now_us();
+	uint64_t end = now_us() + SECONDS_OF_ROUNDS * 1000000;
 
 	thread_number = (uintptr_t)data;
 	thread_ids[thread_number] = syscall(SYS_gettid);
 	kcov_start(thread_number);
 	/* What waits a little in each call must not add up to what the lane waits for. */
-	for (unsigned int i = 0; i < rounds && now_us() - begun < SECONDS_OF_ROUNDS * 1000000; i++) {
+	for (unsigned int i = 0; i < rounds && now_us() < end; i++) {
 		if (i == 1)
 			kcov_stop();
 		round_of[thread_number] = i;
