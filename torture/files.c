@@ -348,6 +348,10 @@ void files_prepare_victim(void)
 		files[i].other = -1;
 	}
 	open_file(FUSE);
+	/* They are the lane's: a request for a wrong number must not keep its server. */
+	close(fuse.root);
+	close(fuse.wake);
+	close(fuse.held);
 	for (unsigned int i = EXT4; i <= BRD; i++)
 		files[i].pattern = true;
 	files[EXT4_DIRECT].is_direct = true;
@@ -439,6 +443,20 @@ void file_drain(struct file *file)
 			done = COUNTED(read(file->other, buf, sizeof(buf)));
 		if (done <= 0)
 			break;
+	}
+}
+
+/*
+ * Of a context without threads a task that waits is the one who runs what can't be tried: each of a
+ * hundred reads of a terminal would keep it until a signal.
+ */
+void files_unblock(void)
+{
+	for (unsigned int i = 0; i < KINDS; i++) {
+		int flags = files[i].opened ? COUNTED(fcntl(files[i].fd, F_GETFL)) : -1;
+
+		if (flags >= 0 && !(flags & O_NONBLOCK))
+			COUNTED(fcntl(files[i].fd, F_SETFL, flags | O_NONBLOCK));
 	}
 }
 

@@ -134,10 +134,12 @@ static void press(unsigned int i)
 		file_feed(&files[j], 40);
 	for (unsigned int j = 0; j < KINDS; j++)
 		file_drain(&files[j]);
-	if (i > 2)
+	if (i > 2) {
+		files_unblock();
 		for (unsigned int j = 0; j < THREADS; j++)
 			if (current_op[j] >= 0 && thread_ids[j])
 				syscall(SYS_tgkill, getpid(), thread_ids[j], SIGUSR1);
+	}
 }
 
 static void join(pthread_t *threads, unsigned int thread)
@@ -203,6 +205,7 @@ void victim_run(const struct program *which, unsigned int times)
 	for (unsigned int i = 0; i < THREADS; i++)
 		join(threads, i);
 	joined = now_us();
+	files_unblock();
 	contexts_end();
 	setitimer(ITIMER_REAL, &(struct itimerval){}, NULL);
 	ended = true;

@@ -43,6 +43,8 @@ struct file *file_get(unsigned int selector);
 /* Puts up to n bytes where the kind can be read; takes what others have written there. */
 void file_feed(struct file *file, unsigned int n);
 void file_drain(struct file *file);
+/* From here on nobody waits in a call of a file. */
+void files_unblock(void);
 /* The FUSE server keeps reads, writes and fsyncs unanswered; or answers all of them. */
 void fuse_keep(bool keep);
 uint8_t file_byte(uint64_t offset);
