@@ -460,6 +460,11 @@ void files_unblock(void)
 	}
 }
 
+pid_t fuse_server(void)
+{
+	return fuse.server;
+}
+
 void fuse_keep(bool keep)
 {
 	if (keep)

@@ -289,25 +289,37 @@ static void run_outside(const struct program *program, pid_t victim, int *status
 	}
 }
 
-/* It should have ended: where its threads are. */
+/* Adds where a task is to the verdict, and returns its new length. */
+static int tell_stack(int at, pid_t pid, pid_t tid, const char *name)
+{
+	char path[64], line[128];
+	FILE *file;
+
+	at += snprintf(lane->verdict + at, sizeof(lane->verdict) - at, " %s:", name);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stack", pid, tid);
+	file = fopen(path, "r");
+	for (unsigned int i = 0; file && i < 4 && fgets(line, sizeof(line), file) &&
+	     at < (int)sizeof(lane->verdict) - (int)sizeof(line); i++) {
+		line[strcspn(line, "\n")] = 0;
+		at += snprintf(lane->verdict + at, sizeof(lane->verdict) - at, "%s",
+			       line + strlen("[<0>]"));
+	}
+	if (file)
+		fclose(file);
+	return at < (int)sizeof(lane->verdict) ? at : (int)sizeof(lane->verdict);
+}
+
+/* It should have ended: where its threads are, and whom they may wait for. */
 static void tell_where(pid_t victim, const char *what)
 {
 	int at = snprintf(lane->verdict, sizeof(lane->verdict), "%s;", what);
 
+	at = tell_stack(at, fuse_server(), fuse_server(), "FUSE server");
 	for (pid_t tid = victim; tid <= victim + THREADS; tid++) {
-		char path[64], line[128] = "?";
-		FILE *file;
+		char name[16];
 
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/stack", victim, tid);
-		file = fopen(path, "r");
-		for (unsigned int i = 0; file && i < 4 && fgets(line, sizeof(line), file) &&
-		     at < (int)sizeof(lane->verdict); i++) {
-			line[strcspn(line, "\n")] = 0;
-			at += snprintf(lane->verdict + at, sizeof(lane->verdict) - at, " %d:%s",
-				       tid - victim, line);
-		}
-		if (file)
-			fclose(file);
+		snprintf(name, sizeof(name), "%d", tid - victim);
+		at = tell_stack(at, victim, tid, name);
 	}
 }
 

@@ -67,7 +67,7 @@ unsigned int random_below(unsigned int n);
 
 /* What all processes share. */
 struct lane {
-	char verdict[512];		/* what was wrong */
+	char verdict[1024];		/* what was wrong */
 	atomic_uint pid;		/* of the victim */
 	struct program program;
 	unsigned int programs;

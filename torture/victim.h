@@ -47,6 +47,7 @@ void file_drain(struct file *file);
 void files_unblock(void);
 /* The FUSE server keeps reads, writes and fsyncs unanswered; or answers all of them. */
 void fuse_keep(bool keep);
+pid_t fuse_server(void);
 uint8_t file_byte(uint64_t offset);
 #define NULLB_PATH	"/dev/nullb"
 
