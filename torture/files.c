@@ -352,6 +352,7 @@ void files_prepare_victim(void)
 	close(fuse.root);
 	close(fuse.wake);
 	close(fuse.held);
+	munmap(fuse.shared, sizeof(*fuse.shared));
 	for (unsigned int i = EXT4; i <= BRD; i++)
 		files[i].pattern = true;
 	files[EXT4_DIRECT].is_direct = true;

@@ -184,13 +184,17 @@ static void set_flags(struct record *record, const uint16_t *arg)
 static struct iocb *corrupt(struct context *context, struct record *record, uint16_t how)
 {
 	uint8_t *bytes = (uint8_t *)&record->iocb;
+	unsigned int at = 8 + how % (sizeof(record->iocb) - 8);
 
 	switch (how >> 6 & 0x1f) {
 	case 27:
 		/* Others write there, and the key can't be. */
 		return hostile_copy(how, &record->iocb, sizeof(record->iocb));
 	case 28:
-		bytes[8 + how % (sizeof(record->iocb) - 8)] ^= 1 << (how >> 11 & 7);
+		/* A buffer that is valid by chance is another record's, or who checks keeps it. */
+		if (at >= offsetof(struct iocb, aio_buf) && at < offsetof(struct iocb, aio_offset))
+			at |= 6;
+		bytes[at] ^= 1 << (how >> 11 & 7);
 		return &record->iocb;
 	case 29:
 		/* Whatever is there. */

@@ -22,6 +22,8 @@
 
 #include "torture.h"
 
+#define SHARED_AT	0x200000000000
+
 struct shared *shared;
 
 static const char *out = "/out", *module;
@@ -439,8 +441,9 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		      -1, 0);
+	/* Where no pointer of a victim leads with a wrong bit. */
+	shared = mmap((void *)SHARED_AT, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (shared == MAP_FAILED)
 		return 2;
 	failures = &shared->failures;
