@@ -25,7 +25,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/raio.h>
-#include "trace.h"
+#include "../trace.h"
 
 static const int RAIO_CONST_IOCB_HIPRI = (__force int)IOCB_HIPRI;
 static const int RAIO_CONST_IOCB_WRITE = (__force int)IOCB_WRITE;

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/blkdev.h>
+
+/* As blk_start_plug_nr_ios(), under a plug that has used up what it expected before. */
+void raio_helper_plug_expect(unsigned short nr)
+{
+#ifdef CONFIG_BLOCK
+	struct blk_plug *plug = current->plug;
+
+	if (plug && !plug->cached_rqs.head)
+		plug->nr_ios = nr;
+#endif
+}
+
+/* As blk_check_plugged(), without an allocation. */
+bool raio_helper_plug_call_back(struct blk_plug_cb *cb)
+{
+#ifdef CONFIG_BLOCK
+	struct blk_plug *plug = current->plug;
+
+	if (plug) {
+		list_add(&cb->list, &plug->cb_list);
+		return true;
+	}
+#endif
+	return false;
+}
+
+void raio_helper_plug_forget(struct blk_plug_cb *cb)
+{
+	list_del(&cb->list);
+}
