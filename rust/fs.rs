@@ -30,7 +30,7 @@ use super::{
         MayFault, //
     }, //
 };
-use crate::state::{
+use crate::pure::state::{
     Step,
     Then, //
 };

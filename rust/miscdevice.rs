@@ -37,9 +37,9 @@ use kernel::{
 /// - `pollers()` and `is_readable()`: whom to wake, and whether they need not wait;
 /// - `show(seq)`: its lines in fdinfo;
 /// - `closed(this)`: the file is released. Called in process context without locks, may sleep.
-type Object = crate::door::Door;
+type Object = crate::device::door::Door;
 /// What all of them share.
-type Shared = Arc<crate::limit::Users>;
+type Shared = Arc<crate::context::limit::Users>;
 
 struct Operations(bindings::file_operations);
 

@@ -8,11 +8,11 @@ use super::{
     bindings,
     capability,
     printk,
+    uapi::{
+        io_event,
+        raio_ring, //
+    },
     user::LockedCharge, //
-};
-use crate::sys::uapi::{
-    io_event,
-    raio_ring, //
 };
 use core::ptr::NonNull;
 use kernel::{

@@ -18,7 +18,7 @@ use super::{
         Slot, //
     }, //
 };
-use crate::state::Step;
+use crate::pure::state::Step;
 use core::{
     mem::ManuallyDrop,
     ptr::{

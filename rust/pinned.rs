@@ -11,7 +11,7 @@ use super::{
     mm::PinnedCharge,
     workqueue, //
 };
-use crate::{
+use crate::pure::{
     folios::{
         Folios,
         Met, //

@@ -6,7 +6,7 @@
 //! allocated on first need and kept until the pool goes: there is no allocation for each request.
 //! A request that is out of the pool has one owner, an [`Owned`], or runs, which is a [`Run`], or
 //! nobody has it: it is on a list, armed, or in flight. The state's word is the authority, see
-//! `crate::state`: an [`Owned`] comes into being only from a step that said [`Then::Own`], and a
+//! `crate::pure::state`: an [`Owned`] comes into being only from a step that said [`Then::Own`], and a
 //! [`Run`] only from the step that begins a run.
 //!
 //! While a request is out, its client is alive: the pool holds a reference to it from the first
@@ -25,7 +25,7 @@ use super::{
     poll::Entries, //
 };
 use crate::{
-    state::{
+    pure::state::{
         Step,
         Then,
         Word, //

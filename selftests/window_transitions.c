@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: each transition of src/state.rs is taken, and the kernel has seen it.
+ * Description: each transition of src/pure/state.rs is taken, and the kernel has seen it.
  *
  * One can't be: Running, Fire.  A wake fires what is armed by its only entry, under the lock of
  * that entry's queue; and whoever runs the request again has taken the entry off first.

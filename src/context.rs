@@ -10,7 +10,7 @@
 //! reader of `/proc/PID/maps` does: then it is ended by whoever is last. At exit the [`door`] sees
 //! to the context before that, if it is still open.)
 //!
-//! [`door`]: crate::door
+//! [`door`]: crate::device::door
 //!
 //! Locks, in the order in which they may be taken:
 //!
@@ -30,31 +30,39 @@
 //! - event, then `tail` (release): the program sees a whole event when it sees the tail;
 //! - `head` (acquire), then a slot is filled again: the program has read it.
 
+pub(crate) mod counters;
 mod events;
+pub(crate) mod limit;
 
 use crate::{
-    cancel,
-    counters::{
-        Counters,
-        Counts, //
+    context::{
+        counters::{
+            Counters,
+            Counts, //
+        },
+        limit::Share, //
     },
-    credit::Credits,
-    door::{
-        Door,
-        Membership, //
+    device::{
+        door::{
+            Door,
+            Membership, //
+        },
+        register::{
+            self,
+            Registered, //
+        }, //
     },
-    key::Keys,
-    limit::Share,
-    register::{
+    engine::{
         self,
-        Registered, //
-    },
-    request::Request,
-    retry::{
-        self,
+        cancel,
         Queues, //
     },
-    ring::Shape,
+    pure::{
+        credit::Credits,
+        key::Keys,
+        ring::Shape, //
+    },
+    request::Request,
     sys::{
         array::Stock,
         cred,
@@ -199,7 +207,7 @@ pub(crate) struct Context {
     /// Who set it up: of the process that requests are run in.
     task: ARef<Task>,
     /// Retries by a task that has woken them, and by one that is interrupted for it, see
-    /// [`retry`](crate::retry).
+    /// [`retry`](crate::engine).
     woken: TaskWork<Context, 0>,
     summoned: TaskWork<Context, 1>,
     /// Whether somebody comes for what is on the lists.
@@ -245,7 +253,7 @@ impl WorkItem<1> for Context {
         register::unregister_all(&context, drop);
         context.interrupt_threads();
         if context.outstanding() == 0 || !context.queues.lock().threads.is_there() {
-            retry::cancel_queued(&context);
+            engine::cancel_queued(&context);
         }
         if context.outstanding() > 0 || !context.close_pool(drop) {
             let _ = workqueue::queue().enqueue_delayed::<_, 1>(context, END_TICKS);
@@ -406,8 +414,8 @@ impl Context {
         register::unregister_all(self, fs::put_now);
         loop {
             let any = match task {
-                Some(task) => retry::run_accepted(self, task),
-                None if !self.queues.lock().threads.is_there() => retry::cancel_queued(self),
+                Some(task) => engine::run_accepted(self, task),
+                None if !self.queues.lock().threads.is_there() => engine::cancel_queued(self),
                 None => false,
             };
             if !any && self.outstanding() == 0 {
@@ -427,7 +435,7 @@ impl Context {
         // the last one home the context may be gone.
         while !self.close_pool(fs::put_now) {
             // One that was cancelled on a page, and had its event then.
-            if !retry::cancel_queued(self) {
+            if !engine::cancel_queued(self) {
                 wait::pause_briefly();
             }
         }
@@ -512,7 +520,7 @@ impl Context {
         &self.queues
     }
 
-    /// See [`retry::run_own`].
+    /// See [`engine::run_own`].
     pub(crate) fn may_have_queued(&self) -> &Once<u32> {
         &self.may_have_queued
     }
@@ -544,7 +552,7 @@ impl Context {
     /// It is none any more.
     pub(crate) fn end_call(self: &Arc<Self>) {
         self.callers.fetch_sub(1, Full);
-        retry::end_call(self);
+        engine::end_call(self);
     }
 
     /// Whether there may be requests that are held. Any context.
@@ -568,12 +576,12 @@ impl Context {
         self.barriers.set(u32::from(any));
     }
 
-    /// See [`retry`](crate::retry).
+    /// See [`retry`](crate::engine).
     pub(crate) fn woken(&self) -> &TaskWork<Context, 0> {
         &self.woken
     }
 
-    /// See [`retry`](crate::retry).
+    /// See [`retry`](crate::engine).
     pub(crate) fn summoned(&self) -> &TaskWork<Context, 1> {
         &self.summoned
     }

@@ -2,17 +2,19 @@
 
 //! `/dev/raio`: decodes ioctls.
 
+pub(crate) mod door;
+mod getevents;
+pub(crate) mod register;
+
 use crate::{
-    cancel,
     context::Context,
-    door::Door,
-    getevents::{
-        self,
-        Timeout, //
+    device::{
+        door::Door,
+        getevents::Timeout, //
     },
+    engine::cancel,
     op,
-    register,
-    ring,
+    pure::ring,
     submit::{
         self,
         Iocbs, //

@@ -11,31 +11,16 @@
 
 use kernel::prelude::*;
 
-mod cancel;
 mod context;
-mod counters;
-mod credit;
-mod deadline;
 mod device;
-mod door;
-mod folios;
-mod getevents;
-mod key;
-mod limit;
-mod lists;
+mod engine;
 mod op;
-mod policy;
-mod register;
+mod pure;
 mod request;
-mod retry;
-mod ring;
-mod span;
-mod state;
 mod submit;
 #[allow(unsafe_code)]
 #[path = "../rust/lib.rs"]
 mod sys;
-mod threads;
 mod window;
 
 module! {
@@ -65,11 +50,11 @@ impl kernel::InPlaceModule for Raio {
         try_pin_init!(Self {
             _text: sys::rcupdate::TextInUse,
             _queue: sys::workqueue::WorkQueue::new(c"raio")?,
-            _sysctls: limit::sysctls()?,
+            _sysctls: context::limit::sysctls()?,
             #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
             _windows <- window::Files::new(),
             // From here on programs come in.
-            _device <- sys::miscdevice::Registration::new(c"raio", limit::Users::new()?),
+            _device <- sys::miscdevice::Registration::new(c"raio", context::limit::Users::new()?),
         })
     }
 }

@@ -6,11 +6,16 @@ mod shared;
 
 use crate::{
     context::Context,
-    deadline::Deadline,
-    lists::List,
+    engine::{
+        self,
+        deadline::Deadline,
+        threads::Claim, //
+    },
     op::Op,
-    policy::Policy,
-    retry,
+    pure::{
+        lists::List,
+        policy::Policy, //
+    },
     sys::{
         eventfd::EventFd,
         request::{
@@ -29,7 +34,6 @@ use crate::{
             iocb, //
         }, //
     },
-    threads::Claim,
     window::Window, //
 };
 use kernel::{
@@ -198,7 +202,7 @@ impl Request {
     #[inline(always)]
     fn end_private(&mut self) -> Option<EventFd> {
         if self.private().has_to_leave() {
-            retry::leave(self);
+            engine::leave(self);
         }
         // What is left of it is of no meaning to the next.
         self.private().cred = None;
@@ -260,7 +264,7 @@ impl Request {
         if let Some(eventfd) = eventfd.filter(|_| in_ring) {
             eventfd.signal();
         }
-        retry::let_next_begin(self.client(), || self.client_arc());
+        engine::let_next_begin(self.client(), || self.client_arc());
         self.go_home();
     }
 
@@ -271,7 +275,7 @@ impl Request {
         trace::complete(|| self.about(event.res as isize));
         self.end_private();
         self.client().publish_in_wake(event, || self.client_arc());
-        retry::let_next_begin(self.client(), || self.client_arc());
+        engine::let_next_begin(self.client(), || self.client_arc());
         self.go_home();
     }
 
@@ -295,7 +299,7 @@ impl Request {
     pub(crate) fn without_event(mut self) {
         self.end_private();
         self.client().give_back_credits(1);
-        retry::let_next_begin(self.client(), || self.client_arc());
+        engine::let_next_begin(self.client(), || self.client_arc());
     }
 }
 
@@ -331,11 +335,11 @@ impl Client for Context {
 
     #[inline]
     fn complete(request: Request, result: isize) {
-        retry::driver_done(request, result);
+        engine::driver_done(request, result);
     }
 
     fn kick(kick: Kick<'_, Self>) {
-        retry::kick(kick);
+        engine::kick(kick);
     }
 
     fn process(&self) -> (&Mm, &Task) {
@@ -343,7 +347,7 @@ impl Client for Context {
     }
 
     fn has_kept_file(context: ArcBorrow<'_, Self>) {
-        retry::note_kept_file(&context, || context.into());
+        engine::note_kept_file(&context, || context.into());
     }
 }
 

@@ -4,9 +4,12 @@
 
 use crate::{
     context::Context,
-    deadline::{
+    engine::{
         self,
-        Due, //
+        deadline::{
+            self,
+            Due, //
+        }, //
     },
     op::{
         self,
@@ -18,7 +21,6 @@ use crate::{
         Request,
         Ticket, //
     },
-    retry,
     sys::{
         array::{
             Array,
@@ -203,7 +205,7 @@ impl<'a, 'e> Batch<'a, 'e> {
             self.credits = 0;
         }
         self.events.flush();
-        retry::let_next_begin(self.context, || self.context.clone());
+        engine::let_next_begin(self.context, || self.context.clone());
     }
 }
 
@@ -229,7 +231,7 @@ pub(crate) fn submit(
     } else {
         submit_all(context, task, nr, iocbs)
     };
-    retry::run_own(context, task);
+    engine::run_own(context, task);
     submitted
 }
 
@@ -302,7 +304,7 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
         batch.expect_transfer(left);
     }
     trace::submit(|| request.about(0));
-    let over = retry::start(batch.context, batch.known.task(), request)?;
+    let over = engine::start(batch.context, batch.known.task(), request)?;
     batch.in_use = over.is_none();
     if let Some(Over { request, event }) = over {
         batch.spare = Some(request);
@@ -362,10 +364,10 @@ fn submit_specially(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Res
     if barrier || batch.context.has_barriers() {
         // What is over is before it.
         batch.events.flush();
-        retry::submit(batch.context, batch.known.task(), request)?;
+        engine::submit(batch.context, batch.known.task(), request)?;
         batch.in_use = true;
     } else {
-        let over = retry::start(batch.context, batch.known.task(), request)?;
+        let over = engine::start(batch.context, batch.known.task(), request)?;
         batch.in_use = over.is_none();
         if let Some(Over { request, event }) = over {
             batch.spare = Some(request);

@@ -2,7 +2,7 @@
 
 //! What a test sees and does of a request's way, on kernels with fault injection: it holds whoever
 //! comes to a [`Window`], between two steps, while others do the same or the contrary; and it reads
-//! which transitions of [`state`](crate::state) there were. On other kernels this is nothing.
+//! which transitions of [`state`](crate::pure::state) there were. On other kernels this is nothing.
 //!
 //! In debugfs, `raio/`:
 //!
@@ -11,7 +11,7 @@
 //! - `transitions`: a line for each phase and step that was tried, with the flags of its words:
 //!   bit n is set if it was allowed with flags n, bit 16 + n if it was refused.
 
-use crate::state::{
+use crate::pure::state::{
     Step,
     Word, //
 };

@@ -8,7 +8,7 @@ use super::{
     Slot, //
 };
 use crate::{
-    state::{
+    pure::state::{
         Phase,
         Step,
         Then, //

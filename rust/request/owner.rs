@@ -7,7 +7,7 @@ use super::{
     Slot, //
 };
 use crate::{
-    state::{
+    pure::state::{
         Step,
         Then, //
     },
@@ -145,7 +145,7 @@ impl<C: Client> Owned<C> {
         unsafe { self.slot().client_arc() }
     }
 
-    /// How often the request was used, see [`generation`](crate::state::Word::generation).
+    /// How often the request was used, see [`generation`](crate::pure::state::Word::generation).
     pub(crate) fn generation(&self) -> u32 {
         self.slot().word().generation()
     }

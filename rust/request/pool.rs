@@ -6,11 +6,11 @@ use super::{
     Client,
     Owned,
     Run,
-    Slot,
-    NONE, //
+    Slot, //
+    NONE,
 };
 use crate::{
-    state::{
+    pure::state::{
         Phase,
         Step,
         Then, //

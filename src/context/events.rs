@@ -4,7 +4,7 @@
 
 use super::Context;
 use crate::{
-    retry,
+    engine,
     sys::{
         mm::Header,
         uapi::io_event,
@@ -77,7 +77,7 @@ impl Context {
         self.put_in_ring(core::slice::from_ref(&event));
         if self.door.has_pollers() {
             self.set_woken_in_wake();
-            retry::wake_pollers_later(self, arc);
+            engine::wake_pollers_later(self, arc);
         }
     }
 
@@ -124,11 +124,11 @@ impl Context {
     pub(crate) fn wait(&self, wanted: usize, deadline: Deadline) -> Woken {
         // No ring has more than that.
         let wanted = wanted.min(self.shape.capacity() as usize);
-        retry::begin_wait(self);
+        engine::begin_wait(self);
         let woken = self.events.wait(wanted, deadline, || {
-            self.unread() as usize >= wanted || self.is_dead() || retry::has_work_for_waiter(self)
+            self.unread() as usize >= wanted || self.is_dead() || engine::has_work_for_waiter(self)
         });
-        retry::end_wait(self);
+        engine::end_wait(self);
         woken
     }
 

@@ -12,17 +12,19 @@ use super::{
 };
 use crate::{
     context::Context,
-    lists::List,
-    policy::{
-        First,
-        Policy, //
+    engine::Place,
+    pure::{
+        lists::List,
+        policy::{
+            First,
+            Policy, //
+        }, //
     },
     request::{
         is_restart,
         Request,
         Running, //
     },
-    retry::Place,
     sys::{
         fs::{
             self,

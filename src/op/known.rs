@@ -9,8 +9,8 @@ use super::rw::{
 };
 use crate::{
     context::Context,
-    policy::Try,
-    register::Registered,
+    device::register::Registered,
+    pure::policy::Try,
     sys::{
         cred,
         fs::{

@@ -13,22 +13,25 @@ mod poll;
 mod rw;
 
 use crate::{
-    cancel,
     context::Context,
-    lists::List,
-    policy::{
-        First,
-        Policy, //
+    engine::{
+        self,
+        cancel,
+        threads::Claim,
+        Place, //
+    },
+    pure::{
+        lists::List,
+        policy::{
+            First,
+            Policy, //
+        }, //
     },
     request::{
         Over,
         Private,
         Request,
         Running, //
-    },
-    retry::{
-        self,
-        Place, //
     },
     sys::{
         eventfd::EventFd,
@@ -59,7 +62,6 @@ use crate::{
             RAIO_IOCB_FLAG_FIXED_FILE, //
         }, //
     },
-    threads::Claim,
     window::Window, //
 };
 use kernel::{
@@ -284,7 +286,7 @@ fn punt(context: &Arc<Context>, mut run: Running, list: List, place: Place<'_>) 
     }
     context.counters().punted();
     trace::punt(|| run.shared().about(context, 0));
-    retry::queue_in_order(context, run.finish(), list);
+    engine::queue_in_order(context, run.finish(), list);
     Ok(Punted::Queued)
 }
 
@@ -334,7 +336,7 @@ pub(crate) fn punt_behind(
         // As native aio: no order is kept, and it waits here.
         _ => return go(context, request.run(), Place::Submit(task)),
     };
-    retry::queue_in_order(context, request, list);
+    engine::queue_in_order(context, request, list);
     Ok(())
 }
 
@@ -394,16 +396,16 @@ fn arm(
             }
         }
     }
-    if !retry::join(context, &mut run) {
+    if !engine::join(context, &mut run) {
         // Somebody else has submitted for this file just now.
-        retry::queue_in_order(context, run.finish(), retry);
+        engine::queue_in_order(context, run.finish(), retry);
         return Ok(Waiting::Left);
     }
     match run.poll(place.caller(), events) {
         Polled::Ready(mask) => return Ok(Waiting::Ready(run, mask)),
         Polled::Unable => return Ok(Waiting::Unable(run)),
         Polled::Crowded => {
-            retry::queue_in_order(context, run.finish(), List::Held);
+            engine::queue_in_order(context, run.finish(), List::Held);
             return Ok(Waiting::Left);
         }
         Polled::Queued => {}

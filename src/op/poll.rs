@@ -10,18 +10,20 @@ use super::{
 };
 use crate::{
     context::Context,
-    lists::List,
-    policy::{
-        First,
-        Policy, //
+    engine::{
+        self,
+        Place, //
+    },
+    pure::{
+        lists::List,
+        policy::{
+            First,
+            Policy, //
+        }, //
     },
     request::{
         Request,
         Running, //
-    },
-    retry::{
-        self,
-        Place, //
     },
     sys::{
         fs,
@@ -91,7 +93,7 @@ pub(super) fn go(
                 return Ok(());
             }
             Waiting::Ready(run, _) if place.is_thread() && current!().signal_pending() => {
-                retry::queue_in_order(context, run.finish(), List::Block);
+                engine::queue_in_order(context, run.finish(), List::Block);
                 return Ok(());
             }
             Waiting::Ready(run, mask) => {

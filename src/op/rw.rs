@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     context::Context,
-    policy::{
+    engine::Place,
+    pure::policy::{
         First,
         Order,
         Policy,
@@ -22,7 +23,6 @@ use crate::{
         Request,
         Running, //
     },
-    retry::Place,
     sys::{
         fs::{
             self,
@@ -52,7 +52,7 @@ use crate::{
             RAIO_IOCB_FLAG_FIXED_BUFFER,
             RAIO_SETUP_SYNC_WRITES, //
         }, //
-    },
+    }, //
 };
 use kernel::{
     prelude::*,

@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     context::Context,
-    lists::{
+    op::Op,
+    pure::lists::{
         Links,
         List, //
     },
-    op::Op,
     sys::{
         once::Once,
         poll::Mask,

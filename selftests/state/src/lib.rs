@@ -5,17 +5,17 @@
 //! of `Documentation/atomics.md`.
 //!
 //! [`state`] and [`credit`] are the module's own files. What is around them is a model: in `request` of
-//! `rust/request.rs` and `src/retry.rs`, and so on, the same steps under the same locks, and cells that
+//! `rust/request.rs` and `src/engine.rs`, and so on, the same steps under the same locks, and cells that
 //! loom watches in place of what only the owner may touch. Two owners at a time, or one who does not see
 //! what the one before has written, are found in whatever order that needs.
 
 // Who uses it are the tests.
 #[allow(dead_code)]
-#[path = "../../../src/state.rs"]
+#[path = "../../../src/pure/state.rs"]
 mod state;
 
 #[allow(dead_code)]
-#[path = "../../../src/credit.rs"]
+#[path = "../../../src/pure/credit.rs"]
 mod credit;
 
 #[cfg(test)]

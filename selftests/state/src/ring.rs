@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A model of the ring: who writes events, and who consumes them, on the module's own `src/credit.rs`.
+//! A model of the ring: who writes events, and who consumes them, on the module's own `src/pure/credit.rs`.
 
 use crate::{check, credit::Credits};
 use loom::{

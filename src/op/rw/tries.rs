@@ -11,25 +11,27 @@ use super::{
 };
 use crate::{
     context::Context,
-    deadline,
-    lists::List,
+    engine::{
+        self,
+        deadline,
+        Place, //
+    },
     op::{
         self,
         Punted, //
     },
-    policy::{
-        First,
-        Try, //
+    pure::{
+        lists::List,
+        policy::{
+            First,
+            Try, //
+        }, //
     },
     request::{
         is_restart,
         result_of,
         Request,
         Running, //
-    },
-    retry::{
-        self,
-        Place, //
     },
     sys::{
         fs::{
@@ -316,7 +318,7 @@ pub(in crate::op) fn is_locked(run: &mut Running) -> bool {
 
 /// Has the request tried again in a while.
 fn hold(context: &Arc<Context>, run: Running) {
-    retry::queue_in_order(context, run.finish(), List::Held);
+    engine::queue_in_order(context, run.finish(), List::Held);
 }
 
 /// Goes on after a try.
@@ -420,7 +422,7 @@ fn completed(
     result: isize,
     place: Place<'_>,
 ) -> Result {
-    // As in `retry::driver_done`.
+    // As in `engine::driver_done`.
     if is_refused(&mut request, result) || is_cut_off(&mut request, result) {
         return punt(context, request.run(), List::Block, place);
     }
@@ -456,7 +458,7 @@ fn leave_to_others(context: &Arc<Context>, mut run: Running) -> Result {
     };
     // Not to who has woken it once more.
     run.private().policy.by_waker = false;
-    retry::queue_in_order(context, run.finish(), list);
+    engine::queue_in_order(context, run.finish(), list);
     Ok(())
 }
 

@@ -16,12 +16,12 @@ mod claims;
 
 use crate::{
     context::Context,
-    lists::List,
-    retry::{
+    engine::{
         self,
         Place,
         Queues, //
     },
+    pure::lists::List,
     sys::{
         cred,
         sched::Identity,
@@ -377,7 +377,7 @@ impl Worker {
         } else {
             &[List::Run, List::Held, List::Block]
         };
-        match retry::take_from(&mut queues, context, lists) {
+        match engine::take_from(&mut queues, context, lists) {
             Some(mut run) => {
                 if run.private().from == Some(List::Page) {
                     queues.threads.pages = queues.threads.pages.saturating_add(1);
@@ -409,7 +409,7 @@ impl vhost_task::Worker for Worker {
         };
         vhost_task::set_running();
         let page = run.private().from == Some(List::Page);
-        retry::rerun(&self.context, run, Place::Thread(task));
+        engine::rerun(&self.context, run, Place::Thread(task));
         let mut queues = self.context.queues().lock();
         if page {
             queues.threads.pages = queues.threads.pages.saturating_sub(1);
@@ -440,11 +440,11 @@ impl vhost_task::Worker for Worker {
             // What was queued meanwhile, and what only threads could run: another process may
             // share the memory, and go on with the context, but is not who has submitted.
             self.context.finish_accepted(task);
-            retry::cancel_for_threads(&self.context);
+            engine::cancel_for_threads(&self.context);
         }
         self.context.wake_drain();
         // Of another process in the same memory, perhaps.
-        retry::look_now(&self.context);
+        engine::look_now(&self.context);
         thread
     }
 }
@@ -577,7 +577,7 @@ impl Context {
     /// come back, since they were killed. A thread that is killed; sleeps.
     fn finish_accepted(self: &Arc<Self>, task: WorkerTask<'_>) {
         loop {
-            retry::finish_accepted(self, task);
+            engine::finish_accepted(self, task);
             let is_over = || {
                 let queues = self.queues().lock();
                 queues.threads.writes == 0 || queues.lists.len(List::Block) > 0

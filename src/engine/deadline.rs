@@ -5,10 +5,10 @@
 //! A request that has one keeps it, and its timer is started when it was submitted and is not over.
 //! Who ends it says so, and stops the timer; a timer that fires meanwhile finds nothing to cancel.
 
+use super::cancel;
 use crate::{
-    cancel,
     context::Context,
-    retry,
+    engine,
     sys::{
         hrtimer::{
             Alarm,
@@ -167,7 +167,7 @@ impl Alarmed for Due {
 impl Drop for Due {
     fn drop(&mut self) {
         if let Some(context) = self.context.take() {
-            retry::let_go(context);
+            engine::let_go(context);
         }
     }
 }

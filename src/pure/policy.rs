@@ -21,18 +21,16 @@
 //! | with RAIO_SETUP_SYNC_WRITES, writes without O_DIRECT of files and block devices | it blocks, as with native aio | | yes, if it was held back | programs rely on it |
 //! | POLL | a look | its wait queues | yes | `poll` looks at no descriptor; the wake tells what is ready, as a rule, and that is all |
 //!
-//! The places are those of [`Place`](crate::retry::Place). No file code runs in an interrupt, in a
+//! The places are those of [`Place`](crate::engine::Place). No file code runs in an interrupt, in a
 //! work item, or in another process. A thread of the process has no files: what is not said to be for
 //! it above is refused there ([`Class::is_for_workers`]).
 
-use crate::{
-    lists::List,
-    sys::fs::{
-        Class,
-        Direction,
-        Facts,
-        Mode, //
-    }, //
+use super::lists::List;
+use crate::sys::fs::{
+    Class,
+    Direction,
+    Facts,
+    Mode, //
 };
 
 /// How a try that does not wait is made.

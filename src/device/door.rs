@@ -14,10 +14,12 @@
 //! `Context::queues` and `Door::recent` (spinlocks).
 
 use crate::{
-    context::Context,
-    counters::Totals,
+    context::{
+        counters::Totals,
+        limit::Users,
+        Context, //
+    },
     device,
-    limit::Users,
     sys::{
         poll_queue::{
             new_poll_queue,

@@ -2,7 +2,7 @@
 
 //! Claims: how many threads there have to be for the requests that there are.
 
-use crate::lists::List;
+use crate::pure::lists::List;
 
 /// What a request wants of a thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

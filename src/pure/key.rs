@@ -4,7 +4,7 @@
 //!
 //! The low bits are the request's index in its pool, the others the low bits of its generation.
 
-use crate::state::Word;
+use super::state::Word;
 
 /// How the keys of a context are made.
 #[derive(Clone, Copy)]

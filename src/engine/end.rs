@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     context::Context,
-    lists::List,
     op,
+    pure::lists::List,
     sys::task::{
         FullTask,
         WorkerTask, //

@@ -9,8 +9,8 @@
 use super::Queues;
 use crate::{
     context::Context,
-    lists::List,
     op,
+    pure::lists::List,
     request::Request,
     sys::{
         task::FullTask,

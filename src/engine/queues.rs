@@ -2,18 +2,26 @@
 
 //! The lists, who is told of what is put there, and the look of the work queue.
 
-use super::barrier;
+use super::{
+    barrier,
+    threads::{
+        Claims,
+        Threads, //
+    }, //
+};
 use crate::{
     context::Context,
-    lists::{
-        Groups,
-        Links,
-        List,
-        Lists,
-        Nodes, //
-    },
     op::Op,
-    policy::Order,
+    pure::{
+        lists::{
+            Groups,
+            Links,
+            List,
+            Lists,
+            Nodes, //
+        },
+        policy::Order, //
+    },
     request::{
         Request,
         Running, //
@@ -23,10 +31,6 @@ use crate::{
         request::Pool,
         task_work,
         workqueue, //
-    },
-    threads::{
-        Claims,
-        Threads, //
     }, //
 };
 use kernel::{

@@ -4,17 +4,19 @@
 
 use crate::{
     context::Context,
-    key::Named,
-    lists::{
-        Links,
-        Nodes, //
+    engine,
+    pure::{
+        key::Named,
+        lists::{
+            Links,
+            Nodes, //
+        }, //
     },
     request::{
         result_of,
         Request,
         Shared, //
     },
-    retry,
     sys::{
         request::Cancel,
         trace,
@@ -114,7 +116,7 @@ fn deliver(context: &Arc<Context>, event: io_event, result: u64) -> Result {
         context.give_back_credits(1);
         Ok(())
     };
-    retry::let_next_begin(context, || context.clone());
+    engine::let_next_begin(context, || context.clone());
     delivered
 }
 
@@ -143,7 +145,7 @@ pub(crate) fn cancel_late(context: &Arc<Context>, key: u32) -> bool {
             context.counters().cancelled();
             if let Some(event) = event.take() {
                 context.publish(event);
-                retry::let_next_begin(context, || context.clone());
+                engine::let_next_begin(context, || context.clone());
             }
         }
     }
@@ -201,7 +203,7 @@ pub(crate) fn cancel_index(context: &Arc<Context>, index: u32) -> Option<ARef<Fi
         }
         (Cancel::Ended, Some(event)) => {
             context.publish(event);
-            retry::let_next_begin(context, || context.clone());
+            engine::let_next_begin(context, || context.clone());
         }
         _ => {}
     }

@@ -21,22 +21,27 @@
 //! request: it only looks whether somebody has to be woken ([`Context::looks`]).
 
 mod barrier;
+pub(crate) mod cancel;
+pub(crate) mod deadline;
 mod end;
 mod own;
 mod queues;
+pub(crate) mod threads;
 
 use crate::{
     context::Context,
-    deadline,
-    lists::{
-        List,
-        Nodes, //
-    },
+    engine::threads::Claim,
     op,
-    policy::{
-        First,
-        Order,
-        Policy, //
+    pure::{
+        lists::{
+            List,
+            Nodes, //
+        },
+        policy::{
+            First,
+            Order,
+            Policy, //
+        }, //
     },
     request::{
         Over,
@@ -60,7 +65,6 @@ use crate::{
         trace,
         workqueue, //
     },
-    threads::Claim,
     window::Window, //
 };
 pub(crate) use barrier::{

@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{
     context::Context,
-    lists::List,
+    pure::lists::List,
     request::Shared,
     sys::{
         task::FullTask,
         task_work::{
             TaskWork,
             TaskWorkItem, //
-        },
+        }, //
     }, //
 };
 use kernel::{
