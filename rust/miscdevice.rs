@@ -33,11 +33,11 @@ use kernel::{
 /// The type of what an open file has. It has
 ///
 /// - `open(shared)`: makes one;
-/// - `ioctl(this, task, cmd, arg, compat)`;
+/// - `device::ioctl(this, task, cmd, arg, compat)`;
 /// - `pollers()` and `is_readable()`: whom to wake, and whether they need not wait;
 /// - `show(seq)`: its lines in fdinfo;
 /// - `closed(this)`: the file is released. Called in process context without locks, may sleep.
-type Object = crate::device::door::Door;
+type Object = crate::lifecycle::door::Door;
 /// What all of them share.
 type Shared = Arc<crate::context::limit::Users>;
 
@@ -174,7 +174,8 @@ unsafe extern "C" fn unlocked_ioctl(
     // SAFETY: It is ioctl(2) that calls, in process context, which has locked nothing, and which
     // only a program's own tasks can call, that have all a `FullTask` has; it has used `fdget()`
     // for the file, and returns after this.
-    let result = unsafe { FullTask::with(|task| Object::ioctl(object, task, cmd, arg, false)) };
+    let result =
+        unsafe { FullTask::with(|task| crate::device::ioctl(object, task, cmd, arg, false)) };
     result.unwrap_or_else(|e| e.to_errno() as isize)
 }
 
@@ -190,7 +191,8 @@ unsafe extern "C" fn compat_ioctl(file: *mut bindings::file, cmd: c_uint, arg: c
     let object = unsafe { object(file) };
     // SAFETY: It is ioctl(2) of a 32-bit program that calls, in process context without locks: only
     // a program's own tasks can. It has used `fdget()` for the file, and returns after this.
-    let result = unsafe { FullTask::with(|task| Object::ioctl(object, task, cmd, arg, true)) };
+    let result =
+        unsafe { FullTask::with(|task| crate::device::ioctl(object, task, cmd, arg, true)) };
     result.unwrap_or_else(|e| e.to_errno() as isize)
 }
 

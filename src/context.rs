@@ -10,7 +10,7 @@
 //! reader of `/proc/PID/maps` does: then it is ended by whoever is last. At exit the [`door`] sees
 //! to the context before that, if it is still open.)
 //!
-//! [`door`]: crate::device::door
+//! [`door`]: crate::lifecycle::door
 //!
 //! Locks, in the order in which they may be taken:
 //!
@@ -30,9 +30,14 @@
 //! - event, then `tail` (release): the program sees a whole event when it sees the tail;
 //! - `head` (acquire), then a slot is filled again: the program has read it.
 
+pub(crate) mod claims;
 pub(crate) mod counters;
 mod events;
 pub(crate) mod limit;
+pub(crate) mod member;
+pub(crate) mod queues;
+pub(crate) mod registered;
+pub(crate) mod threads;
 
 use crate::{
     context::{
@@ -40,34 +45,22 @@ use crate::{
             Counters,
             Counts, //
         },
-        limit::Share, //
-    },
-    device::{
-        door::{
-            Door,
-            Membership, //
+        limit::{
+            Share,
+            Users, //
         },
-        register::{
-            self,
-            Registered, //
-        }, //
-    },
-    engine::{
-        self,
-        cancel,
-        Queues, //
+        member::Membership,
+        queues::Queues,
+        registered::Registered, //
     },
     pure::{
         credit::Credits,
         key::Keys,
         ring::Shape, //
     },
-    request::Request,
     sys::{
         array::Stock,
         cred,
-        fs,
-        mapping,
         mm::{
             self,
             PinnedCharge,
@@ -77,10 +70,9 @@ use crate::{
         once::Once,
         request::{
             FreeList,
+            Owned,
             Pool, //
         },
-        sched,
-        task::FullTask,
         task_work::TaskWork,
         uapi::{
             raio_ring,
@@ -122,16 +114,11 @@ use kernel::{
             Atomic, //
         },
         Arc,
-        ArcBorrow,
         Mutex,
         SpinLockIrq, //
     },
     task::Task,
-    time::Jiffies,
-    workqueue::{
-        DelayedWork,
-        WorkItem, //
-    }, //
+    workqueue::DelayedWork, //
 };
 
 /// What submitters share.
@@ -162,7 +149,7 @@ pub(crate) struct Context {
     pages: SharedPages,
     keys: Keys,
     pool: Pool<Context>,
-    door: Membership,
+    member: Membership,
     /// Where the ring is, or was last, mapped: the context's id.
     address: Atomic<usize>,
     /// The same while it is mapped, else 0. Written under mmap_lock.
@@ -231,57 +218,28 @@ impl_has_delayed_work! {
     impl HasDelayedWork<Context, 1> for Context { self.last }
 }
 
-/// How often the work queue looks whether a context can end, in ticks.
-const END_TICKS: Jiffies = 5;
-/// At how many requests it looks then, but for the first time.
-const END_REQUESTS: u32 = 1024;
-/// It is the first time.
-const ALL_REQUESTS: u32 = u32::MAX;
+/// It is the first look of the work queue.
+pub(crate) const ALL_REQUESTS: u32 = u32::MAX;
 
-impl WorkItem<1> for Context {
-    type Pointer = Arc<Context>;
-
-    /// Goes on with the end of a context that nobody waits for. Never sleeps for long.
-    fn run(context: Arc<Context>) {
-        // What is in flight afterwards finds that the context is dead: the later looks are for what was
-        // just on its way from the one to the other.
-        let next = match context.next_ended.load(Relaxed) {
-            ALL_REQUESTS => cancel::cancel_some(&context, 0, u32::MAX, drop),
-            next => cancel::cancel_some(&context, next, END_REQUESTS, drop),
-        };
-        context.next_ended.store(next, Relaxed);
-        register::unregister_all(&context, drop);
-        context.interrupt_threads();
-        if context.outstanding() == 0 || !context.queues.lock().threads.is_there() {
-            engine::cancel_queued(&context);
-        }
-        if context.outstanding() > 0 || !context.close_pool(drop) {
-            let _ = workqueue::queue().enqueue_delayed::<_, 1>(context, END_TICKS);
-            return;
-        }
-        context.give_back();
-        context.door.leave();
-        let module = context.submit.lock().module.take();
-        drop(context);
-        drop(module);
-        Window::Last.pass_asleep();
+/// Lets go of a reference that may be the last, in any context: it is dropped in a work item then.
+pub(crate) fn let_go(context: Arc<Context>) {
+    if let Some(last) = Arc::into_unique_or_drop(context) {
+        workqueue::enqueue_by::<_, 0>(Arc::from(last), 0);
     }
 }
 
 impl Context {
-    /// io_setup: makes a context for `nr_events` requests through `door`, with the
-    /// RAIO_SETUP_* of `flags`, and returns its id.
+    /// A context that is not mapped yet, through what `member` is of. See [`lifecycle`](crate::lifecycle).
     ///
-    /// EINVAL if that is none or too many, EAGAIN beyond `fs.raio-max-nr` or
-    /// `fs.raio-max-user-nr`, ENOMEM beyond RLIMIT_MEMLOCK or without memory. Process context.
-    pub(crate) fn setup(
-        door: ArcBorrow<'_, Door>,
-        task: FullTask<'_>,
+    /// EAGAIN beyond `fs.raio-max-nr` or `fs.raio-max-user-nr`, ENOMEM. Process context.
+    pub(crate) fn new(
+        users: &Arc<Users>,
+        member: Membership,
         nr_events: u32,
         flags: u32,
-    ) -> Result<(Arc<Context>, usize)> {
+    ) -> Result<Arc<Context>> {
         let shape = Shape::new(nr_events)?;
-        let (share, before) = Share::take(door.users(), shape.capacity())?;
+        let (share, before) = Share::take(users, shape.capacity())?;
         let pinned = PinnedCharge::new(shape.pages)?;
         let credits = Credits::new(shape.capacity());
         let (pool, free) = Pool::new(shape.slots())?;
@@ -298,7 +256,7 @@ impl Context {
                 pages,
                 keys,
                 pool,
-                door: Membership::new(door),
+                member,
                 address: Atomic::new(0),
                 mapped: Once::new(0),
                 dead: Atomic::new(false),
@@ -332,13 +290,7 @@ impl Context {
             GFP_KERNEL_ACCOUNT,
         )?;
         context.init_header();
-        // If it can't be mapped, or is unmapped already, it leaves.
-        context.door.join(context.clone())?;
-        // As native aio: what else mmap could say would be taken for an answer of io_setup.
-        mapping::map(task, context.clone()).map_err(|e| if e == EINTR { e } else { ENOMEM })?;
-        let id = context.id();
-        context.door.remember(&context, id);
-        Ok((context, id))
+        Ok(context)
     }
 
     fn init_header(&self) {
@@ -357,36 +309,8 @@ impl Context {
         }
     }
 
-    /// The context of the current address space whose id is `id`; a call came through `door`.
-    /// EINVAL if there is none.
-    ///
-    /// Process context.
-    #[inline(always)]
-    pub(crate) fn lookup(door: ArcBorrow<'_, Door>, id: u64) -> Result<Arc<Context>> {
-        let id = usize::try_from(id)?;
-        let context = match door.recall(id) {
-            Some(context) => context,
-            None => mapping::lookup(id).ok_or(EINVAL)?,
-        };
-        if context.is_dead() {
-            return Err(EINVAL);
-        }
-        Ok(context)
-    }
-
-    /// io_destroy: ends the context, when what is in flight has finished.
-    ///
-    /// EINVAL if somebody else does so already. Sleeps.
-    pub(crate) fn destroy(self: &Arc<Self>, task: FullTask<'_>) -> Result {
-        self.kill()?;
-        self.drain(Some(task));
-        self.wait_for_threads();
-        mapping::unmap(self);
-        Ok(())
-    }
-
     /// No request is taken any more. EINVAL if that is so already.
-    fn kill(&self) -> Result {
+    pub(crate) fn kill(&self) -> Result {
         {
             let mut submit = self.submit.lock();
             if submit.dead {
@@ -402,49 +326,9 @@ impl Context {
         Ok(())
     }
 
-    /// Cancels what a dead context has, has what was accepted finished, waits until nothing is in
-    /// flight, and gives back what it has. A `task` of the process does what there is to do; without
-    /// one, threads of the process do, as long as there are any.
-    fn drain(self: &Arc<Self>, task: Option<FullTask<'_>>) {
-        Window::Destroy.pass_asleep();
-        // What is in flight may wait for the release of a file, that of a FUSE server's end say,
-        // and the task does not come to other work before it was waited for.
-        cancel::cancel_all(self, fs::put_now);
-        self.interrupt_threads();
-        register::unregister_all(self, fs::put_now);
-        loop {
-            let any = match task {
-                Some(task) => engine::run_accepted(self, task),
-                None if !self.queues.lock().threads.is_there() => engine::cancel_queued(self),
-                None => false,
-            };
-            if !any && self.outstanding() == 0 {
-                break;
-            }
-            if !any {
-                self.events.wait_uninterruptible(|| {
-                    self.outstanding() == 0 || {
-                        let queues = self.queues.lock();
-                        queues.queued() > 0 && (task.is_some() || !queues.threads.is_there())
-                    }
-                });
-            }
-        }
-        Window::Drained.pass_asleep();
-        // The events are there; the last requests come home in a moment. They can't tell: with
-        // the last one home the context may be gone.
-        while !self.close_pool(fs::put_now) {
-            // One that was cancelled on a page, and had its event then.
-            if !engine::cancel_queued(self) {
-                wait::pause_briefly();
-            }
-        }
-        self.give_back();
-    }
-
     /// Gets back the requests, and releases by `put` the files with which they came home; whether all
     /// are back. Of a dead context: nobody else takes any. Process context, may sleep if `put` does.
-    fn close_pool(&self, put: fn(ARef<File>)) -> bool {
+    pub(crate) fn close_pool(&self, put: fn(ARef<File>)) -> bool {
         // Not under the lock.
         let Some(mut free) = self.submit.lock().free.take() else {
             return false;
@@ -455,26 +339,31 @@ impl Context {
     }
 
     /// Gives back what a context has in which nothing is in flight.
-    fn give_back(self: &Arc<Self>) {
+    pub(crate) fn give_back(self: &Arc<Self>) {
         // Only now: a request whose event was there early may have come home by it.
         workqueue::cancel_delayed::<_, 0>(self);
         let share = self.submit.lock().share.take();
         drop(share);
     }
 
-    /// Waits until no thread is left; but not for those that somebody has stopped. Sleeps.
-    fn wait_for_threads(&self) {
-        let tasks = loop {
-            match self.take_left_threads() {
-                Some(tasks) => break tasks,
-                None => wait::pause_briefly(),
-            }
-        };
-        for task in tasks.into_iter().flatten() {
-            while !sched::is_gone(&task) && !sched::is_stopped(&task) {
-                wait::pause_briefly();
-            }
-        }
+    /// What is told that the context has ended.
+    pub(crate) fn member(&self) -> &Membership {
+        &self.member
+    }
+
+    /// The module stays while the end of the context is the work queue's.
+    pub(crate) fn hold_module(&self) {
+        self.submit.lock().module = Some(ModuleRef::new());
+    }
+
+    /// What [`Self::hold_module`] has taken.
+    pub(crate) fn take_module(&self) -> Option<ModuleRef> {
+        self.submit.lock().module.take()
+    }
+
+    /// The request that the next look of the work queue at its end begins with, or [`ALL_REQUESTS`].
+    pub(crate) fn next_ended(&self) -> &Atomic<u32> {
+        &self.next_ended
     }
 
     /// Releases the files with which requests came home. A task of the process.
@@ -520,7 +409,7 @@ impl Context {
         &self.queues
     }
 
-    /// See [`engine::run_own`].
+    /// See [`run_own`](crate::run::run_own).
     pub(crate) fn may_have_queued(&self) -> &Once<u32> {
         &self.may_have_queued
     }
@@ -552,7 +441,7 @@ impl Context {
     /// It is none any more.
     pub(crate) fn end_call(self: &Arc<Self>) {
         self.callers.fetch_sub(1, Full);
-        engine::end_call(self);
+        queues::end_call(self);
     }
 
     /// Whether there may be requests that are held. Any context.
@@ -593,7 +482,7 @@ impl Context {
 
     /// Whether somebody polls for its events.
     pub(crate) fn has_pollers(&self) -> bool {
-        self.door.has_pollers()
+        self.member.has_pollers()
     }
 
     /// Whether an event came by a wake, of which pollers were not told.
@@ -608,7 +497,7 @@ impl Context {
     /// Tells them. Process context.
     pub(crate) fn wake_pollers(&self) {
         self.woken_in_wake.set(0);
-        self.door.wake_pollers(&wait::order());
+        self.member.wake_pollers(&wait::order());
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -671,7 +560,7 @@ impl Context {
     /// Takes a request. The caller has the credit for its event.
     ///
     /// EINVAL if the context is dead, ENOMEM, EAGAIN. Process context, may sleep.
-    pub(crate) fn take(self: &Arc<Self>) -> Result<Request> {
+    pub(crate) fn take(self: &Arc<Self>) -> Result<Owned<Context>> {
         let mut submit = self.submit.lock();
         self.pool.take(self, submit.free.as_mut().ok_or(EINVAL)?)
     }
@@ -680,7 +569,7 @@ impl Context {
     pub(crate) fn take_some<const N: usize>(
         self: &Arc<Self>,
         wanted: usize,
-        into: &mut Stock<Request, N>,
+        into: &mut Stock<Owned<Context>, N>,
     ) {
         let mut submit = self.submit.lock();
         let Some(free) = &mut submit.free else {
@@ -733,29 +622,6 @@ impl Context {
     #[inline(always)]
     pub(crate) fn is_at(&self, address: usize) -> bool {
         address != 0 && self.mapped.get() == address && mm::is_current(self.mm())
-    }
-
-    /// The mapping is gone: so is the context. Process context, sleeps.
-    pub(crate) fn unmapped(this: Arc<Self>, task: Option<FullTask<'_>>) {
-        Window::Unmapped.pass_asleep();
-        // Somebody else was the address space's last user. What it releases for others must not
-        // wait for the requests.
-        if !sched::is_of(this.mm(), &this.task) {
-            // It may be dead already.
-            let _ = this.kill();
-            this.submit.lock().module = Some(ModuleRef::new());
-            let _ = workqueue::queue().enqueue_delayed::<_, 1>(this, 0);
-            return;
-        }
-        this.end(task);
-        this.door.leave();
-    }
-
-    /// Ends the context, or waits until it has ended if somebody else does so already. In a task of
-    /// the process; without a token that exits. Sleeps.
-    pub(crate) fn end(self: &Arc<Self>, task: Option<FullTask<'_>>) {
-        let _ = self.kill();
-        self.drain(task);
     }
 
     /// What fdinfo tells.

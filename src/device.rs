@@ -2,17 +2,16 @@
 
 //! `/dev/raio`: decodes ioctls.
 
-pub(crate) mod door;
 mod getevents;
 pub(crate) mod register;
 
 use crate::{
-    context::Context,
-    device::{
-        door::Door,
-        getevents::Timeout, //
-    },
+    device::getevents::Timeout,
     engine::cancel,
+    lifecycle::{
+        self,
+        door::Door, //
+    },
     op,
     pure::ring,
     submit::{
@@ -156,7 +155,7 @@ fn features() -> u64 {
 fn setup(door: ArcBorrow<'_, Door>, task: FullTask<'_>, arg: Argument) -> Result<isize> {
     let mut setup: raio_setup = arg.read()?;
     refuse_unless(setup.ctx_id == 0 && setup.flags & !SETUP_FLAGS == 0)?;
-    let (context, id) = Context::setup(door, task, setup.nr_events, setup.flags)?;
+    let (context, id) = lifecycle::setup(door, task, setup.nr_events, setup.flags)?;
     setup.ctx_id = id as u64;
     if let Err(e) = arg.write(&setup) {
         // Another thread may have unmapped it already.
@@ -168,7 +167,7 @@ fn setup(door: ArcBorrow<'_, Door>, task: FullTask<'_>, arg: Argument) -> Result
 
 fn destroy(door: ArcBorrow<'_, Door>, task: FullTask<'_>, destroy: raio_destroy) -> Result<isize> {
     refuse_unless(destroy.flags == 0)?;
-    Context::lookup(door, destroy.ctx_id)?.destroy(task)?;
+    lifecycle::lookup(door, destroy.ctx_id)?.destroy(task)?;
     Ok(0)
 }
 
@@ -180,7 +179,7 @@ fn submit(
 ) -> Result<isize> {
     refuse_unless(submit.flags == 0)?;
     let nr = usize::try_from(submit.nr)?;
-    let context = Context::lookup(door, submit.ctx_id)?;
+    let context = lifecycle::lookup(door, submit.ctx_id)?;
     let iocbs = Iocbs {
         address: submit.iocbpp,
         compat,
@@ -193,7 +192,7 @@ fn cancel(door: ArcBorrow<'_, Door>, cancel: raio_cancel) -> Result<isize> {
     let key = (cancel.iocb as usize).wrapping_add(core::mem::offset_of!(iocb, aio_key));
     let key = UserSlice::new(UserPtr::from_addr(key), size_of::<u32>());
     let key = key.reader().read()?;
-    let context = Context::lookup(door, cancel.ctx_id)?;
+    let context = lifecycle::lookup(door, cancel.ctx_id)?;
     cancel::cancel(&context, cancel.iocb, key, cancel.result)?;
     Ok(0)
 }
@@ -223,7 +222,7 @@ fn getevents(door: ArcBorrow<'_, Door>, task: FullTask<'_>, get: raio_getevents)
     refuse_unless(get.flags == 0)?;
     let wait = Wait::read(get.timeout, get.sigmask, get.sigsetsize)?;
     let _blocked = wait.blocked.map(|set| set.block(task));
-    let context = Context::lookup(door, get.ctx_id)?;
+    let context = lifecycle::lookup(door, get.ctx_id)?;
     let got = getevents::getevents(
         &context,
         task,
@@ -247,7 +246,7 @@ fn enter(
     refuse_unless(enter.flags == 0 && enter.submitted == 0)?;
     let nr = usize::try_from(enter.nr)?;
     let wait = Wait::read(enter.timeout, enter.sigmask, enter.sigsetsize)?;
-    let context = Context::lookup(door, enter.ctx_id)?;
+    let context = lifecycle::lookup(door, enter.ctx_id)?;
     refuse_unless((0..=enter.nr_events).contains(&enter.min_events))?;
 
     if nr > 0 {
@@ -284,7 +283,7 @@ fn register(
     compat: bool,
 ) -> Result<isize> {
     refuse_unless(register.flags == 0)?;
-    let context = Context::lookup(door, register.ctx_id)?;
+    let context = lifecycle::lookup(door, register.ctx_id)?;
     register::register(&context, task, &register, compat)?;
     Ok(0)
 }

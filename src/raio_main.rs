@@ -14,9 +14,11 @@ use kernel::prelude::*;
 mod context;
 mod device;
 mod engine;
+mod lifecycle;
 mod op;
 mod pure;
 mod request;
+mod run;
 mod submit;
 #[allow(unsafe_code)]
 #[path = "../rust/lib.rs"]

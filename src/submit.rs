@@ -2,25 +2,27 @@
 
 //! io_submit.
 
+mod barrier;
+mod start;
+
 use crate::{
     context::Context,
-    engine::{
-        self,
-        deadline::{
-            self,
-            Due, //
-        }, //
-    },
+    engine,
     op::{
         self,
         flags,
         known::Known, //
     },
     request::{
+        deadline::{
+            self,
+            Due, //
+        },
         Over,
         Request,
         Ticket, //
     },
+    run,
     sys::{
         array::{
             Array,
@@ -231,7 +233,7 @@ pub(crate) fn submit(
     } else {
         submit_all(context, task, nr, iocbs)
     };
-    engine::run_own(context, task);
+    run::run_own(context, task);
     submitted
 }
 
@@ -304,7 +306,7 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
         batch.expect_transfer(left);
     }
     trace::submit(|| request.about(0));
-    let over = engine::start(batch.context, batch.known.task(), request)?;
+    let over = start::start(batch.context, batch.known.task(), request)?;
     batch.in_use = over.is_none();
     if let Some(Over { request, event }) = over {
         batch.spare = Some(request);
@@ -364,10 +366,10 @@ fn submit_specially(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Res
     if barrier || batch.context.has_barriers() {
         // What is over is before it.
         batch.events.flush();
-        engine::submit(batch.context, batch.known.task(), request)?;
+        barrier::submit(batch.context, batch.known.task(), request)?;
         batch.in_use = true;
     } else {
-        let over = engine::start(batch.context, batch.known.task(), request)?;
+        let over = start::start(batch.context, batch.known.task(), request)?;
         batch.in_use = over.is_none();
         if let Some(Over { request, event }) = over {
             batch.spare = Some(request);

@@ -2,9 +2,11 @@
 
 //! The events of a context: who puts them in the ring, and who waits for them.
 
-use super::Context;
+use super::{
+    queues,
+    Context, //
+};
 use crate::{
-    engine,
     sys::{
         mm::Header,
         uapi::io_event,
@@ -68,16 +70,16 @@ impl Context {
     /// Puts `events` in the ring, as [`Self::publish`].
     pub(crate) fn publish_all(&self, events: &[io_event]) {
         let shown = self.put_in_ring(events);
-        self.door.wake_pollers(&shown);
+        self.member.wake_pollers(&shown);
     }
 
     /// As [`Self::publish`], in a wake function: the pollers, whom an epoll set may link to whoever is
     /// waking, are told a moment later.
     pub(crate) fn publish_in_wake(&self, event: io_event, arc: impl Fn() -> Arc<Context>) {
         self.put_in_ring(core::slice::from_ref(&event));
-        if self.door.has_pollers() {
+        if self.member.has_pollers() {
             self.set_woken_in_wake();
-            engine::wake_pollers_later(self, arc);
+            queues::wake_pollers_later(self, arc);
         }
     }
 
@@ -124,11 +126,11 @@ impl Context {
     pub(crate) fn wait(&self, wanted: usize, deadline: Deadline) -> Woken {
         // No ring has more than that.
         let wanted = wanted.min(self.shape.capacity() as usize);
-        engine::begin_wait(self);
+        queues::begin_wait(self);
         let woken = self.events.wait(wanted, deadline, || {
-            self.unread() as usize >= wanted || self.is_dead() || engine::has_work_for_waiter(self)
+            self.unread() as usize >= wanted || self.is_dead() || queues::has_work_for_waiter(self)
         });
-        engine::end_wait(self);
+        queues::end_wait(self);
         woken
     }
 

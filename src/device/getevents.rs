@@ -4,7 +4,7 @@
 
 use crate::{
     context::Context,
-    engine,
+    run,
     sys::{
         signal,
         task::FullTask,
@@ -101,7 +101,7 @@ pub(crate) fn getevents(
     let _call = Call::begin(context);
     let mut got = 0;
     loop {
-        engine::run_own(context, task);
+        run::run_own(context, task);
         let to = (events as usize).wrapping_add(got * size_of::<crate::sys::uapi::io_event>());
         // Too few stay in the ring: a call that has taken some can't be made again.
         let least = if may_wait || may_restart {

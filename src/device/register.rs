@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files and buffers that a context's requests name by their index.
+//! RAIO_IOC_REGISTER.
 //!
 //! A table is never changed: who submits takes a reference to it once in a call, and a request one
 //! to what it uses. So it may be unregistered at any time; what is in use goes with the last
 //! request that uses it.
 
+use crate::context::registered::Buffers;
+use crate::context::registered::Files;
 use crate::{
-    context::Context,
+    context::{
+        registered::Registered,
+        Context, //
+    },
     sys::{
         fs,
         miscdevice,
-        nospec,
         pinned::{
             Account,
             PinnedBuffer, //
@@ -46,45 +50,6 @@ const MAX_BUFFERS: u32 = 1 << 14;
 /// The most files of a context, as io_uring's.
 const MAX_FILES: u32 = 1 << 20;
 
-/// Registered files, by index.
-pub(crate) struct Files(KVVec<Option<ARef<File>>>);
-/// Registered buffers, by index.
-pub(crate) struct Buffers(KVVec<Option<Arc<PinnedBuffer>>>);
-
-impl Files {
-    /// The file of that index.
-    pub(crate) fn get(&self, index: u32) -> Option<&ARef<File>> {
-        nospec::get(&self.0, index as usize)?.as_ref()
-    }
-}
-
-impl Buffers {
-    /// The buffer of that index.
-    #[inline]
-    pub(crate) fn get(&self, index: u64) -> Option<&Arc<PinnedBuffer>> {
-        nospec::get(&self.0, usize::try_from(index).ok()?)?.as_ref()
-    }
-}
-
-/// What a context has registered.
-#[derive(Clone, Default)]
-pub(crate) struct Registered {
-    files: Option<Arc<Files>>,
-    buffers: Option<Arc<Buffers>>,
-}
-
-impl Registered {
-    /// The files.
-    pub(crate) fn files(&self) -> Option<&Files> {
-        self.files.as_deref()
-    }
-
-    /// The buffers.
-    pub(crate) fn buffers(&self) -> Option<&Buffers> {
-        self.buffers.as_deref()
-    }
-}
-
 /// RAIO_IOC_REGISTER. `compat` says that the caller's pointers have 32 bits.
 ///
 /// EBUSY if there is such a table already, ENXIO if there is none to unregister, EINVAL for
@@ -118,17 +83,6 @@ pub(crate) fn register(
         RAIO_UNREGISTER_BUFFERS => take(context, |registered| &mut registered.buffers),
         RAIO_UNREGISTER_FILES => take(context, |registered| &mut registered.files),
         _ => Err(EINVAL),
-    }
-}
-
-/// Unregisters all, when nothing can be registered any more. Process context, sleeps.
-pub(crate) fn unregister_all(context: &Context, put: fn(ARef<File>)) {
-    // Neither is dropped under the lock.
-    let Registered { files, buffers } = core::mem::take(&mut *context.registered().lock());
-    drop(buffers);
-    // If somebody submits just now he lets go of them.
-    if let Some(mut files) = files.and_then(Arc::into_unique_or_drop) {
-        files.0.drain_all().flatten().for_each(put);
     }
 }
 

@@ -6,57 +6,18 @@
 //! submission. Whoever ends a request, or gives back credits, looks whether that was the last that the
 //! first one there waits for.
 
-use super::Queues;
 use crate::{
-    context::Context,
-    op,
+    context::{
+        queues::Queues,
+        Context, //
+    },
     pure::lists::List,
-    request::Request,
-    sys::{
-        task::FullTask,
-        wait, //
-    }, //
+    sys::wait, //
 };
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::sync::Arc;
 
 /// How many are let go at once: whoever does so may be in an interrupt. The work queue sees to the rest.
 const AT_ONCE: u32 = 16;
-
-/// Submits a request that is a barrier, or behind one. The events of what is over are published.
-///
-/// An error is submit's, and the request is gone then. In the submitting task.
-#[cold]
-pub(crate) fn submit(context: &Arc<Context>, task: FullTask<'_>, request: Request) -> Result {
-    let (mut request, list) = op::prepare_to_hold(context, task, request)?;
-    let (index, key) = (request.index(), request.private().key);
-    request.note_waiting(list);
-    request.private().joined = key != 0;
-    let mut queues = context.queues().lock();
-    if key != 0 {
-        queues.groups.join(context.pool(), index, key);
-        queues.note_joined(&mut request);
-    }
-    if queues.closing {
-        drop(queues);
-        request.complete_cancelled();
-        return Ok(());
-    }
-    match request.queue() {
-        Ok(()) => {
-            queues.lists.push(context.pool(), index, List::Barrier);
-            context.note_barriers(true);
-            release(&mut queues, context, || context.clone());
-        }
-        Err(request) => {
-            drop(queues);
-            request.complete_cancelled();
-        }
-    }
-    Ok(())
-}
 
 /// A request is over, or credits came back: the next ones may begin. Any context, after that.
 #[inline(always)]
@@ -74,7 +35,7 @@ fn look(context: &Context, arc: impl Fn() -> Arc<Context>) {
 
 /// Lets go of what nothing keeps back any more, and says whether that was anything. Under the lock of the
 /// lists; any context.
-pub(super) fn release(
+pub(crate) fn release(
     queues: &mut Queues,
     context: &Context,
     arc: impl Fn() -> Arc<Context>,

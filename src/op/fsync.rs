@@ -7,7 +7,6 @@
 
 use super::{
     rw,
-    Op,
     Punted, //
 };
 use crate::{
@@ -22,8 +21,10 @@ use crate::{
     },
     request::{
         is_restart,
+        Op,
         Request,
-        Running, //
+        Running,
+        What, //
     },
     sys::{
         fs::{
@@ -47,16 +48,6 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
-
-/// What is written back.
-#[derive(Clone, Copy)]
-pub(crate) enum What {
-    /// A file; its data alone, without metadata that is not needed to read that, if it is for
-    /// `datasync`.
-    File { datasync: bool },
-    /// Pages, as sync_file_range(2) does with these flags.
-    Pages { flags: u8 },
-}
 
 /// Checks an FSYNC, or an FDSYNC, with native aio's errors in its order.
 pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result {

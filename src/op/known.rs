@@ -8,8 +8,10 @@ use super::rw::{
     Rules, //
 };
 use crate::{
-    context::Context,
-    device::register::Registered,
+    context::{
+        registered::Registered,
+        Context, //
+    },
     pure::policy::Try,
     sys::{
         cred,

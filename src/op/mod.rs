@@ -13,11 +13,13 @@ mod poll;
 mod rw;
 
 use crate::{
-    context::Context,
+    context::{
+        claims::Claim,
+        Context, //
+    },
     engine::{
         self,
         cancel,
-        threads::Claim,
         Place, //
     },
     pure::{
@@ -28,6 +30,7 @@ use crate::{
         }, //
     },
     request::{
+        Op,
         Over,
         Private,
         Request,
@@ -69,23 +72,6 @@ use kernel::{
     sync::Arc, //
 };
 use known::Known;
-
-/// A prepared operation.
-#[derive(Clone, Copy, Default)]
-pub(crate) enum Op {
-    /// PREAD, PWRITE, PREADV, PWRITEV.
-    Rw,
-    /// FSYNC, FDSYNC, SYNC_FILE_RANGE.
-    Sync(fsync::What),
-    /// POLL.
-    Poll {
-        /// What it waits for.
-        events: Mask,
-    },
-    /// NOOP.
-    #[default]
-    Noop,
-}
 
 /// The operations that are served, as bits 1 << IOCB_CMD_*.
 pub(crate) const SERVED: u64 = 1 << IOCB_CMD_PREAD

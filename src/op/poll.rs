@@ -4,7 +4,6 @@
 
 use super::{
     known::Known,
-    Op,
     Punted,
     Waiting, //
 };
@@ -22,6 +21,7 @@ use crate::{
         }, //
     },
     request::{
+        Op,
         Request,
         Running, //
     },

@@ -4,10 +4,7 @@
 
 mod tries;
 
-use super::{
-    known::Known,
-    Op, //
-};
+use super::known::Known;
 use crate::{
     context::Context,
     engine::Place,
@@ -19,6 +16,7 @@ use crate::{
         Try, //
     },
     request::{
+        Op,
         Over,
         Request,
         Running, //

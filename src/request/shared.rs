@@ -5,11 +5,11 @@
 use super::{
     event_result,
     result_of,
+    Op,
     Private, //
 };
 use crate::{
     context::Context,
-    op::Op,
     pure::lists::{
         Links,
         List, //
@@ -100,7 +100,7 @@ impl Shared {
     }
 
     /// Its event, if its deadline has ended it when it had moved `done` bytes.
-    pub(super) fn event_of_late(&self, done: usize) -> io_event {
+    pub(crate) fn event_of_late(&self, done: usize) -> io_event {
         io_event {
             res2: done as i64,
             ..self.event(ETIME.to_errno() as isize)
@@ -109,7 +109,7 @@ impl Shared {
 
     /// Says where a kick puts the request, what else who wakes it has to know, and what was moved
     /// until now. Before it is armed.
-    pub(super) fn note_waiting(&self, list: List, marks: u32, moved: usize) {
+    pub(crate) fn note_waiting(&self, list: List, marks: u32, moved: usize) {
         self.marks.set(marks | (list as u32) << LIST);
         self.moved.set(moved);
     }
@@ -147,7 +147,7 @@ impl Shared {
     }
 
     /// Whether that is so.
-    pub(super) fn is_in_ring(&self) -> bool {
+    pub(crate) fn is_in_ring(&self) -> bool {
         self.has(IN_RING)
     }
 

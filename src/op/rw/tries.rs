@@ -13,7 +13,7 @@ use crate::{
     context::Context,
     engine::{
         self,
-        deadline,
+        late,
         Place, //
     },
     op::{
@@ -440,7 +440,7 @@ fn wait_for_page(context: &Arc<Context>, mut page: PageRun<Context>) -> Option<R
     match page.wait() {
         Armed::Left => {
             // It could not be cancelled while it was running.
-            deadline.inspect(deadline::meet);
+            deadline.inspect(late::meet);
             None
         }
         Armed::Again(run) | Armed::Cancelled(run) => {

@@ -2,17 +2,17 @@
 
 //! What tasks of the process run: in submit and getevents, after they have woken it, and summoned.
 
-use super::{
-    queues::{
-        look_for_rest,
-        PATIENCE, //
-    },
-    rerun,
-    take_from,
-    Place, //
-};
+use super::rerun;
 use crate::{
-    context::Context,
+    context::{
+        queues::{
+            look_for_rest,
+            take_from,
+            PATIENCE, //
+        },
+        Context, //
+    },
+    engine::Place,
     pure::lists::List,
     request::Shared,
     sys::{

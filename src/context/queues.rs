@@ -3,32 +3,23 @@
 //! The lists, who is told of what is put there, and the look of the work queue.
 
 use super::{
-    barrier,
-    threads::{
-        Claims,
-        Threads, //
-    }, //
+    claims::Claims,
+    threads::Threads,
+    Context, //
 };
 use crate::{
-    context::Context,
-    op::Op,
-    pure::{
-        lists::{
-            Groups,
-            Links,
-            List,
-            Lists,
-            Nodes, //
-        },
-        policy::Order, //
-    },
-    request::{
-        Request,
-        Running, //
+    pure::lists::{
+        Groups,
+        Links,
+        List,
+        Lists,
+        Nodes, //
     },
     sys::{
-        fs::Direction,
-        request::Pool,
+        request::{
+            Pool,
+            Run, //
+        },
         task_work,
         workqueue, //
     }, //
@@ -36,22 +27,21 @@ use crate::{
 use kernel::{
     prelude::*,
     sync::Arc,
-    time::Jiffies,
-    workqueue::WorkItem, //
+    time::Jiffies, //
 };
 
 /// How long the run list is left to whoever comes, in ticks.
-pub(super) const PATIENCE: Jiffies = 2;
+pub(crate) const PATIENCE: Jiffies = 2;
 /// The longest time between looks at requests that are held, in ticks, for a user who has few.
 const MAX_HELD: Jiffies = 64;
 /// How many requests are few.
 const FEW_REQUESTS: usize = 1 << 16;
 /// How many looks in a row, each after twice the time, are left to who is awake: 60 ticks in all.
-const MAX_MISSED: u32 = 4;
+pub(crate) const MAX_MISSED: u32 = 4;
 /// How many of those that are held are tried in vain in each look; fewer when they were held for long.
-const HELD_TRIES: u32 = 64;
+pub(crate) const HELD_TRIES: u32 = 64;
 /// From that pause on: so that what is tried in a second has a bound, too.
-const ALL_TRIES: Jiffies = 4;
+pub(crate) const ALL_TRIES: Jiffies = 4;
 
 /// What the lock of the lists guards.
 pub(crate) struct Queues {
@@ -61,25 +51,25 @@ pub(crate) struct Queues {
     /// Tasks that sleep in getevents.
     pub(crate) waiters: u32,
     /// How often in a row nothing was taken from the lists while somebody was awake.
-    missed: u32,
+    pub(crate) missed: u32,
     /// Requests that may need a thread of the process.
     pub(crate) claims: Claims,
     /// A waiter is to see whether more threads are needed.
     pub(crate) grow: bool,
     /// The work queue will look, so many ticks after it was told so.
-    looks: Option<Jiffies>,
+    pub(crate) looks: Option<Jiffies>,
     /// How many of those that are held may be tried in vain.
-    pub(super) held_due: u32,
+    pub(crate) held_due: u32,
     /// How long they are held, in ticks.
-    held_for: Jiffies,
+    pub(crate) held_for: Jiffies,
     /// The most of that.
-    max_held: Jiffies,
+    pub(crate) max_held: Jiffies,
     /// Requests came home with files that a task of the process has to release.
-    pub(super) kept_files: bool,
+    pub(crate) kept_files: bool,
     /// A barrier was begun, and is not over.
-    pub(super) barrier_runs: bool,
+    pub(crate) barrier_runs: bool,
     /// Writes of files that have joined their groups: submit does none before they are over.
-    pub(super) joined_writes: u32,
+    pub(crate) joined_writes: u32,
     /// The context is dead, and what is on the lists was cancelled, but for what is accepted.
     pub(crate) closing: bool,
 }
@@ -109,7 +99,7 @@ impl Queues {
     }
 
     /// Puts `index`, which is Queued, on `list`, and sees to it that somebody comes.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         context: &Context,
         arc: impl Fn() -> Arc<Context>,
@@ -151,25 +141,18 @@ impl Queues {
         }
     }
 
-    /// A request has joined its group.
-    pub(super) fn note_joined(&mut self, request: &mut Request) {
-        if is_ordered_write(request) {
-            self.joined_writes = self.joined_writes.saturating_add(1);
-        }
-    }
-
     /// One that is an ordered write has left that.
-    pub(super) fn note_write_left(&mut self) {
+    pub(crate) fn note_write_left(&mut self) {
         self.joined_writes = self.joined_writes.saturating_sub(1);
     }
 
     /// A request is held that was not before: the next looks come soon.
-    pub(super) fn hold_briefly(&mut self) {
+    pub(crate) fn hold_briefly(&mut self) {
         self.held_for = 1;
     }
 
     /// Something was woken: what is held may wait for the same. Any context.
-    pub(super) fn try_held(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
+    pub(crate) fn try_held(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
         let held = self.lists.len(List::Held);
         if held > 0 && self.held_due == 0 {
             self.held_due = HELD_TRIES.min(held);
@@ -180,12 +163,16 @@ impl Queues {
     }
 
     /// Has the current task run what is ready, when it leaves the kernel. False if it can't.
-    fn leave_to_waker(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) -> bool {
+    pub(crate) fn leave_to_waker(
+        &mut self,
+        context: &Context,
+        arc: impl Fn() -> Arc<Context>,
+    ) -> bool {
         task_work::goes_back_to(context.mm()) && task_work::enqueue::<_, 0>(arc())
     }
 
     /// Has the work queue look after `ticks` whether somebody has to be woken.
-    pub(super) fn look(&mut self, arc: impl Fn() -> Arc<Context>, ticks: Jiffies) {
+    pub(crate) fn look(&mut self, arc: impl Fn() -> Arc<Context>, ticks: Jiffies) {
         if self.looks.is_none_or(|others| ticks < others) {
             self.looks = Some(ticks);
             // The reference is not the last: the request has one, or the task.
@@ -194,7 +181,7 @@ impl Queues {
     }
 
     /// Wakes somebody for the run list, now.
-    fn bring(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
+    pub(crate) fn bring(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
         let tasks_only = self.lists.len(List::Task) > 0;
         if self.waiters > 0 {
             context.wake_waiters();
@@ -205,7 +192,7 @@ impl Queues {
     }
 
     /// As [`Self::bring`], but those who are awake have time to come.
-    fn bring_soon(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
+    pub(crate) fn bring_soon(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
         let busy = |threads: &mut Threads| threads.is_there() && !threads.wake();
         if self.waiters == 0 && (context.has_callers() || busy(&mut self.threads)) {
             self.look(arc, PATIENCE);
@@ -215,14 +202,14 @@ impl Queues {
     }
 
     /// Whether what only threads may run needs another, and no thread is about to see to it.
-    fn is_unserved(&self) -> bool {
+    pub(crate) fn is_unserved(&self) -> bool {
         self.for_threads() > 0
             && !self.threads.are_coming()
             && (self.may_grow() || !self.threads.is_there())
     }
 
     /// Wakes a thread, or somebody who can create one.
-    fn bring_thread(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
+    pub(crate) fn bring_thread(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
         if self.threads.wake() {
             return;
         }
@@ -245,7 +232,7 @@ impl Queues {
     }
 
     /// Requests that any task of the process may run, now.
-    fn runnable(&self) -> u32 {
+    pub(crate) fn runnable(&self) -> u32 {
         let held = self.held_due.min(self.lists.len(List::Held));
         [List::Run, List::Task]
             .iter()
@@ -253,7 +240,7 @@ impl Queues {
     }
 
     /// Says so if there is nothing to run.
-    pub(super) fn note_if_empty(&self, context: &Context) {
+    pub(crate) fn note_if_empty(&self, context: &Context) {
         let rest = self.for_threads().saturating_add(self.runnable());
         if rest == 0 && !self.grow && !self.kept_files {
             context.note_queued(false);
@@ -273,21 +260,6 @@ impl Nodes for Pool<Context> {
     }
 }
 
-/// Whether it is a write to a file that keeps the order of its inode.
-pub(super) fn is_ordered_write(request: &mut Request) -> bool {
-    let private = request.private();
-    private.policy.order == Order::Inode
-        && matches!(private.op, Op::Rw)
-        && request.transfer().direction() == Some(Direction::Write)
-}
-
-/// How many requests are tried in vain that were held for `ticks`.
-fn held_tries(ticks: Jiffies) -> u32 {
-    let all = HELD_TRIES as Jiffies;
-    let tries = (all * ALL_TRIES).checked_div(ticks).unwrap_or(all);
-    tries.clamp(1, all) as u32
-}
-
 /// A request came home with a file that a task of the process has to release. Any context.
 pub(crate) fn note_kept_file(context: &Context, arc: impl Fn() -> Arc<Context>) {
     let mut queues = context.queues().lock();
@@ -299,13 +271,13 @@ pub(crate) fn note_kept_file(context: &Context, arc: impl Fn() -> Arc<Context>) 
 }
 
 /// Takes the first request off one of `lists`, and begins its run.
-pub(crate) fn take(context: &Context, lists: &[List]) -> Option<Running> {
+pub(crate) fn take(context: &Context, lists: &[List]) -> Option<Run<Context>> {
     let mut queues = context.queues().lock();
     take_from(&mut queues, context, lists)
 }
 
 /// As [`take`], under the lock.
-pub(crate) fn take_from(queues: &mut Queues, context: &Context, lists: &[List]) -> Option<Running> {
+pub(crate) fn take_from(queues: &mut Queues, context: &Context, lists: &[List]) -> Option<Run<Context>> {
     for &list in lists {
         while list != List::Held || queues.held_due > 0 {
             let Some(index) = queues.lists.pop(context.pool(), list) else {
@@ -322,69 +294,6 @@ pub(crate) fn take_from(queues: &mut Queues, context: &Context, lists: &[List]) 
         queues.held_due = 0;
     }
     None
-}
-
-impl WorkItem<0> for Context {
-    type Pointer = Arc<Context>;
-
-    /// Looks whether somebody has come, and else wakes somebody. Runs no request, and never sleeps.
-    fn run(context: Arc<Context>) {
-        let mut queues = context.queues().lock();
-        queues.looks = None;
-        let arc = || context.clone();
-        let held = queues.lists.len(List::Held);
-        if held > 0 {
-            // Some may be tried now, and again after twice the time.
-            queues.held_due = held_tries(queues.held_for).min(held);
-            queues.held_for = queues.held_for.saturating_mul(2).min(queues.max_held);
-            context.note_queued(true);
-            let ticks = queues.held_for;
-            queues.look(arc, ticks);
-        } else {
-            context.note_held(false);
-        }
-        if context.has_woken_in_wake() {
-            drop(queues);
-            context.wake_pollers();
-            queues = context.queues().lock();
-        }
-        if context.has_barriers() && barrier::release(&mut queues, &context, arc) {
-            // Somebody was told of each; whether he has come is another look's.
-            queues.look(arc, PATIENCE);
-            return;
-        }
-        if queues.closing {
-            return;
-        }
-        let tasks_only = queues.lists.len(List::Task) > 0 || queues.kept_files;
-        let unserved = queues.is_unserved();
-        if unserved {
-            queues.ask_for_thread(&context);
-        }
-        let mut wanted = unserved && !queues.grow;
-        if queues.waiters > 0 {
-            // They see to it all.
-            if queues.runnable() > 0 || queues.kept_files {
-                context.wake_waiters();
-            }
-        } else {
-            wanted |= queues.kept_files;
-            wanted |= queues.runnable() > 0 && (tasks_only || !queues.threads.wake());
-        }
-        if !wanted {
-            return;
-        }
-        let busy = queues.threads.is_there() && !tasks_only;
-        if (context.has_callers() || busy) && queues.missed < MAX_MISSED {
-            // They come when they have done what they do. To summon a task would cut its call short.
-            queues.missed += 1;
-            let ticks = PATIENCE << queues.missed;
-            queues.look(arc, ticks);
-            return;
-        }
-        drop(queues);
-        task_work::summon::<_, 1>(context.clone(), context.task());
-    }
 }
 
 /// Has the work queue wake the pollers, which a wake function must not. Any context.
@@ -419,7 +328,7 @@ pub(crate) fn end_call(context: &Arc<Context>) {
 }
 
 /// Has the work queue look after `ticks` if there is something that any task may run.
-pub(super) fn look_for_rest(context: &Arc<Context>, ticks: Jiffies) {
+pub(crate) fn look_for_rest(context: &Arc<Context>, ticks: Jiffies) {
     let mut queues = context.queues().lock();
     if queues.runnable() > 0 {
         queues.look(|| context.clone(), ticks);

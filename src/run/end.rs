@@ -4,13 +4,17 @@
 
 use super::{
     as_submitter,
-    rerun,
-    take,
-    take_from,
-    Place, //
+    rerun, //
 };
 use crate::{
-    context::Context,
+    context::{
+        queues::{
+            take,
+            take_from, //
+        },
+        Context, //
+    },
+    engine::Place,
     op,
     pure::lists::List,
     sys::task::{

@@ -17,9 +17,12 @@ use crate::{
     context::{
         counters::Totals,
         limit::Users,
+        member::{
+            Membership,
+            Register, //
+        },
         Context, //
     },
-    device,
     sys::{
         poll_queue::{
             new_poll_queue,
@@ -30,9 +33,7 @@ use crate::{
             self,
             Process, //
         },
-        task::FullTask,
-        task_work,
-        wait::Shown, //
+        task_work, //
     }, //
 };
 use kernel::{
@@ -82,8 +83,7 @@ pub(crate) struct Door {
     /// so that calls on different contexts don't share one, as a rule.
     #[pin]
     recent: [SpinLock<Option<Arc<Context>>>; PLACES],
-    #[pin]
-    pollers: PollQueue,
+    pollers: Arc<PollQueue>,
     users: Arc<Users>,
 }
 
@@ -98,6 +98,7 @@ fn place_of(id: usize) -> usize {
 impl Door {
     /// Process context.
     pub(crate) fn open(users: Arc<Users>) -> Result<Arc<Self>> {
+        let pollers = Arc::pin_init(new_poll_queue!("Door::pollers"), GFP_KERNEL_ACCOUNT)?;
         Arc::pin_init(
             pin_init!(Door {
                 members <- new_mutex!(
@@ -107,22 +108,11 @@ impl Door {
                 recent <- pin_init::pin_init_array_from_fn(
                     |_| new_spinlock!(None, "Door::recent")
                 ),
-                pollers <- new_poll_queue!("Door::pollers"),
+                pollers,
                 users,
             }),
             GFP_KERNEL_ACCOUNT,
         )
-    }
-
-    /// `compat` says that the caller's pointers have 32 bits.
-    pub(crate) fn ioctl(
-        this: ArcBorrow<'_, Self>,
-        task: FullTask<'_>,
-        cmd: u32,
-        arg: usize,
-        compat: bool,
-    ) -> Result<isize> {
-        device::ioctl(this, task, cmd, arg, compat)
     }
 
     /// The context at `id` in the current address space, if it was set up through this door not long
@@ -233,24 +223,18 @@ impl Door {
             cursor = cursor.move_next()?;
         }
     }
-}
 
-/// What a context knows of its door.
-pub(crate) struct Membership {
-    door: Arc<Door>,
-    serial: u64,
-}
-
-impl Membership {
-    /// For a context that will [`join`](Self::join) through `door`.
-    pub(crate) fn new(door: ArcBorrow<'_, Door>) -> Self {
-        let mut members = door.members.lock();
-        let serial = members.next;
-        members.next += 1;
-        Membership {
-            door: door.into(),
-            serial,
-        }
+    /// For a context that will [`join`](Self::join).
+    pub(crate) fn member(this: ArcBorrow<'_, Self>) -> Membership {
+        let serial = {
+            let mut members = this.members.lock();
+            let serial = members.next;
+            members.next += 1;
+            serial
+        };
+        let door: Arc<Self> = this.into();
+        let pollers = door.pollers.clone();
+        Membership::new(door, pollers, serial)
     }
 
     /// The door tells of `context`, set up by the current process, until it leaves.
@@ -258,21 +242,39 @@ impl Membership {
     /// ENOMEM. Process context.
     pub(crate) fn join(&self, context: Arc<Context>) -> Result {
         let process = Process::current()?;
+        let serial = context.member().serial();
         let member = Member {
             context,
             process,
             place: None,
         };
-        let node = RBTreeNode::new(self.serial, member, GFP_KERNEL_ACCOUNT)?;
+        let node = RBTreeNode::new(serial, member, GFP_KERNEL_ACCOUNT)?;
         // Serials are used once: there is no old node.
-        self.door.members.lock().tree.insert(node);
+        self.members.lock().tree.insert(node);
         Ok(())
     }
 
+    /// Calls through the door find `context`, whose id is `id`, without its VMA, until it leaves.
+    /// Process context.
+    pub(crate) fn remember(&self, context: &Arc<Context>, id: usize) {
+        let mut members = self.members.lock();
+        // Another thread may have unmapped it already.
+        let Some(member) = members.tree.get_mut(&context.member().serial()) else {
+            return;
+        };
+        let place = place_of(id);
+        member.place = Some(place);
+        let before = self.recent[place].lock().replace(context.clone());
+        drop(members);
+        drop(before);
+    }
+}
+
+impl Register for Door {
     /// The door tells no more of the context, which has ended. Process context.
-    pub(crate) fn leave(&self) {
-        let mut members = self.door.members.lock();
-        let Some(member) = members.tree.remove(&self.serial) else {
+    fn left(&self, serial: u64) {
+        let mut members = self.members.lock();
+        let Some(member) = members.tree.remove(&serial) else {
             return;
         };
         if member.context.id() != 0 {
@@ -280,37 +282,11 @@ impl Membership {
         }
         // The last references to the context may be these: not under a lock.
         drop(members);
-        let place = member.place.and_then(|place| self.door.recent.get(place));
+        let place = member.place.and_then(|place| self.recent.get(place));
         let recent = place.and_then(|place| {
             let mut place = place.lock();
             place.take_if(|context| Arc::ptr_eq(context, &member.context))
         });
         drop(recent);
-    }
-
-    /// Calls through the door find `context`, whose id is `id`, without its VMA, until it leaves.
-    /// Process context.
-    pub(crate) fn remember(&self, context: &Arc<Context>, id: usize) {
-        let mut members = self.door.members.lock();
-        // Another thread may have unmapped it already.
-        let Some(member) = members.tree.get_mut(&self.serial) else {
-            return;
-        };
-        let place = place_of(id);
-        member.place = Some(place);
-        let before = self.door.recent[place].lock().replace(context.clone());
-        drop(members);
-        drop(before);
-    }
-
-    /// Whether somebody polls. Any context.
-    pub(crate) fn has_pollers(&self) -> bool {
-        self.door.pollers.has_pollers()
-    }
-
-    /// The context has events, which were written before `shown`. Any context but a wake function.
-    #[inline]
-    pub(crate) fn wake_pollers(&self, shown: &Shown) {
-        self.door.pollers.wake_readable(shown);
     }
 }

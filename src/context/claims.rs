@@ -39,7 +39,7 @@ impl Claims {
     }
 
     /// Adds one.
-    pub(super) fn add(&mut self, claim: Claim) {
+    pub(crate) fn add(&mut self, claim: Claim) {
         let count = self.of(claim);
         *count = count.saturating_add(1);
     }
@@ -51,7 +51,7 @@ impl Claims {
     }
 
     /// Whether there is one to what does not block.
-    pub(super) fn has_own(self) -> bool {
+    pub(crate) fn has_own(self) -> bool {
         self.own > 0
     }
 

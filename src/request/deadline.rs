@@ -5,15 +5,13 @@
 //! A request that has one keeps it, and its timer is started when it was submitted and is not over.
 //! Who ends it says so, and stops the timer; a timer that fires meanwhile finds nothing to cancel.
 
-use super::cancel;
 use crate::{
-    context::Context,
-    engine,
+    context::{
+        self,
+        Context, //
+    },
     sys::{
-        hrtimer::{
-            Alarm,
-            Alarmed, //
-        },
+        hrtimer::Alarm,
         module::ModuleRef,
         uaccess,
         uapi::{
@@ -31,7 +29,6 @@ use kernel::{
         atomic::{
             ordering::{
                 Acquire,
-                Full,
                 Release, //
             },
             Atomic, //
@@ -40,26 +37,23 @@ use kernel::{
     }, //
 };
 
-/// When it is looked again at a request that is just on its way from one to another, in nanoseconds.
-const SOON: i64 = 100_000;
-
 /// A deadline, as its request keeps it.
 pub(crate) type Deadline = Arc<Alarm<Due>>;
 
 /// When a request is due.
 pub(crate) struct Due {
     /// None when it goes.
-    context: Option<Arc<Context>>,
+    pub(crate) context: Option<Arc<Context>>,
     /// The request, as a program names it.
-    key: u32,
+    pub(crate) key: u32,
     /// In nanoseconds of CLOCK_MONOTONIC.
     at: i64,
     /// How late it may be, in nanoseconds.
     slack: u64,
     /// Its time is over, and the request was not.
-    past: Atomic<bool>,
+    pub(crate) past: Atomic<bool>,
     /// The request is over.
-    over: Atomic<bool>,
+    pub(crate) over: Atomic<bool>,
     /// A timer that fires just when its request ends outlives the context.
     _module: ModuleRef,
 }
@@ -118,7 +112,7 @@ pub(crate) fn start(deadline: Deadline) {
     start_at(deadline, at);
 }
 
-fn start_at(deadline: Deadline, at: i64) {
+pub(crate) fn start_at(deadline: Deadline, at: i64) {
     if deadline.over.load(Acquire) {
         return;
     }
@@ -131,13 +125,6 @@ fn start_at(deadline: Deadline, at: i64) {
     }
 }
 
-/// The request can be cancelled from here on: it is, if its time is over. Any context.
-pub(crate) fn meet(deadline: &Deadline) {
-    if let Some(context) = deadline.context.as_ref().filter(|_| deadline.is_past()) {
-        cancel::cancel_late(context, deadline.key);
-    }
-}
-
 /// The request is over: it is not cancelled any more. Any context.
 pub(crate) fn end(deadline: Deadline) {
     deadline.over.store(true, Release);
@@ -145,29 +132,10 @@ pub(crate) fn end(deadline: Deadline) {
     deadline.stop();
 }
 
-impl Alarmed for Due {
-    fn fired(this: Arc<Alarm<Self>>) {
-        if this.over.load(Acquire) {
-            return;
-        }
-        let Some(context) = &this.context else {
-            return;
-        };
-        // Before it is cancelled: who ends it because of that looks here.
-        this.past.xchg(true, Full);
-        if cancel::cancel_late(context, this.key) {
-            return;
-        }
-        // It has just been taken off a list, or its run has ended, and somebody else goes on with it.
-        let at = wait::now().saturating_add(SOON);
-        start_at(this, at);
-    }
-}
-
 impl Drop for Due {
     fn drop(&mut self) {
         if let Some(context) = self.context.take() {
-            engine::let_go(context);
+            context::let_go(context);
         }
     }
 }

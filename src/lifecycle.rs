@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From io_setup to the end of a context: who brings all that it has together, and apart.
+
+pub(crate) mod door;
+mod end;
+mod setup;
+
+pub(crate) use setup::{
+    lookup,
+    setup, //
+};

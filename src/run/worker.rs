@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a thread of the process does.
+
+use crate::{
+    context::{
+        queues::{
+            take_from,
+            Queues, //
+        },
+        threads::{
+            Seat,
+            State,
+            Worker, //
+            ALONE_NS,
+            IDLE_NS,
+            KILLED,
+            NO_REQUEST,
+        },
+        Context, //
+    },
+    engine::Place,
+    pure::lists::List,
+    sys::{
+        task::WorkerTask,
+        vhost_task::{
+            self,
+            Next,
+            Thread, //
+        },
+        wait::{
+            self,
+            Deadline, //
+        }, //
+    }, //
+};
+use kernel::{
+    current,
+    prelude::*,
+    sync::Arc, //
+};
+
+impl Worker {
+    /// Takes the thread out of its place, under the lock: nobody refers to it from then on.
+    fn leave(&self, queues: &mut Queues) -> Option<Thread<Worker>> {
+        let thread = queues.threads.leave(self.place);
+        if queues.closing {
+            if let Some(left) = queues.threads.left.get_mut(self.place) {
+                *left = Some((&**current!()).into());
+            }
+        }
+        thread
+    }
+
+    /// Ends the thread, under the lock.
+    fn end(&self, queues: &mut Queues) -> Next<Self> {
+        // It has a place as long as it runs.
+        self.leave(queues)
+            .map_or(Next::Sleep(Deadline::Never), Next::End)
+    }
+
+    /// What a thread does that has found nothing.
+    fn idle(&self, alone: bool, queues: &mut Queues, since: Option<i64>) -> Next<Self> {
+        let now = wait::now();
+        let since = since.unwrap_or(now);
+        let missed = queues.may_be_missed();
+        let over = now.saturating_sub(since) >= IDLE_NS;
+        if over && (!missed || alone) {
+            return self.end(queues);
+        }
+        queues.threads.set(self.place, State::Idle(since));
+        // It may not take what is there: somebody who can create another.
+        if queues.for_threads() > 0 {
+            queues.need_thread(&self.context, || self.context.clone());
+        }
+        let pause = if over { ALONE_NS } else { IDLE_NS };
+        Next::Sleep(Deadline::At(now.saturating_add(pause)))
+    }
+
+    /// What it does next, under the lock.
+    fn take(&self, task: WorkerTask<'_>) -> Result<crate::request::Running, Next<Self>> {
+        let context = &self.context;
+        // Nobody tells when the last other task of the process leaves without the process's end.
+        let alone = vhost_task::is_left_alone(task);
+        let mut queues = context.queues().lock();
+        let since = match queues.threads.places.get(self.place) {
+            Some(Seat::Used(_, State::Idle(since))) => Some(*since),
+            Some(Seat::Used(..)) => {
+                // It is done with whatever it was at.
+                queues.threads.set(self.place, State::Woken);
+                None
+            }
+            _ => return Err(self.end(&mut queues)),
+        };
+        let lists: &[List] = if !queues.may_block() {
+            &[List::Run, List::Held]
+        } else if queues.threads.pages_left() > 0 {
+            &[List::Run, List::Held, List::Page, List::Block]
+        } else {
+            &[List::Run, List::Held, List::Block]
+        };
+        match take_from(&mut queues, context, lists) {
+            Some(mut run) => {
+                if run.private().from == Some(List::Page) {
+                    queues.threads.pages = queues.threads.pages.saturating_add(1);
+                }
+                if run.shared().is_accepted() && !run.private().counted {
+                    run.private().counted = true;
+                    queues.threads.writes = queues.threads.writes.saturating_add(1);
+                }
+                let index = run.index();
+                queues.threads.set(self.place, State::Busy(index));
+                Ok(run)
+            }
+            None if queues.closing => Err(self.end(&mut queues)),
+            None => Err(self.idle(alone, &mut queues, since)),
+        }
+    }
+}
+
+impl vhost_task::Worker for Worker {
+    fn run(&self, task: WorkerTask<'_>) -> Next<Self> {
+        let mut run = match self.take(task) {
+            Ok(run) => run,
+            Err(next) => {
+                if matches!(next, Next::End(_)) {
+                    self.context.wake_drain();
+                }
+                return next;
+            }
+        };
+        vhost_task::set_running();
+        let page = run.private().from == Some(List::Page);
+        super::rerun(&self.context, run, Place::Thread(task));
+        let mut queues = self.context.queues().lock();
+        if page {
+            queues.threads.pages = queues.threads.pages.saturating_sub(1);
+        }
+        // It may have to release a file before it comes back, and wait for that.
+        let next = if vhost_task::has_other_work(task) {
+            State::Busy(NO_REQUEST)
+        } else {
+            State::Woken
+        };
+        queues.threads.set(self.place, next);
+        Next::Again
+    }
+
+    fn killed(&self, task: WorkerTask<'_>) -> Option<Thread<Self>> {
+        // Nobody may count on it.
+        self.context
+            .queues()
+            .lock()
+            .threads
+            .set(self.place, State::Busy(KILLED));
+        self.context.finish_accepted(task);
+        let (thread, last) = {
+            let mut queues = self.context.queues().lock();
+            (self.leave(&mut queues), !queues.threads.is_there())
+        };
+        if last {
+            // What was queued meanwhile, and what only threads could run: another process may
+            // share the memory, and go on with the context, but is not who has submitted.
+            self.context.finish_accepted(task);
+            super::end::cancel_for_threads(&self.context);
+        }
+        self.context.wake_drain();
+        // Of another process in the same memory, perhaps.
+        super::look_now(&self.context);
+        thread
+    }
+}
+
+impl Context {
+    /// Finishes what was accepted, of what is queued and what threads have issued: a part of that may
+    /// come back, since they were killed. A thread that is killed; sleeps.
+    fn finish_accepted(self: &Arc<Self>, task: WorkerTask<'_>) {
+        loop {
+            super::end::finish_accepted(self, task);
+            let is_over = || {
+                let queues = self.queues().lock();
+                queues.threads.writes == 0 || queues.lists.len(List::Block) > 0
+            };
+            self.wait_for_drain(is_over);
+            if self.queues().lock().lists.len(List::Block) == 0 {
+                return;
+            }
+        }
+    }
+}
