@@ -300,7 +300,7 @@ fn one_who_arms_and_one_who_ends() {
     });
 }
 
-/// `src/engine/deadline.rs`: the timer of a request that is over does not run on.
+/// `src/request/deadline.rs`: the timer of a request that is over does not run on.
 #[test]
 fn a_timer_and_the_end() {
     #[derive(Default)]
