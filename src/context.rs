@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Contexts: what io_setup makes.
+//! Contexts: what io_setup makes, as data. Who sets one up and ends it is in
+//! [`lifecycle`](crate::lifecycle), who runs its requests in [`run`](crate::run).
 //!
-//! A context is its ring mapping, see [`mapping`]: its id is the mapping's address, and it ends
-//! with io_destroy or with the mapping. Either way it is dead first, then what is in flight
-//! finishes, and then its share of the limits is given back. So when io_destroy, exec or wait4
-//! have returned, no request of it touches a file or memory any more. (As with native aio, exec
-//! and exit end the mapping only if nobody else uses the address space at that moment, as a
-//! reader of `/proc/PID/maps` does: then it is ended by whoever is last. At exit the [`door`] sees
-//! to the context before that, if it is still open.)
-//!
-//! [`door`]: crate::lifecycle::door
+//! A context is its ring mapping, see [`mapping`](crate::sys::mapping): its id is the mapping's address,
+//! and it ends with io_destroy or with the mapping.
 //!
 //! Locks, in the order in which they may be taken:
 //!
@@ -618,7 +612,7 @@ impl Context {
     }
 
     /// Whether it is mapped at `address` of the current task's address space: as
-    /// [`mapping::lookup`] would find.
+    /// [`lookup`](crate::sys::mapping::lookup) would find.
     #[inline(always)]
     pub(crate) fn is_at(&self, address: usize) -> bool {
         address != 0 && self.mapped.get() == address && mm::is_current(self.mm())

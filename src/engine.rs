@@ -1,24 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Retries: where requests wait that could not go on, and who runs them then.
+//! Where requests wait that could not go on, and how they end: groups that keep an order, barriers,
+//! kicks, cancel, deadlines, completion; and the creation of the threads that some of them need.
 //!
-//! A request that can't go on is armed on a wait queue, or put on a [`List`]; a kick takes it from
-//! the one to the other. It is run by one of four, see [`Place`], all of them of its process: so
-//! that what it costs is the process's, and whoever it has to wait for is waited for by none else.
-//!
-//! Who wants the result of a request runs it, as a rule. A kick wakes a task that sleeps in
-//! getevents; or, if nobody sleeps there, says in the ring's header that there is something to run,
-//! and leaves it to whoever comes. Who makes a pipe ready runs it on his way back to his program, if he
-//! is of the process. If the context is watched by other means, an eventfd or a poller, a thread is woken
-//! at once; and else if nobody has come within two ticks. Where there is no thread, or no thread may run
-//! it, a task of the process is interrupted for it ([`Context::summoned`]).
-//!
-//! What is held is tried a few at a time, after longer and longer pauses, and at once when something of
-//! the context was woken.
-//!
-//! Whoever takes a request off a list has its run; whoever puts one there sees to it that somebody
-//! comes, under the same lock, so that nothing is forgotten. The work queue of the module runs no
-//! request: it only looks whether somebody has to be woken ([`Context::looks`]).
+//! Nothing here runs an operation: that is [`run`](crate::run), above. What changes a list does so under
+//! `Context::queues`, and sees to it that somebody comes, under the same lock, so that nothing is
+//! forgotten.
 
 mod barrier;
 pub(crate) mod cancel;

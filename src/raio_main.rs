@@ -2,10 +2,13 @@
 
 //! raio: asynchronous I/O behind `/dev/raio`.
 //!
-//! Data flows one way: [`device`] decodes an ioctl of a [`door`], [`mapping`](sys::mapping) finds
-//! the [`context`], [`submit`] takes a [`credit`] and a request, [`op`] prepares and runs it,
-//! [`retry`] runs again what could not go on, and it completes at once or later, in any context, by
-//! [`request`], which writes an event to the [`ring`] and wakes [`getevents`].
+//! Data flows one way: [`device`] decodes an ioctl, [`lifecycle`] finds the [`context`], [`submit`]
+//! takes a credit and a [`request`], [`op`] prepares and tries it, [`run`] runs again what could not go
+//! on, and it completes at once or later, in any context, by [`engine`], which writes an event to the
+//! ring of the context and wakes who waits for it.
+//!
+//! Each room uses only those below it: device, lifecycle, submit, run, op, engine, request, context,
+//! pure. Below all of them is [`sys`], the kernel.
 
 #![deny(unsafe_code)]
 

@@ -277,7 +277,11 @@ pub(crate) fn take(context: &Context, lists: &[List]) -> Option<Run<Context>> {
 }
 
 /// As [`take`], under the lock.
-pub(crate) fn take_from(queues: &mut Queues, context: &Context, lists: &[List]) -> Option<Run<Context>> {
+pub(crate) fn take_from(
+    queues: &mut Queues,
+    context: &Context,
+    lists: &[List],
+) -> Option<Run<Context>> {
     for &list in lists {
         while list != List::Held || queues.held_due > 0 {
             let Some(index) = queues.lists.pop(context.pool(), list) else {

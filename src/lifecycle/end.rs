@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! How contexts end: with io_destroy, or with their mapping.
+//!
+//! Either way a context is dead first, then what is in flight finishes, and then its share of the limits
+//! is given back. So when io_destroy, exec or wait4 have returned, no request of it touches a file or
+//! memory any more. (As with native aio, exec and exit end the mapping only if nobody else uses the
+//! address space at that moment, as a reader of `/proc/PID/maps` does: then it is ended by whoever is
+//! last. At exit the [`door`](super::door) sees to the context before that, if it is still open.)
 
 use crate::{
     context::{

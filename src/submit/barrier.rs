@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Submits what is a barrier, or has to wait for one: see [`engine::barrier`](crate::engine::barrier).
+//! Submits what is a barrier, or has to wait for one: see `engine/barrier.rs`.
 
 use crate::{
     context::Context,
