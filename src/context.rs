@@ -26,7 +26,9 @@
 
 pub(crate) mod claims;
 pub(crate) mod counters;
+mod credits;
 mod events;
+mod hints;
 pub(crate) mod limit;
 pub(crate) mod member;
 pub(crate) mod queues;
@@ -53,7 +55,6 @@ use crate::{
         ring::Shape, //
     },
     sys::{
-        array::Stock,
         cred,
         mm::{
             self,
@@ -64,7 +65,6 @@ use crate::{
         once::Once,
         request::{
             FreeList,
-            Owned,
             Pool, //
         },
         task_work::TaskWork,
@@ -73,12 +73,10 @@ use crate::{
             RAIO_RING_COMPAT_FEATURES,
             RAIO_RING_INCOMPAT_FEATURES,
             RAIO_RING_MAGIC,
-            RAIO_RING_RUNNABLE,
             RAIO_SETUP_NO_THREADS, //
         },
         vhost_task,
         wait::{
-            self,
             new_wait_queue,
             WaitQueue, //
         },
@@ -89,7 +87,6 @@ use crate::{
 use kernel::{
     cred::Credential,
     current,
-    fs::File,
     impl_has_delayed_work,
     mm::Mm,
     new_delayed_work,
@@ -102,8 +99,7 @@ use kernel::{
             ordering::{
                 Acquire,
                 Full,
-                Relaxed,
-                Release, //
+                Relaxed, //
             },
             Atomic, //
         },
@@ -320,18 +316,6 @@ impl Context {
         Ok(())
     }
 
-    /// Gets back the requests, and releases by `put` the files with which they came home; whether all
-    /// are back. Of a dead context: nobody else takes any. Process context, may sleep if `put` does.
-    pub(crate) fn close_pool(&self, put: fn(ARef<File>)) -> bool {
-        // Not under the lock.
-        let Some(mut free) = self.submit.lock().free.take() else {
-            return false;
-        };
-        let closed = self.pool.close(&mut free, put);
-        self.submit.lock().free = Some(free);
-        closed
-    }
-
     /// Gives back what a context has in which nothing is in flight.
     pub(crate) fn give_back(self: &Arc<Self>) {
         // Only now: a request whose event was there early may have come home by it.
@@ -358,21 +342,6 @@ impl Context {
     /// The request that the next look of the work queue at its end begins with, or [`ALL_REQUESTS`].
     pub(crate) fn next_ended(&self) -> &Atomic<u32> {
         &self.next_ended
-    }
-
-    /// Releases the files with which requests came home. A task of the process.
-    pub(crate) fn release_files(&self) {
-        if let Some(free) = &mut self.submit.lock().free {
-            self.pool.release_files(free);
-        }
-    }
-
-    /// Requests that were taken and have no event yet, and credits that may become such.
-    pub(crate) fn outstanding(&self) -> u32 {
-        // In this order. Once the context is dead one only grows and the other only shrinks, to
-        // the same value: it is not zero too early.
-        let published = self.shown_published.load(Acquire);
-        self.taken.load(Acquire).wrapping_sub(published)
     }
 
     pub(crate) fn is_dead(&self) -> bool {
@@ -408,57 +377,6 @@ impl Context {
         &self.may_have_queued
     }
 
-    /// There may be something to be run, or there is nothing: the program sees that, too. Under the
-    /// lock of the lists.
-    pub(crate) fn note_queued(&self, any: bool) {
-        let any = u32::from(any);
-        if self.may_have_queued.get() == any {
-            return;
-        }
-        self.may_have_queued.set(any);
-        if let Some(header) = self.header() {
-            let features = RAIO_RING_COMPAT_FEATURES | any * RAIO_RING_RUNNABLE;
-            header.compat_features.store(features, Relaxed);
-        }
-    }
-
-    /// Whether there are tasks that will look at the lists. Any context.
-    pub(crate) fn has_callers(&self) -> bool {
-        self.callers.load(Relaxed) > 0
-    }
-
-    /// A task in getevents begins to be one of them.
-    pub(crate) fn begin_call(&self) {
-        self.callers.add(1, Relaxed);
-    }
-
-    /// It is none any more.
-    pub(crate) fn end_call(self: &Arc<Self>) {
-        self.callers.fetch_sub(1, Full);
-        queues::end_call(self);
-    }
-
-    /// Whether there may be requests that are held. Any context.
-    pub(crate) fn has_held(&self) -> bool {
-        self.held.get() != 0
-    }
-
-    /// Under the lock of the lists.
-    pub(crate) fn note_held(&self, any: bool) {
-        self.held.set(u32::from(any));
-    }
-
-    /// Whether what is submitted has to wait for a barrier. Any context.
-    #[inline(always)]
-    pub(crate) fn has_barriers(&self) -> bool {
-        self.barriers.get() != 0
-    }
-
-    /// Under the lock of the lists.
-    pub(crate) fn note_barriers(&self, any: bool) {
-        self.barriers.set(u32::from(any));
-    }
-
     /// See [`retry`](crate::engine).
     pub(crate) fn woken(&self) -> &TaskWork<Context, 0> {
         &self.woken
@@ -472,26 +390,6 @@ impl Context {
     /// Who set it up.
     pub(crate) fn task(&self) -> &Task {
         &self.task
-    }
-
-    /// Whether somebody polls for its events.
-    pub(crate) fn has_pollers(&self) -> bool {
-        self.member.has_pollers()
-    }
-
-    /// Whether an event came by a wake, of which pollers were not told.
-    pub(crate) fn has_woken_in_wake(&self) -> bool {
-        self.woken_in_wake.get() != 0
-    }
-
-    fn set_woken_in_wake(&self) {
-        self.woken_in_wake.set(1);
-    }
-
-    /// Tells them. Process context.
-    pub(crate) fn wake_pollers(&self) {
-        self.woken_in_wake.set(0);
-        self.member.wake_pollers(&wait::order());
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -521,70 +419,6 @@ impl Context {
     /// Whether threads of the process may run its requests.
     pub(crate) fn may_have_threads(&self) -> bool {
         self.flags & RAIO_SETUP_NO_THREADS == 0 && vhost_task::supported()
-    }
-
-    /// Takes up to `wanted` credits, and returns their number.
-    ///
-    /// EAGAIN if there is none: the ring is full. EINVAL if the context is dead. Process context,
-    /// may sleep.
-    #[inline(always)]
-    pub(crate) fn take_credits(&self, wanted: u32) -> Result<u32> {
-        let mut submit = self.submit.lock();
-        if submit.dead {
-            return Err(EINVAL);
-        }
-        let mut credits = submit.credits.take(wanted);
-        if credits < wanted {
-            // First, so that it is not beyond the tail.
-            let head = self.head();
-            let (slot, published) = self.tail();
-            submit
-                .credits
-                .settle(published, self.shape.unread(head, slot));
-            credits += submit.credits.take(wanted - credits);
-        }
-        self.taken.store(submit.credits.taken(), Release);
-        if credits > 0 {
-            Ok(credits)
-        } else {
-            Err(EAGAIN)
-        }
-    }
-
-    /// Takes a request. The caller has the credit for its event.
-    ///
-    /// EINVAL if the context is dead, ENOMEM, EAGAIN. Process context, may sleep.
-    pub(crate) fn take(self: &Arc<Self>) -> Result<Owned<Context>> {
-        let mut submit = self.submit.lock();
-        self.pool.take(self, submit.free.as_mut().ok_or(EINVAL)?)
-    }
-
-    /// Takes up to `wanted` requests, or as many as fit in `into`, which is empty, as [`Self::take`].
-    pub(crate) fn take_some<const N: usize>(
-        self: &Arc<Self>,
-        wanted: usize,
-        into: &mut Stock<Owned<Context>, N>,
-    ) {
-        let mut submit = self.submit.lock();
-        let Some(free) = &mut submit.free else {
-            return;
-        };
-        for _ in 0..wanted.min(N) {
-            match self.pool.take(self, free) {
-                Ok(request) => into.push(request),
-                Err(_) => break,
-            }
-        }
-    }
-
-    /// Gives back `n` credits that no event will need. Process context.
-    pub(crate) fn give_back_credits(&self, n: u32) {
-        {
-            let mut submit = self.submit.lock();
-            submit.credits.give_back(n);
-            self.taken.store(submit.credits.taken(), Release);
-        }
-        self.events.wake(0);
     }
 
     /// What the program sees.

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The requests of a context, and the credits for their events.
+
+use super::Context;
+use crate::sys::{
+    array::Stock,
+    request::Owned, //
+};
+use kernel::{
+    fs::File,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::ordering::{
+            Acquire,
+            Release, //
+        },
+        Arc, //
+    }, //
+};
+
+impl Context {
+    /// Gets back the requests, and releases by `put` the files with which they came home; whether all
+    /// are back. Of a dead context: nobody else takes any. Process context, may sleep if `put` does.
+    pub(crate) fn close_pool(&self, put: fn(ARef<File>)) -> bool {
+        // Not under the lock.
+        let Some(mut free) = self.submit.lock().free.take() else {
+            return false;
+        };
+        let closed = self.pool.close(&mut free, put);
+        self.submit.lock().free = Some(free);
+        closed
+    }
+
+    /// Releases the files with which requests came home. A task of the process.
+    pub(crate) fn release_files(&self) {
+        if let Some(free) = &mut self.submit.lock().free {
+            self.pool.release_files(free);
+        }
+    }
+
+    /// Requests that were taken and have no event yet, and credits that may become such.
+    pub(crate) fn outstanding(&self) -> u32 {
+        // In this order. Once the context is dead one only grows and the other only shrinks, to
+        // the same value: it is not zero too early.
+        let published = self.shown_published.load(Acquire);
+        self.taken.load(Acquire).wrapping_sub(published)
+    }
+
+    /// Takes up to `wanted` credits, and returns their number.
+    ///
+    /// EAGAIN if there is none: the ring is full. EINVAL if the context is dead. Process context,
+    /// may sleep.
+    #[inline(always)]
+    pub(crate) fn take_credits(&self, wanted: u32) -> Result<u32> {
+        let mut submit = self.submit.lock();
+        if submit.dead {
+            return Err(EINVAL);
+        }
+        let mut credits = submit.credits.take(wanted);
+        if credits < wanted {
+            // First, so that it is not beyond the tail.
+            let head = self.head();
+            let (slot, published) = self.tail();
+            submit
+                .credits
+                .settle(published, self.shape.unread(head, slot));
+            credits += submit.credits.take(wanted - credits);
+        }
+        self.taken.store(submit.credits.taken(), Release);
+        if credits > 0 {
+            Ok(credits)
+        } else {
+            Err(EAGAIN)
+        }
+    }
+
+    /// Takes a request. The caller has the credit for its event.
+    ///
+    /// EINVAL if the context is dead, ENOMEM, EAGAIN. Process context, may sleep.
+    pub(crate) fn take(self: &Arc<Self>) -> Result<Owned<Context>> {
+        let mut submit = self.submit.lock();
+        self.pool.take(self, submit.free.as_mut().ok_or(EINVAL)?)
+    }
+
+    /// Takes up to `wanted` requests, or as many as fit in `into`, which is empty, as [`Self::take`].
+    pub(crate) fn take_some<const N: usize>(
+        self: &Arc<Self>,
+        wanted: usize,
+        into: &mut Stock<Owned<Context>, N>,
+    ) {
+        let mut submit = self.submit.lock();
+        let Some(free) = &mut submit.free else {
+            return;
+        };
+        for _ in 0..wanted.min(N) {
+            match self.pool.take(self, free) {
+                Ok(request) => into.push(request),
+                Err(_) => break,
+            }
+        }
+    }
+
+    /// Gives back `n` credits that no event will need. Process context.
+    pub(crate) fn give_back_credits(&self, n: u32) {
+        {
+            let mut submit = self.submit.lock();
+            submit.credits.give_back(n);
+            self.taken.store(submit.credits.taken(), Release);
+        }
+        self.events.wake(0);
+    }
+}
