@@ -86,7 +86,7 @@ pub(crate) fn note(_word: Word, _step: Step, _allowed: bool) {
 mod debug {
     use super::Window;
     use crate::{
-        state::{
+        pure::state::{
             Step,
             Word, //
         },

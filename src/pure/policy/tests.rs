@@ -5,7 +5,7 @@
 #[kernel::macros::kunit_tests(raio_policy)]
 mod cases {
     use crate::{
-        policy::*,
+        pure::policy::*,
         sys::fs::{
             Class,
             Direction,
