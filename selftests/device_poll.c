@@ -110,6 +110,36 @@ TEST_RAIO(poll_wakes, WHY)
 	EXPECT_EQ(POLLIN, pfd.revents);
 }
 
+static void *write_when_main_sleeps(void *arg)
+{
+	wait_asleep(main_tid);
+	ASSERT_EQ(1, write(*(int *)arg, "x", 1));
+	return NULL;
+}
+
+/* The event is written where the pipe is woken, under the lock of its wait queue. */
+TEST_RAIO(poll_wakes_for_poll, WHY)
+{
+	struct pollfd pfd = { .fd = raio_fd(), .events = POLLIN };
+	aio_context_t ctx = new_context(8);
+	struct io_event event;
+	pthread_t thread;
+	struct iocb iocb;
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	prep(&iocb, IOCB_CMD_POLL, fds[0], NULL, 0, 0);
+	iocb.aio_buf = POLLIN;
+	ASSERT_EQ(1, submit_one(ctx, &iocb));
+	EXPECT_EQ(0, polled(raio_fd()));
+	main_tid = thread_id();
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_when_main_sleeps, &fds[1]));
+	EXPECT_EQ(1, poll(&pfd, 1, -1));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(1, events_now(ctx, &event, 1));
+	EXPECT_EQ(POLLIN, event.res & POLLIN);
+}
+
 /* The event comes from a device's interrupt, or from wherever a write ends. */
 TEST_RAIO(poll_wakes_for_io, WHY)
 {

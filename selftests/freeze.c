@@ -58,3 +58,36 @@ TEST(direct)
 		SKIP("RAIO_TEST_DIR has no O_DIRECT");
 	write_and_freeze(fd);
 }
+
+/* What is written while it is frozen waits for the thaw, and io_submit does not. */
+TEST_RAIO(while_frozen, "io_submit waits")
+{
+	int fd = reopen(new_file(2 * DIRECT_ALIGN), O_RDWR | O_DIRECT);
+	void *buf = aligned_buffer(DIRECT_ALIGN);
+	aio_context_t ctx = new_context(8);
+	struct io_event event = {};
+	struct iocb iocb, other;
+	int64_t submitted = 0;
+	long early = 0, nowait;
+
+	if (fd < 0)
+		SKIP("RAIO_TEST_DIR has no O_DIRECT");
+	/* From here on the file system is known to have direct writes. */
+	prep(&iocb, IOCB_CMD_PWRITE, fd, buf, DIRECT_ALIGN, 0);
+	ASSERT_EQ(DIRECT_ALIGN, run_one(ctx, &iocb));
+	freeze_and_thaw(fd);
+	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
+	/* No check may end the test before it is thawed. */
+	submitted = submit_one(ctx, &iocb);
+	early = events_now(ctx, &event, 1);
+	prep(&other, IOCB_CMD_PWRITE, fd, buf, DIRECT_ALIGN, DIRECT_ALIGN);
+	other.aio_rw_flags = RWF_NOWAIT;
+	nowait = submit_one(ctx, &other) == 1 ? events_wait(ctx, &event, 1) : -1;
+	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
+	EXPECT_EQ(1, nowait);
+	EXPECT_EQ(-EAGAIN, event.res);
+	ASSERT_EQ(1, submitted);
+	EXPECT_EQ(0, early);
+	ASSERT_EQ(1, events_wait(ctx, &event, 1));
+	EXPECT_EQ(DIRECT_ALIGN, event.res);
+}

@@ -427,3 +427,27 @@ TEST_RAIO(socket_queued_writes, "native: blocks until there is space")
 {
 	queued_writes(true);
 }
+
+/* One try, which is not before those that wait. */
+TEST_RAIO(nowait_behind_another, "native: blocks until there is data")
+{
+	aio_context_t ctx = new_context(4);
+	struct iocb first, second;
+	struct io_event event;
+	char bufs[2][8];
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	prep(&first, IOCB_CMD_PREAD, fds[0], bufs[0], sizeof(bufs[0]), 0);
+	prep(&second, IOCB_CMD_PREAD, fds[0], bufs[1], sizeof(bufs[1]), 0);
+	second.aio_rw_flags = RWF_NOWAIT;
+	ASSERT_EQ(1, submit_one(ctx, &first));
+	ASSERT_EQ(1, submit_one(ctx, &second));
+	ASSERT_EQ(1, events_wait(ctx, &event, 1));
+	EXPECT_EQ((uintptr_t)&second, event.obj);
+	EXPECT_EQ(-EAGAIN, event.res);
+	ASSERT_EQ(3, write(fds[1], "abc", 3));
+	ASSERT_EQ(1, events_wait(ctx, &event, 1));
+	EXPECT_EQ((uintptr_t)&first, event.obj);
+	EXPECT_EQ(3, event.res);
+}

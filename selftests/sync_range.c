@@ -79,9 +79,10 @@ TEST_RAIO(sync_file_range, WHY)
 	aio_context_t ctx = new_context(1);
 	int fd = new_file(0), flags;
 
-	ASSERT_EQ(0, unwritten(fd));
+	/* Before what not every kernel can tell. */
 	for (flags = 0; flags <= 7; flags++)
 		EXPECT_EQ(0, sync_one(ctx, RAIO_CMD_SYNC_FILE_RANGE, fd, 0, 0, flags));
+	ASSERT_EQ(0, unwritten(fd));
 	ASSERT_EQ(SIZE, pwrite(fd, buf, SIZE, 0));
 	ASSERT_EQ(0, sync_one(ctx, RAIO_CMD_SYNC_FILE_RANGE, fd, 0, SIZE / 2, ALL));
 	EXPECT_LT(0, unwritten(fd));
