@@ -212,7 +212,7 @@ impl_has_delayed_work! {
 pub(crate) const ALL_REQUESTS: u32 = u32::MAX;
 
 /// Lets go of a reference that may be the last, in any context: it is dropped in a work item then.
-pub(crate) fn let_go(context: Arc<Context>) {
+pub(crate) fn put(context: Arc<Context>) {
     if let Some(last) = Arc::into_unique_or_drop(context) {
         workqueue::enqueue_by::<_, 0>(Arc::from(last), 0);
     }

@@ -26,7 +26,7 @@ mod worker;
 
 use crate::{
     context::{
-        let_go,
+        put,
         queues,
         Context, //
     },
@@ -88,7 +88,7 @@ pub(crate) fn driver_done(mut request: Request, result: isize) {
         };
         queue_in_order(&context, request, list);
         // Somebody may have run it since, and ended the context.
-        let_go(context);
+        put(context);
     } else {
         op::finish_driver(request, result);
     }

@@ -10,8 +10,8 @@ use crate::{
     engine,
     op::{
         self,
+        file_cache::FileCache, //
         flags,
-        known::Known, //
     },
     request::{
         deadline::{
@@ -29,8 +29,8 @@ use crate::{
             Stock, //
         },
         blkdev,
-        put_off::{
-            PutOff,
+        deferred::{
+            Deferred,
             Sink, //
         },
         sched::Stamp,
@@ -97,7 +97,7 @@ impl Iocbs {
 }
 
 /// Events that are published together, or when the task sleeps: others may wait for one.
-type Events<'a> = PutOff<'a, Context, io_event, BATCH>;
+type Events<'a> = Deferred<'a, Context, io_event, BATCH>;
 
 impl Sink<io_event> for Context {
     fn take_all(&self, events: &[io_event]) {
@@ -108,7 +108,7 @@ impl Sink<io_event> for Context {
 /// What a call has at hand.
 struct Batch<'a, 'e> {
     context: &'a Arc<Context>,
-    known: Known<'a>,
+    cache: FileCache<'a>,
     /// Credits that were taken and not used yet.
     credits: u32,
     /// Requests that were taken and not used yet.
@@ -129,7 +129,7 @@ impl<'a, 'e> Batch<'a, 'e> {
     fn new(context: &'a Arc<Context>, task: FullTask<'a>, events: Pin<&'e Events<'a>>) -> Self {
         Batch {
             context,
-            known: Known::new(context, task),
+            cache: FileCache::new(context, task),
             credits: 0,
             requests: Stock::new(),
             spare: None,
@@ -192,15 +192,15 @@ impl<'a, 'e> Batch<'a, 'e> {
 
     /// Puts off the publication of an event whose credit is used up.
     #[inline(always)]
-    fn put_off(&mut self, event: io_event) {
+    fn defer(&mut self, event: io_event) {
         self.events.push(event);
     }
 
     /// Lets go of all that others may wait for. Before a wait for the program's memory, which they
     /// may have to serve.
     #[inline(always)]
-    fn let_go(&mut self) {
-        self.known.forget_files();
+    fn release_all(&mut self) {
+        self.cache.forget_files();
         self.put_back();
         if self.credits > 0 {
             self.context.give_back_credits(self.credits);
@@ -214,7 +214,7 @@ impl<'a, 'e> Batch<'a, 'e> {
 impl Drop for Batch<'_, '_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.let_go();
+        self.release_all();
     }
 }
 
@@ -274,7 +274,7 @@ fn submit_all(
 /// Reads the iocb at `address`, for which somebody may have to be waited for.
 #[cold]
 fn read_iocb_later(batch: &mut Batch<'_, '_>, address: u64) -> Result<Stamp> {
-    batch.let_go();
+    batch.release_all();
     uaccess::read_iocb(address, &mut batch.iocb)?;
     Ok(Stamp::now())
 }
@@ -285,7 +285,7 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
         Some(now) => now,
         None => read_iocb_later(batch, address)?,
     };
-    batch.known.begin(now);
+    batch.cache.begin(now);
     if !flags::are_sound(&batch.iocb) || batch.iocb.aio_nbytes > i64::MAX as u64 {
         return Err(EINVAL);
     }
@@ -295,8 +295,8 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
         return submit_specially(batch, address, left);
     }
     batch.need_credit(left)?;
-    if let Some(result) = op::at_once(&batch.iocb, &mut batch.known) {
-        return over_at_once(batch, address, result);
+    if let Some(result) = op::complete_inline(&batch.iocb, &mut batch.cache) {
+        return completed_inline(batch, address, result);
     }
     let (ticket, _) = prepare(batch, address, left)?;
     let Some(mut request) = ticket.redeem() else {
@@ -306,11 +306,11 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
         batch.expect_transfer(left);
     }
     trace::submit(|| request.about(0));
-    let over = start::start(batch.context, batch.known.task(), request)?;
+    let over = start::start(batch.context, batch.cache.task(), request)?;
     batch.in_use = over.is_none();
     if let Some(Over { request, event }) = over {
         batch.spare = Some(request);
-        batch.put_off(event);
+        batch.defer(event);
     }
     Ok(())
 }
@@ -323,15 +323,15 @@ fn prepare(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result<(Tick
     let iocb = &batch.iocb;
     let request = ticket.request().ok_or(EINVAL)?;
     if op::needs_file(iocb) {
-        let file = batch.known.file(iocb)?;
+        let file = batch.cache.file(iocb)?;
         request.set_file(file.into());
     }
-    op::prep_eventfd(request, iocb, &batch.known)?;
+    op::prep_eventfd(request, iocb, &batch.cache)?;
     let key = request.name(address, iocb);
     write_key(address, iocb, key)?;
-    op::prep(request, iocb, &mut batch.known)?;
-    request.private().cred = batch.known.cred();
-    request.private().state = batch.known.state();
+    op::prep(request, iocb, &mut batch.cache)?;
+    request.private().cred = batch.cache.cred();
+    request.private().state = batch.cache.state();
     Window::Submit.pass_asleep();
     Ok((ticket, key))
 }
@@ -343,9 +343,9 @@ fn submit_specially(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Res
     let (barrier, deadline) = (has(RAIO_IOCB_FLAG_BARRIER), has(RAIO_IOCB_FLAG_DEADLINE));
     let at = if deadline {
         // Somebody may have to be waited for.
-        batch.let_go();
+        batch.release_all();
         let at = deadline::read(&mut batch.iocb)?;
-        batch.known.begin(Stamp::now());
+        batch.cache.begin(Stamp::now());
         Some(at)
     } else {
         None
@@ -366,14 +366,14 @@ fn submit_specially(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Res
     if barrier || batch.context.has_barriers() {
         // What is over is before it.
         batch.events.flush();
-        barrier::submit(batch.context, batch.known.task(), request)?;
+        barrier::submit(batch.context, batch.cache.task(), request)?;
         batch.in_use = true;
     } else {
-        let over = start::start(batch.context, batch.known.task(), request)?;
+        let over = start::start(batch.context, batch.cache.task(), request)?;
         batch.in_use = over.is_none();
         if let Some(Over { request, event }) = over {
             batch.spare = Some(request);
-            batch.put_off(event);
+            batch.defer(event);
         }
     }
     if let Some(due) = due {
@@ -392,7 +392,7 @@ fn write_key(address: u64, iocb: &iocb, key: u32) -> Result {
 }
 
 /// Takes an iocb that is done already, with `result`.
-fn over_at_once(batch: &mut Batch<'_, '_>, address: u64, result: isize) -> Result {
+fn completed_inline(batch: &mut Batch<'_, '_>, address: u64, result: isize) -> Result {
     // As native aio's: there is nothing to be named any more.
     if batch.iocb.aio_key != 0 {
         batch.events.before_wait();
@@ -416,6 +416,6 @@ fn over_at_once(batch: &mut Batch<'_, '_>, address: u64, result: isize) -> Resul
         res2: 0,
     };
     batch.credits -= 1;
-    batch.put_off(event);
+    batch.defer(event);
     Ok(())
 }

@@ -132,12 +132,12 @@ impl Transfer {
         self.direction = None;
         self.done = 0;
         if self.holds {
-            self.let_go();
+            self.release();
         }
     }
 
     #[inline(never)]
-    fn let_go(&mut self) {
+    fn release(&mut self) {
         self.holds = false;
         self.segments.free();
         if let Some(pinned) = self.pinned.take() {

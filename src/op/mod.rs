@@ -5,9 +5,9 @@
 //! An operation is prepared, which may fail with io_submit's errno, and then run, which does not
 //! fail: whatever happens from then on is the event's.
 
+pub(crate) mod file_cache;
 pub(crate) mod flags;
 mod fsync;
-pub(crate) mod known;
 mod noop;
 mod poll;
 mod rw;
@@ -67,11 +67,11 @@ use crate::{
     },
     window::Window, //
 };
+use file_cache::FileCache;
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
-use known::Known;
 
 /// The operations that are served, as bits 1 << IOCB_CMD_*.
 pub(crate) const SERVED: u64 = 1 << IOCB_CMD_PREAD
@@ -90,9 +90,9 @@ pub(crate) fn needs_file(iocb: &iocb) -> bool {
 }
 
 /// Gets the eventfd that is to count the event, if there is one. EBADF, EINVAL.
-pub(crate) fn prep_eventfd(request: &mut Request, iocb: &iocb, known: &Known<'_>) -> Result {
+pub(crate) fn prep_eventfd(request: &mut Request, iocb: &iocb, cache: &FileCache<'_>) -> Result {
     if iocb.aio_flags & IOCB_FLAG_RESFD != 0 {
-        request.private().eventfd = Some(EventFd::get(known.task(), iocb.aio_resfd)?);
+        request.private().eventfd = Some(EventFd::get(cache.task(), iocb.aio_resfd)?);
     }
     Ok(())
 }
@@ -102,24 +102,24 @@ pub(crate) fn prep_eventfd(request: &mut Request, iocb: &iocb, known: &Known<'_>
 /// EINVAL for operations that are not served, and the operation's own errors. Process context,
 /// may sleep.
 #[inline(always)]
-pub(crate) fn prep(request: &mut Request, iocb: &iocb, known: &mut Known<'_>) -> Result {
+pub(crate) fn prep(request: &mut Request, iocb: &iocb, cache: &mut FileCache<'_>) -> Result {
     let (direction, vectored) = match u32::from(iocb.aio_lio_opcode) {
         IOCB_CMD_PREAD => (Direction::Read, false),
         IOCB_CMD_PWRITE => (Direction::Write, false),
         IOCB_CMD_PREADV => (Direction::Read, true),
         IOCB_CMD_PWRITEV => (Direction::Write, true),
-        _ => return prep_other(request, iocb, known),
+        _ => return prep_other(request, iocb, cache),
     };
-    rw::prep(request, iocb, known, direction, vectored)
+    rw::prep(request, iocb, cache, direction, vectored)
 }
 
 #[inline(never)]
-fn prep_other(request: &mut Request, iocb: &iocb, known: &mut Known<'_>) -> Result {
+fn prep_other(request: &mut Request, iocb: &iocb, cache: &mut FileCache<'_>) -> Result {
     match u32::from(iocb.aio_lio_opcode) {
         IOCB_CMD_FSYNC => fsync::prep(request, iocb, false),
         IOCB_CMD_FDSYNC => fsync::prep(request, iocb, true),
         RAIO_CMD_SYNC_FILE_RANGE => fsync::prep_pages(request, iocb),
-        IOCB_CMD_POLL => poll::prep(request, iocb, known),
+        IOCB_CMD_POLL => poll::prep(request, iocb, cache),
         IOCB_CMD_NOOP => {
             request.begin(Op::Noop, &Policy::default(), 0);
             Ok(())
@@ -131,14 +131,14 @@ fn prep_other(request: &mut Request, iocb: &iocb, known: &mut Known<'_>) -> Resu
 /// The result of an operation that is over at once, without a request: nobody need wait for it.
 /// `None` if it has to go the usual way, which also says what is wrong with it.
 #[inline]
-pub(crate) fn at_once(iocb: &iocb, known: &mut Known<'_>) -> Option<isize> {
+pub(crate) fn complete_inline(iocb: &iocb, cache: &mut FileCache<'_>) -> Option<isize> {
     let fixed = RAIO_IOCB_FLAG_FIXED_BUFFER | RAIO_IOCB_FLAG_FIXED_FILE;
     if iocb.aio_flags & !fixed != 0 || iocb.aio_rw_flags != 0 {
         return None;
     }
     match u32::from(iocb.aio_lio_opcode) {
         IOCB_CMD_NOOP => Some(0),
-        IOCB_CMD_PREAD => rw::at_once(iocb, known),
+        IOCB_CMD_PREAD => rw::complete_inline(iocb, cache),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 //! POLL: waits until a file is ready, once.
 
 use super::{
-    known::Known,
+    file_cache::FileCache,
     Punted,
     Waiting, //
 };
@@ -41,14 +41,14 @@ use kernel::{
 };
 
 /// Checks it, with native aio's errors in its order.
-pub(super) fn prep(request: &mut Request, iocb: &iocb, known: &mut Known<'_>) -> Result {
+pub(super) fn prep(request: &mut Request, iocb: &iocb, cache: &mut FileCache<'_>) -> Result {
     // Reject what is no event mask.
     let mask = u16::try_from(iocb.aio_buf).map_err(|_| EINVAL)?;
     if iocb.aio_offset != 0 || iocb.aio_nbytes != 0 || iocb.aio_rw_flags != 0 {
         return Err(EINVAL);
     }
     let file = request.file().ok_or(EBADF)?;
-    let (_, facts) = known.open().ok_or(EBADF)?;
+    let (_, facts) = cache.open().ok_or(EBADF)?;
     let policy = Policy::of_poll(*facts, fs::is_fuse(file));
     let events = poll::from_user(mask) | poll::ALWAYS;
     // What has no wait queue is ready for what it is ready for, or never.

@@ -4,7 +4,7 @@
 
 mod tries;
 
-use super::known::Known;
+use super::file_cache::FileCache;
 use crate::{
     context::Context,
     engine::Place,
@@ -72,28 +72,28 @@ pub(super) use tries::{
 pub(super) fn prep(
     request: &mut Request,
     iocb: &iocb,
-    known: &mut Known<'_>,
+    cache: &mut FileCache<'_>,
     direction: Direction,
     vectored: bool,
 ) -> Result {
     let ioprio = if iocb.aio_flags & IOCB_FLAG_IOPRIO != 0 {
         Ioprio::Chosen(iocb.aio_reqprio as u16)
     } else {
-        Ioprio::Current(known.ioprio())
+        Ioprio::Current(cache.ioprio())
     };
     // Where its memory is, if it is not just there.
     let others = if vectored || iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_BUFFER != 0 {
-        Some(buffers(iocb, known, vectored)?)
+        Some(buffers(iocb, cache, vectored)?)
     } else {
         None
     };
-    let sync_writes = known.flags() & RAIO_SETUP_SYNC_WRITES != 0;
+    let sync_writes = cache.flags() & RAIO_SETUP_SYNC_WRITES != 0;
     let pos = if iocb.aio_flags & RAIO_IOCB_FLAG_CUR_POS != 0 {
         Position::Current
     } else {
         Position::At(iocb.aio_offset)
     };
-    let (open, facts) = known.open().ok_or(EBADF)?;
+    let (open, facts) = cache.open().ok_or(EBADF)?;
     let preparing = request.prep_rw(
         open,
         direction,
@@ -129,12 +129,12 @@ fn begin_at_position(request: &mut Request, mut policy: Policy) -> Result {
 }
 
 #[cold]
-fn buffers(iocb: &iocb, known: &mut Known<'_>, vectored: bool) -> Result<Buffers> {
+fn buffers(iocb: &iocb, cache: &mut FileCache<'_>, vectored: bool) -> Result<Buffers> {
     Ok(Buffers {
         address: iocb.aio_buf,
         len: usize::try_from(iocb.aio_nbytes)?,
         vectored,
-        pinned: known.buffer(iocb)?,
+        pinned: cache.buffer(iocb)?,
     })
 }
 
@@ -278,8 +278,8 @@ fn result_at_end(file: Option<&kernel::fs::File>, transfer: &Transfer, result: i
 
 /// How plain reads of `file` are tried that are over at once, if they can be: nothing that would
 /// note the time of access.
-pub(super) fn reads_at_once(file: &kernel::fs::File, facts: Facts) -> Option<Try> {
-    let how = Policy::of_read_at_once(facts)?;
+pub(super) fn reads_inline(file: &kernel::fs::File, facts: Facts) -> Option<Try> {
+    let how = Policy::of_inline_read(facts)?;
     if fs::is_direct(file) || fs::has_permission_events(file) {
         return None;
     }
@@ -291,9 +291,9 @@ pub(super) fn reads_at_once(file: &kernel::fs::File, facts: Facts) -> Option<Try
 ///
 /// Page faults are not served: somebody who waits for an event might serve them.
 #[inline]
-pub(super) fn at_once(iocb: &iocb, known: &mut Known<'_>) -> Option<isize> {
-    let task = known.task();
-    let (open, how, pinned) = known.reads_at_once(iocb)?;
+pub(super) fn complete_inline(iocb: &iocb, cache: &mut FileCache<'_>) -> Option<isize> {
+    let task = cache.task();
+    let (open, how, pinned) = cache.reads_inline(iocb)?;
     let len = iocb.aio_nbytes as usize;
     let to = (iocb.aio_buf, len);
     let moved = fs::read_now(task, open, iocb.aio_offset, to, pinned, how.mode())?;

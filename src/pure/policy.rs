@@ -286,7 +286,7 @@ impl Policy {
     /// begin, as [`Self::of_transfer`] says. Not of block devices: others may hold the lock of the
     /// inode while they wait for the device.
     #[inline]
-    pub(crate) fn of_read_at_once(facts: Facts) -> Option<Try> {
+    pub(crate) fn of_inline_read(facts: Facts) -> Option<Try> {
         match facts.class {
             Class::Memory => Some(Try::Inline),
             Class::Regular if facts.nowait => Some(Try::Cached),

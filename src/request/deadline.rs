@@ -135,7 +135,7 @@ pub(crate) fn end(deadline: Deadline) {
 impl Drop for Due {
     fn drop(&mut self) {
         if let Some(context) = self.context.take() {
-            context::let_go(context);
+            context::put(context);
         }
     }
 }

@@ -65,7 +65,7 @@ use kernel::{
 };
 
 /// How often in a run a file may say that it is ready when it is not, before it is held.
-const FALSE_ALARMS: u32 = 4;
+const SPURIOUS_WAKES: u32 = 4;
 /// How often a run looks again at a file that somebody keeps to himself, before it is held.
 const LOCKED_LOOKS: u32 = 3;
 
@@ -328,11 +328,11 @@ fn go_on<'a>(
     mut last: Attempt<'a>,
     place: Place<'a>,
 ) -> Result {
-    let mut alarms = 0;
+    let mut spurious = 0;
     loop {
         let (run, mode) = match tried {
             Tried::Returned(run, result) => {
-                match next(context, run, result, &last, &mut alarms, place)? {
+                match next(context, run, result, &last, &mut spurious, place)? {
                     Some(next) => next,
                     None => return Ok(()),
                 }
@@ -365,7 +365,7 @@ fn next<'a>(
     mut run: Running,
     result: isize,
     last: &Attempt<'a>,
-    alarms: &mut u32,
+    spurious: &mut u32,
     place: Place<'a>,
 ) -> Result<Option<(Running, Mode<'a>)>> {
     let policy = run.private().policy;
@@ -395,12 +395,12 @@ fn next<'a>(
 
     if policy.arm {
         // What moves data is no false alarm.
-        *alarms = if run.transfer().done() > last.done {
+        *spurious = if run.transfer().done() > last.done {
             0
         } else {
-            *alarms + 1
+            *spurious + 1
         };
-        if *alarms > FALSE_ALARMS {
+        if *spurious > SPURIOUS_WAKES {
             hold(context, run);
             return Ok(None);
         }

@@ -128,10 +128,10 @@ mod cases {
     fn reads_at_once_are_the_first_try() {
         for nowait in [false, true] {
             for class in [Class::Pipe, Class::Block, Class::Fuse, Class::Other] {
-                assert_eq!(Policy::of_read_at_once(facts(class, nowait)), None);
+                assert_eq!(Policy::of_inline_read(facts(class, nowait)), None);
             }
             for class in [Class::Memory, Class::Regular] {
-                let first = match Policy::of_read_at_once(facts(class, nowait)) {
+                let first = match Policy::of_inline_read(facts(class, nowait)) {
                     Some(how) => First::Try(how),
                     None => First::Punt,
                 };

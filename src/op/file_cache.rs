@@ -82,7 +82,7 @@ struct Recent {
 /// What is known in a call of submit. Of the task, as of when it was first asked for; of files and
 /// buffers, as of when the task has last slept or had a page fault: what a descriptor or an index
 /// means may have been changed by whoever let it go on.
-pub(crate) struct Known<'a> {
+pub(crate) struct FileCache<'a> {
     context: &'a Context,
     task: FullTask<'a>,
     state: ThreadState,
@@ -94,12 +94,12 @@ pub(crate) struct Known<'a> {
     cred: Option<ARef<Credential>>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> FileCache<'a> {
     /// The current task submits to `context`.
     pub(crate) fn new(context: &'a Context, task: FullTask<'a>) -> Self {
         // Most have the credentials with which the context was set up: no reference is needed.
         let own = cred::is_current(context.cred());
-        Known {
+        FileCache {
             context,
             task,
             state: ThreadState::current(),
@@ -167,9 +167,9 @@ impl<'a> Known<'a> {
 
     fn registered(&mut self) -> &Registered {
         let (context, now) = (self.context, self.now);
-        let known = self.registered.take().filter(|(stamp, _)| *stamp == now);
-        let (_, registered) = self.registered.insert(match known {
-            Some(known) => known,
+        let cache = self.registered.take().filter(|(stamp, _)| *stamp == now);
+        let (_, registered) = self.registered.insert(match cache {
+            Some(cache) => cache,
             None => (now, context.registered().lock().clone()),
         });
         registered
@@ -203,7 +203,7 @@ impl<'a> Known<'a> {
         self.recent = Some(Recent {
             stamp: self.now,
             name,
-            reads: rw::reads_at_once(&file, facts),
+            reads: rw::reads_inline(&file, facts),
             facts,
             open: OpenFile::new(file),
         });
@@ -213,7 +213,7 @@ impl<'a> Known<'a> {
     /// The file of `iocb`, how a plain read of it is tried that is over at once, and the registered
     /// buffer if it names one; `None` if there is no such file, no such buffer or no such read.
     #[inline]
-    pub(super) fn reads_at_once(
+    pub(super) fn reads_inline(
         &mut self,
         iocb: &iocb,
     ) -> Option<(&mut OpenFile<Rules>, Try, Option<&PinnedBuffer>)> {

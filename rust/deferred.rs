@@ -36,7 +36,7 @@ pub(crate) trait Sink<T> {
 /// The sink has them when there are more, when the task is about to sleep, and when this is
 /// dropped.
 #[pin_data(PinnedDrop)]
-pub(crate) struct PutOff<'a, S: Sink<T>, T: Copy, const N: usize> {
+pub(crate) struct Deferred<'a, S: Sink<T>, T: Copy, const N: usize> {
     sink: &'a S,
     /// Used by the one task, which calls nobody meanwhile who uses it, see `busy`.
     #[pin]
@@ -49,13 +49,13 @@ pub(crate) struct PutOff<'a, S: Sink<T>, T: Copy, const N: usize> {
     callback: Opaque<bindings::blk_plug_cb>,
 }
 
-impl<'a, S: Sink<T>, T: Copy, const N: usize> PutOff<'a, S, T, N> {
+impl<'a, S: Sink<T>, T: Copy, const N: usize> Deferred<'a, S, T, N> {
     /// Nothing yet.
     pub(crate) fn new(sink: &'a S) -> impl PinInit<Self> + 'a
     where
         T: 'a,
     {
-        pin_init!(PutOff {
+        pin_init!(Deferred {
             sink,
             values <- UnsafeCell::pin_init(Array::init()),
             busy: Cell::new(false),
@@ -126,7 +126,7 @@ impl<'a, S: Sink<T>, T: Copy, const N: usize> PutOff<'a, S, T, N> {
 }
 
 #[pinned_drop]
-impl<S: Sink<T>, T: Copy, const N: usize> PinnedDrop for PutOff<'_, S, T, N> {
+impl<S: Sink<T>, T: Copy, const N: usize> PinnedDrop for Deferred<'_, S, T, N> {
     fn drop(self: Pin<&mut Self>) {
         if self.listed.get() {
             // SAFETY: `listed` says that it is on the list of a plug, which calls back, and so
@@ -140,19 +140,19 @@ impl<S: Sink<T>, T: Copy, const N: usize> PinnedDrop for PutOff<'_, S, T, N> {
 
 /// # Safety
 ///
-/// `callback` is that of a `PutOff` of these types, of the current task, and was just taken off the
+/// `callback` is that of a `Deferred` of these types, of the current task, and was just taken off the
 /// list.
 unsafe extern "C" fn about_to_sleep<S: Sink<T>, T: Copy, const N: usize>(
     callback: *mut bindings::blk_plug_cb,
     _from_schedule: bool,
 ) {
-    // SAFETY: By the requirement it lies in a `PutOff`, which is pinned until it is dropped, which
+    // SAFETY: By the requirement it lies in a `Deferred`, which is pinned until it is dropped, which
     // takes it off the list. It is not `Sync`, and this is its task, by a call that sleeps or ends
     // the plug. No unique reference to all of it is there: it is used pinned and shared.
     let this = unsafe {
         &*container_of!(
             Opaque::cast_from(callback).cast_mut(),
-            PutOff<'_, S, T, N>,
+            Deferred<'_, S, T, N>,
             callback
         )
     };
