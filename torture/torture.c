@@ -186,7 +186,7 @@ static void check_quiet(void)
 	if (i == 500) {
 		char what[128];
 
-		snprintf(what, sizeof(what), "nobody is there, and %lu files are open, which were %lu",
+		snprintf(what, sizeof(what), "nobody is there, %lu files are open, and were %lu",
 			 files, files_before);
 		report(&shared->lanes[0].program, what);
 	}
