@@ -6,8 +6,11 @@
 //! [`include/linux/uio.h`](srctree/include/linux/uio.h)
 
 mod facts;
+mod mode;
 mod open;
 mod prepare;
+mod segments;
+mod sync;
 mod transfer;
 
 use super::{
@@ -25,9 +28,7 @@ use super::{
     sched,
     task::{
         Caller,
-        FullTask,
-        MayBlock,
-        MayFault, //
+        FullTask, //
     }, //
 };
 use crate::pure::state::{
@@ -38,10 +39,7 @@ use core::ptr;
 use facts::file_type;
 pub(super) use facts::is_pipe_full;
 pub(crate) use facts::{
-    can_sync_range,
     facts,
-    fsync,
-    has_fsync,
     has_own_rules,
     has_permission_events,
     identity,
@@ -54,12 +52,9 @@ pub(crate) use facts::{
     is_stream_locked,
     notes_access,
     size,
-    sync_range,
     tty_stops,
     Class,
-    Facts,
-    Range,
-    SYNC_FLAGS, //
+    Facts, //
 };
 use kernel::{
     fs::{
@@ -74,80 +69,32 @@ use kernel::{
     },
     task::Task, //
 };
+pub(crate) use mode::{
+    Direction,
+    Faults,
+    Mode, //
+};
 pub(crate) use open::{
     is_direct,
     read_now,
     Kind,
     OpenFile, //
 };
-use prepare::iter_count;
 pub(crate) use prepare::{
     Buffers,
     Ioprio,
     Position, //
 };
+use segments::iter_count;
+pub(crate) use sync::{
+    can_sync_range,
+    fsync,
+    has_fsync,
+    sync_range,
+    Range,
+    SYNC_FLAGS, //
+};
 pub(crate) use transfer::Transfer;
-
-/// Which way data goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Direction {
-    /// From the file.
-    Read,
-    /// To the file.
-    Write,
-}
-
-impl Direction {
-    /// READ or WRITE, which are also ITER_DEST and ITER_SOURCE.
-    pub(super) fn rw(self) -> c_int {
-        match self {
-            Direction::Read => bindings::READ as c_int,
-            Direction::Write => bindings::WRITE as c_int,
-        }
-    }
-}
-
-/// How a try may wait.
-#[derive(Clone, Copy)]
-pub(crate) enum Mode<'a> {
-    /// As the file does.
-    Block(MayBlock<'a>),
-    /// IOCB_NOWAIT: not at all.
-    Nowait,
-    /// IOCB_NOWAIT and IOCB_NOIO: nor does it start a read of the device.
-    Cached,
-    /// IOCB_WAITQ: for the device's queue, but not for pages.
-    PageWait(MayBlock<'a>),
-    /// As the file does, which does not wait; but not for a frozen file system.
-    Inline,
-}
-
-impl Mode<'_> {
-    /// IOCB_*.
-    #[inline(always)]
-    fn flags(self) -> c_int {
-        match self {
-            Mode::Block(_) | Mode::Inline => 0,
-            Mode::Nowait => bindings::IOCB_NOWAIT,
-            Mode::Cached => bindings::IOCB_NOWAIT | bindings::IOCB_NOIO,
-            Mode::PageWait(_) => bindings::IOCB_WAITQ,
-        }
-    }
-
-    /// Whether a file may say that it would have to wait.
-    pub(crate) fn is_nowait(self) -> bool {
-        matches!(self, Mode::Nowait | Mode::Cached)
-    }
-}
-
-/// Whether a try may wait for the program's memory.
-#[derive(Clone, Copy)]
-pub(crate) enum Faults<'a> {
-    /// As long as it takes.
-    Wait(MayFault<'a>),
-    /// No: what is not there ends the try.
-    Fail,
-}
 
 /// What a try came to.
 pub(crate) enum Tried<C: Client> {

@@ -4,6 +4,9 @@
 //!
 //! C header: [`include/linux/poll.h`](srctree/include/linux/poll.h)
 
+mod mask;
+mod woken;
+
 use super::{
     bindings,
     fs::operations,
@@ -32,8 +35,7 @@ use kernel::{
         atomic::{
             ordering::{
                 Acquire,
-                Relaxed,
-                Release, //
+                Relaxed, //
             },
             Atomic, //
         },
@@ -41,6 +43,17 @@ use kernel::{
     },
     types::Opaque, //
 };
+pub(crate) use mask::{
+    from_user,
+    to_user,
+    Mask,
+    ALWAYS,
+    ALWAYS_READY,
+    CAN_READ,
+    CAN_WRITE, //
+};
+use woken::take_off;
+pub(super) use woken::Woken;
 
 /// The most wait queues that a request is armed on: a FIFO or a tty that is open for both
 /// directions has two.
@@ -49,32 +62,6 @@ const QUEUES: usize = 2;
 /// The most entries of requests that are on a wait queue in a row: who wakes them does so under its
 /// lock, with interrupts off.
 const CROWD: c_uint = 64;
-
-/// Events of poll(2).
-pub(crate) type Mask = u32;
-
-/// What `poll` says of a file that has none.
-pub(crate) const ALWAYS_READY: Mask =
-    bindings::EPOLLIN | bindings::EPOLLOUT | bindings::EPOLLRDNORM | bindings::EPOLLWRNORM;
-
-/// What poll(2) tells whether it was asked for or not.
-pub(crate) const ALWAYS: Mask = bindings::EPOLLERR | bindings::EPOLLHUP;
-/// A read can go on, if only to fail.
-pub(crate) const CAN_READ: Mask = bindings::EPOLLIN | bindings::EPOLLRDNORM | ALWAYS;
-/// A write can.
-pub(crate) const CAN_WRITE: Mask = bindings::EPOLLOUT | bindings::EPOLLWRNORM | ALWAYS;
-
-/// The events that a program means.
-pub(crate) fn from_user(mask: u16) -> Mask {
-    // SAFETY: Arithmetic on a number: no memory, any context.
-    unsafe { bindings::raio_helper_demangle_poll(mask) }
-}
-
-/// The events as a program sees them.
-pub(crate) fn to_user(mask: Mask) -> u16 {
-    // SAFETY: Arithmetic on a number: no memory, any context.
-    unsafe { bindings::raio_helper_mangle_poll(mask) }
-}
 
 /// An entry on a wait queue.
 struct Entry {
@@ -369,54 +356,4 @@ unsafe extern "C" fn wake<C: Client>(
         unsafe { take_off(entry) };
     }
     1
-}
-
-/// What a wake function was told, and its entry.
-#[derive(Clone, Copy)]
-pub(super) struct Woken {
-    /// The events that are there; 0 if that is not known.
-    pub(super) ready: Mask,
-    /// What the queue said, whether it was asked for or not.
-    pub(super) told: Mask,
-    entry: *mut c_void,
-}
-
-/// Takes the entry off its queue, whose lock is held.
-///
-/// # Safety
-///
-/// `entry` is on a queue whose lock is held; what it lies in is still the request that was queued.
-unsafe fn take_off(entry: *const Entry) {
-    // SAFETY: By the requirement the entry is valid, on its queue, and the lock, which guards the
-    // list, is held. The store is the last access: from then on `disarm` does not wait for the
-    // lock.
-    unsafe {
-        bindings::raio_helper_list_del_init(&raw mut (*(*entry).wait.get()).entry);
-        (*entry).head.store(ptr::null_mut(), Release);
-    }
-}
-
-impl Woken {
-    /// Takes the entry off its queue.
-    ///
-    /// # Safety
-    ///
-    /// The wake function that was told this is running, so the lock is held; the caller owns the
-    /// request.
-    pub(super) unsafe fn take_off(self) {
-        // SAFETY: The wake function is running, by the requirement: so `entry` is that of its own,
-        // on a queue whose lock is held; and as the caller owns the request, it is still that.
-        unsafe { take_off(self.entry.cast()) };
-    }
-}
-
-impl<C: Client> Entries<C> {
-    /// Whether one queue is all that the request waits for. Of one that is armed, as a look with Acquire
-    /// has said, under the lock of a queue on which it has an entry. Any context.
-    pub(super) fn is_sole(&self) -> bool {
-        // SAFETY: The run has written it before it left the request to its entries, which the look
-        // orders; and whoever takes it from there writes it when the entry is off, for which he waits for
-        // the lock.
-        unsafe { *self.used.get() == 1 }
-    }
 }

@@ -3,15 +3,14 @@
 //! io_submit.
 
 mod barrier;
+mod batch;
 mod start;
 
 use crate::{
     context::Context,
-    engine,
     op::{
         self,
-        file_cache::FileCache, //
-        flags,
+        flags, //
     },
     request::{
         deadline::{
@@ -19,20 +18,12 @@ use crate::{
             Due, //
         },
         Over,
-        Request,
         Ticket, //
     },
     run,
     sys::{
-        array::{
-            Array,
-            Stock, //
-        },
+        array::Array,
         blkdev,
-        deferred::{
-            Deferred,
-            Sink, //
-        },
         sched::Stamp,
         task::FullTask,
         trace::{
@@ -49,174 +40,17 @@ use crate::{
     },
     window::Window, //
 };
-use core::pin::Pin;
+pub(crate) use batch::Iocbs;
+use batch::{
+    Batch,
+    Events,
+    BATCH,
+    PLUG_THRESHOLD, //
+};
 use kernel::{
     prelude::*,
-    sync::Arc,
-    uaccess::{
-        UserPtr,
-        UserSlice, //
-    }, //
+    sync::Arc, //
 };
-
-/// Requests that are taken from the context at once.
-const BATCH: usize = 16;
-/// A plug is worth its cost for more requests than this.
-const PLUG_THRESHOLD: usize = 2;
-
-/// The program's array of pointers to iocbs.
-#[derive(Clone, Copy)]
-pub(crate) struct Iocbs {
-    /// Its address.
-    pub(crate) address: u64,
-    /// Whether its pointers have 32 bits.
-    pub(crate) compat: bool,
-}
-
-impl Iocbs {
-    /// Reads `nr` pointers from number `from` on.  EFAULT.
-    #[inline]
-    fn get(self, from: usize, nr: usize, into: &mut Array<u64, BATCH>) -> Result {
-        if self.compat {
-            return self.get_compat(from, nr, into);
-        }
-        let address = self.address.wrapping_add((from as u64).wrapping_mul(8));
-        uaccess::read_words(address, nr, into)
-    }
-
-    #[cold]
-    fn get_compat(self, from: usize, nr: usize, into: &mut Array<u64, BATCH>) -> Result {
-        into.clear();
-        let address = (self.address as usize).wrapping_add(from.wrapping_mul(4));
-        let mut reader = UserSlice::new(UserPtr::from_addr(address), 4 * nr).reader();
-        for _ in 0..nr {
-            into.push(reader.read::<u32>()?.into());
-        }
-        Ok(())
-    }
-}
-
-/// Events that are published together, or when the task sleeps: others may wait for one.
-type Events<'a> = Deferred<'a, Context, io_event, BATCH>;
-
-impl Sink<io_event> for Context {
-    fn take_all(&self, events: &[io_event]) {
-        self.publish_all(events);
-    }
-}
-
-/// What a call has at hand.
-struct Batch<'a, 'e> {
-    context: &'a Arc<Context>,
-    cache: FileCache<'a>,
-    /// Credits that were taken and not used yet.
-    credits: u32,
-    /// Requests that were taken and not used yet.
-    requests: Stock<Request, BATCH>,
-    /// The last one that was used, if it was over at once.
-    spare: Option<Request>,
-    /// The last one that was used is in flight, or waits: so may be the next ones.
-    in_use: bool,
-    /// Transfers of a device that the plug still expects.
-    expected: usize,
-    /// Events that were not published yet.
-    events: Pin<&'e Events<'a>>,
-    /// The one that is submitted.
-    iocb: iocb,
-}
-
-impl<'a, 'e> Batch<'a, 'e> {
-    fn new(context: &'a Arc<Context>, task: FullTask<'a>, events: Pin<&'e Events<'a>>) -> Self {
-        Batch {
-            context,
-            cache: FileCache::new(context, task),
-            credits: 0,
-            requests: Stock::new(),
-            spare: None,
-            in_use: false,
-            expected: 0,
-            events,
-            iocb: iocb::default(),
-        }
-    }
-
-    /// Sees to a credit for the next request, of `left` that may be wanted. EAGAIN if the ring is
-    /// full.
-    #[inline(always)]
-    fn need_credit(&mut self, left: usize) -> Result {
-        if self.credits == 0 {
-            self.credits = self.context.take_credits(left.clamp(1, BATCH) as u32)?;
-        }
-        Ok(())
-    }
-
-    /// A request for the credit that there is, of `left` that may be wanted. EAGAIN without memory.
-    fn take(&mut self, left: usize) -> Result<Ticket> {
-        let request = match self.spare.take() {
-            Some(request) => request,
-            None => self.take_more(left)?,
-        };
-        self.credits -= 1;
-        Ok(Ticket::new(request))
-    }
-
-    #[inline(never)]
-    fn take_more(&mut self, left: usize) -> Result<Request> {
-        if self.requests.is_empty() {
-            if !self.in_use || left <= 1 {
-                return self.context.take().or(Err(EAGAIN));
-            }
-            self.context.take_some(left.min(BATCH), &mut self.requests);
-        }
-        self.requests.pop().ok_or(EAGAIN)
-    }
-
-    /// Brings home the requests that were not used.
-    #[inline(always)]
-    fn put_back(&mut self) {
-        self.spare = None;
-        self.requests.clear();
-    }
-
-    /// A transfer of a device is next, of `left` requests that follow: the plug expects as many.
-    #[inline(always)]
-    fn expect_transfer(&mut self, left: usize) {
-        if self.expected > 0 {
-            self.expected -= 1;
-        } else if left > 1 {
-            let all = left.min(BATCH);
-            self.expected = all - 1;
-            blkdev::expect(all as u16);
-        }
-    }
-
-    /// Puts off the publication of an event whose credit is used up.
-    #[inline(always)]
-    fn defer(&mut self, event: io_event) {
-        self.events.push(event);
-    }
-
-    /// Lets go of all that others may wait for. Before a wait for the program's memory, which they
-    /// may have to serve.
-    #[inline(always)]
-    fn release_all(&mut self) {
-        self.cache.forget_files();
-        self.put_back();
-        if self.credits > 0 {
-            self.context.give_back_credits(self.credits);
-            self.credits = 0;
-        }
-        self.events.flush();
-        engine::let_next_begin(self.context, || self.context.clone());
-    }
-}
-
-impl Drop for Batch<'_, '_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.release_all();
-    }
-}
 
 /// Submits up to `nr` requests, and returns how many were taken.
 ///

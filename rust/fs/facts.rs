@@ -6,16 +6,11 @@
 
 use super::{
     can_page_wait,
-    operations,
     Direction,
     Transfer, //
 };
-use crate::sys::{
-    bindings,
-    task::MayBlock, //
-};
+use crate::sys::bindings;
 use kernel::{
-    error::to_result,
     fs::File,
     prelude::*, //
 };
@@ -287,31 +282,6 @@ pub(crate) fn size(file: &File) -> i64 {
     unsafe { bindings::raio_helper_mapping_size(file.as_ptr()) }
 }
 
-/// Bytes of a file.
-#[derive(Clone, Copy)]
-pub(crate) struct Range {
-    pub(super) first: i64,
-    pub(super) last: i64,
-}
-
-impl Range {
-    /// All of it.
-    pub(crate) const ALL: Range = Range {
-        first: 0,
-        last: i64::MAX,
-    };
-
-    /// The `len` bytes from `first` on; 0 is all from there. EINVAL if there can be no such bytes.
-    pub(crate) fn new(first: i64, len: u64) -> Result<Self> {
-        let end = first.checked_add_unsigned(len).ok_or(EINVAL)?;
-        if first < 0 {
-            return Err(EINVAL);
-        }
-        let last = if len == 0 { i64::MAX } else { end - 1 };
-        Ok(Range { first, last })
-    }
-}
-
 /// Whether `file` is a block device that was removed: it has no data any more, and no size. Any context.
 pub(crate) fn is_removed(file: &File) -> bool {
     // SAFETY: The file is valid, as it is borrowed, and keeps its block device and the disk of that. A
@@ -333,64 +303,6 @@ pub(crate) fn position(file: &File) -> Option<i64> {
         bindings::S_IFCHR if mode & bindings::FMODE_LSEEK != 0 => Some(at),
         _ => None,
     }
-}
-
-/// Whether `file` has fsync. Any context.
-pub(crate) fn has_fsync(file: &File) -> bool {
-    operations(file).fsync.is_some()
-}
-
-/// Writes back `range` of `file`, its data alone or all of it. Process context, sleeps.
-pub(crate) fn fsync(file: &File, range: Range, datasync: bool, _may: MayBlock<'_>) -> Result {
-    // SAFETY: The file is valid, as it is borrowed. The call says EINVAL if there is no such
-    // operation. It sleeps, for the device: `_may` says that this task may, in process context
-    // without locks.
-    to_result(unsafe {
-        bindings::vfs_fsync_range(
-            file.as_ptr(),
-            range.first,
-            range.last,
-            c_int::from(datasync),
-        )
-    })
-}
-
-/// SYNC_FILE_RANGE_*, all of them.
-pub(crate) const SYNC_FLAGS: u32 = bindings::SYNC_FILE_RANGE_WAIT_BEFORE
-    | bindings::SYNC_FILE_RANGE_WRITE
-    | bindings::SYNC_FILE_RANGE_WAIT_AFTER;
-
-/// Whether `file` is of a kind that [`sync_range`] is for. Any context.
-pub(crate) fn can_sync_range(file: &File) -> bool {
-    matches!(
-        file_type(file),
-        bindings::S_IFREG | bindings::S_IFBLK | bindings::S_IFDIR
-    )
-}
-
-/// As sync_file_range(2), which is not exported, for a file of which [`can_sync_range`] says yes.
-/// EIO, ENOSPC and what else the file system says. Process context, sleeps.
-pub(crate) fn sync_range(file: &File, range: Range, flags: u32, _may: MayBlock<'_>) -> Result {
-    let Range { first, last } = range;
-    let both = bindings::SYNC_FILE_RANGE_WRITE_AND_WAIT;
-    // SAFETY: The file is valid, as it is borrowed, and so is its mapping, which such a file has.
-    // The calls sleep, for the device: `_may` says that this task may, in process context without
-    // locks.
-    unsafe {
-        let mapping = (*file.as_ptr()).f_mapping;
-        if flags & bindings::SYNC_FILE_RANGE_WAIT_BEFORE != 0 {
-            to_result(bindings::file_fdatawait_range(file.as_ptr(), first, last))?;
-        }
-        if flags & both == both {
-            to_result(bindings::filemap_fdatawrite_range(mapping, first, last))?;
-        } else if flags & bindings::SYNC_FILE_RANGE_WRITE != 0 {
-            to_result(bindings::filemap_flush_range(mapping, first, last))?;
-        }
-        if flags & bindings::SYNC_FILE_RANGE_WAIT_AFTER != 0 {
-            to_result(bindings::file_fdatawait_range(file.as_ptr(), first, last))?;
-        }
-    }
-    Ok(())
 }
 
 /// Whether somebody is asked about each range of `file` that is read or written, and may take his

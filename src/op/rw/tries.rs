@@ -2,6 +2,10 @@
 
 //! The tries of a transfer: what each comes to, and what is done then.
 
+mod blocking;
+mod page;
+mod verdict;
+
 use super::{
     events_for,
     finish_driver,
@@ -13,7 +17,6 @@ use crate::{
     context::Context,
     engine::{
         self,
-        late,
         Place, //
     },
     op::{
@@ -22,13 +25,9 @@ use crate::{
     },
     pure::{
         lists::List,
-        policy::{
-            First,
-            Try, //
-        }, //
+        policy::Try, //
     },
     request::{
-        is_restart,
         result_of,
         Request,
         Running, //
@@ -36,89 +35,39 @@ use crate::{
     sys::{
         fs::{
             self,
-            Direction,
             Faults,
             Mode,
             Tried, //
         },
-        pagemap::PageRun,
-        request::Armed,
         signal::{
             self,
             Whom, //
         },
-        task::{
-            Caller,
-            FullTask,
-            WorkerTask, //
-        },
-        trace,
+        task::FullTask,
         vhost_task,
         wait, //
-    },
-    window::Window, //
+    }, //
 };
+use blocking::block;
+pub(in crate::op) use blocking::finish_accepted;
 use kernel::{
     current,
     prelude::*,
     sync::Arc, //
+};
+use page::wait_for_page;
+pub(super) use verdict::advance_owned;
+use verdict::{
+    begin,
+    judge,
+    Begin,
+    Verdict, //
 };
 
 /// How often in a run a file may say that it is ready when it is not, before it is held.
 const SPURIOUS_WAKES: u32 = 4;
 /// How often a run looks again at a file that somebody keeps to himself, before it is held.
 const LOCKED_LOOKS: u32 = 3;
-
-/// Notes the result of a try; or says what the request comes to, if it was an error.
-fn advance(run: &mut Running, result: isize) -> Result<(), isize> {
-    match usize::try_from(result) {
-        Ok(n) => {
-            run.private().held &= n == 0;
-            run.advance(n);
-            Ok(())
-        }
-        Err(_) if run.transfer().done() > 0 => Err(run.transfer().done() as isize),
-        Err(_) => Err(result),
-    }
-}
-
-/// As [`advance`].
-pub(super) fn advance_owned(request: &mut Request, result: isize) -> Result<(), isize> {
-    match usize::try_from(result) {
-        Ok(n) => {
-            request.advance(n);
-            Ok(())
-        }
-        Err(_) if request.transfer().done() > 0 => Err(request.transfer().done() as isize),
-        Err(_) => Err(result),
-    }
-}
-
-/// Whether a try that moved `moved` bytes was the last.
-fn is_over(run: &mut Running, moved: usize) -> bool {
-    let policy = run.private().policy;
-    let transfer = run.transfer();
-    if transfer.left() == 0 || moved == 0 || !policy.whole || policy.again_is_final {
-        return true;
-    }
-    if policy.arm {
-        return false;
-    }
-    // A file or block device.
-    match transfer.direction() {
-        Some(Direction::Read) => run
-            .file()
-            .is_none_or(|file| transfer.pos() >= fs::size(file)),
-        // One that was cut off by the end of its process is finished all the same. To go on beyond a
-        // limit would be a signal, as a write that begins there.
-        _ => {
-            transfer.is_indivisible() && (transfer.is_atomic() || !vhost_task::is_killed())
-                || run
-                    .file()
-                    .is_some_and(|file| fs::is_beyond_limit(file, transfer))
-        }
-    }
-}
 
 fn end(run: Running, result: isize) -> Result {
     let result = result_at_end(run.file(), run.transfer(), result);
@@ -133,86 +82,6 @@ pub(super) fn end_with(run: Running, error: Error) -> Result {
     }
     let done = run.transfer().done();
     end(run, result_of(done, error))
-}
-
-/// What a run begins with.
-enum Begin<'a> {
-    /// A try.
-    Try(Mode<'a>),
-    /// Nothing that can be done here.
-    Punt(List),
-}
-
-fn begin<'a>(run: &mut Running, place: Place<'a>) -> Begin<'a> {
-    let policy = run.private().policy;
-    let may_block = place.caller().may_block();
-    match (run.private().from, policy.first) {
-        (None, First::Try(how)) => Begin::Try(how.mode()),
-        (None, First::Block) => Begin::Try(Mode::Block(may_block)),
-        (None, First::Punt) if policy.page_wait => Begin::Punt(List::Page),
-        (None, First::Punt | First::Poll) => Begin::Punt(List::Block),
-        (Some(List::Block), _) => Begin::Try(Mode::Block(may_block)),
-        (Some(List::Page), _) => Begin::Try(Mode::PageWait(may_block)),
-        (Some(_), _) if policy.page_wait => Begin::Try(Mode::Cached),
-        (Some(_), First::Try(_)) => Begin::Try(Mode::Nowait),
-        (Some(_), First::Block) => Begin::Try(Mode::Block(may_block)),
-        // It knows no try that does not wait.
-        (Some(_), _) => Begin::Punt(List::Block),
-    }
-}
-
-/// Whether that is the result of a wait that a signal has ended.
-fn is_interrupted(result: isize) -> bool {
-    is_restart(result) || result == EINTR.to_errno() as isize
-}
-
-/// What a try's result means.
-enum Verdict {
-    /// It is over, with this result.
-    Over(isize),
-    /// It goes on as it did.
-    More,
-    /// It can't go on without a wait.
-    Wait,
-    /// The file does not know how not to wait.
-    Unsupported,
-    /// A signal ended it.
-    Interrupted,
-    /// The program's memory was not there.
-    Memory,
-}
-
-fn judge(run: &mut Running, mode: Mode<'_>, faults: Faults<'_>, result: isize) -> Verdict {
-    let is = |error: Error| result == error.to_errno() as isize;
-    let policy = run.private().policy;
-    if matches!(faults, Faults::Fail) && is(EFAULT) {
-        return Verdict::Memory;
-    }
-    if is_interrupted(result) {
-        return Verdict::Interrupted;
-    }
-    if !policy.again_is_final {
-        if is(EAGAIN) && policy.arm && !policy.whole && run.transfer().done() > 0 {
-            // What was left in the pipe is somebody else's.
-            return Verdict::Over(run.transfer().done() as isize);
-        }
-        if is(EAGAIN) && !matches!(mode, Mode::Block(_) | Mode::Inline) {
-            return Verdict::Wait;
-        }
-        if is(EOPNOTSUPP) && mode.is_nowait() {
-            return Verdict::Unsupported;
-        }
-    }
-    if let Err(result) = advance(run, result) {
-        return Verdict::Over(result);
-    }
-    if is_over(run, usize::try_from(result).unwrap_or(0)) {
-        Verdict::Over(run.transfer().done() as isize)
-    } else if matches!(mode, Mode::Block(_) | Mode::PageWait(_)) {
-        Verdict::More
-    } else {
-        Verdict::Wait
-    }
 }
 
 /// Goes on after the first try of [`super::start`].
@@ -430,26 +299,6 @@ fn completed(
     Ok(())
 }
 
-/// Leaves the request to the page's waker; or gives it back, if that has been here.
-fn wait_for_page(context: &Arc<Context>, mut page: PageRun<Context>) -> Option<Running> {
-    page.shared().note_page(List::Run, page.transfer().done());
-    context.counters().armed();
-    trace::arm(|| page.shared().about(context, 0));
-    let deadline = page.private().deadline.clone();
-    Window::Wait.pass_asleep();
-    match page.wait() {
-        Armed::Left => {
-            // It could not be cancelled while it was running.
-            deadline.inspect(late::meet);
-            None
-        }
-        Armed::Again(run) | Armed::Cancelled(run) => {
-            context.counters().disarmed();
-            Some(run)
-        }
-    }
-}
-
 /// Puts the request where a task of the process, or a thread, finds it.
 fn leave_to_others(context: &Arc<Context>, mut run: Running) -> Result {
     let list = match run.private().from {
@@ -528,56 +377,5 @@ fn punt(context: &Arc<Context>, run: Running, list: List, place: Place<'_>) -> R
                 Some(run) => interrupted(context, run, place),
             }
         }
-    }
-}
-
-/// Runs the transfer to its end, in the current task, as native aio does; or gives it back if a signal
-/// came before anything was moved.
-fn block(
-    mut run: Running,
-    caller: Caller<'_>,
-    mode: Mode<'_>,
-    faults: Faults<'_>,
-) -> Option<Running> {
-    loop {
-        let (next, result) = match run.call(caller, mode, faults) {
-            Tried::Returned(run, result) => (run, result),
-            Tried::Completed(mut request, result) => {
-                if is_cut_off(&mut request, result) {
-                    run = request.run();
-                    continue;
-                }
-                finish_driver(request, result);
-                return None;
-            }
-            Tried::Frozen(run) => (run, ECANCELED.to_errno() as isize),
-            Tried::InFlight | Tried::Page(_) => return None,
-        };
-        run = next;
-        if is_interrupted(result) && run.transfer().done() == 0 {
-            return Some(run);
-        }
-        let over = match advance(&mut run, result) {
-            Err(result) => Some(result),
-            Ok(()) => is_over(&mut run, usize::try_from(result).unwrap_or(0))
-                .then_some(run.transfer().done() as isize),
-        };
-        if let Some(result) = over {
-            let result = result_at_end(run.file(), run.transfer(), result);
-            run.finish().complete(result);
-            return None;
-        }
-    }
-}
-
-/// See [`op::finish_accepted`].
-pub(in crate::op) fn finish_accepted(mut run: Running, task: WorkerTask<'_>) {
-    run.private().tried_nowait = false;
-    if let Err(e) = run.take_position() {
-        run.finish().complete(e.to_errno() as isize);
-        return;
-    }
-    if let Some(run) = block(run, Caller::Worker(task), Mode::Inline, Faults::Fail) {
-        run.finish().complete(EINTR.to_errno() as isize);
     }
 }

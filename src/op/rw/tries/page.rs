@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reads that wait for a page.
+
+use crate::{
+    context::Context,
+    engine::late,
+    pure::lists::List,
+    request::Running,
+    sys::{
+        pagemap::PageRun,
+        request::Armed,
+        trace, //
+    },
+    window::Window, //
+};
+use kernel::sync::Arc;
+
+/// Leaves the request to the page's waker; or gives it back, if that has been here.
+pub(super) fn wait_for_page(context: &Arc<Context>, mut page: PageRun<Context>) -> Option<Running> {
+    page.shared().note_page(List::Run, page.transfer().done());
+    context.counters().armed();
+    trace::arm(|| page.shared().about(context, 0));
+    let deadline = page.private().deadline.clone();
+    Window::Wait.pass_asleep();
+    match page.wait() {
+        Armed::Left => {
+            // It could not be cancelled while it was running.
+            deadline.inspect(late::meet);
+            None
+        }
+        Armed::Again(run) | Armed::Cancelled(run) => {
+            context.counters().disarmed();
+            Some(run)
+        }
+    }
+}
