@@ -18,7 +18,7 @@
 //!
 //! Whoever takes a request off a list has its run; whoever puts one there sees to it that somebody
 //! comes, under the same lock, so that nothing is forgotten. The work queue of the module runs no
-//! request: it only looks whether somebody has to be woken ([`engine`](crate::engine)).
+//! request: it only looks whether somebody has to be woken ([`engine`]).
 
 mod end;
 mod own;

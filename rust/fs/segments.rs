@@ -54,7 +54,7 @@ pub(super) unsafe fn iter_count(iter: *const bindings::iov_iter) -> usize {
 ///
 /// # Safety
 ///
-/// As of [`import`].
+/// As of [`import`](super::prepare).
 pub(super) unsafe fn import_segments(
     transfer: &mut Transfer,
     iter: *mut bindings::iov_iter,
@@ -85,7 +85,7 @@ pub(super) unsafe fn import_segments(
 ///
 /// # Safety
 ///
-/// As of [`import`]; `iter` is over what was imported.
+/// As of [`import`](super::prepare); `iter` is over what was imported.
 pub(super) unsafe fn import_pinned_segments(
     transfer: &mut Transfer,
     iter: *mut bindings::iov_iter,

@@ -246,5 +246,7 @@ impl Word {
     }
 }
 
+// The path is for the host, which has this file elsewhere.
 #[cfg(CONFIG_KUNIT = "y")]
+#[path = "state/tests.rs"]
 mod tests;

@@ -67,7 +67,7 @@ pub(super) fn block(
     }
 }
 
-/// See [`op::finish_accepted`].
+/// See [`op::finish_accepted`](crate::op::finish_accepted).
 pub(in crate::op) fn finish_accepted(mut run: Running, task: WorkerTask<'_>) {
     run.private().tried_nowait = false;
     if let Err(e) = run.take_position() {
