@@ -29,11 +29,9 @@ mod bindings {
     include!(concat!(env!("RAIO_OBJTREE"), "/rust/bindings_generated.rs"));
 }
 
-pub(crate) mod array;
 pub(crate) mod blkdev;
 pub(crate) mod capability;
 pub(crate) mod cred;
-pub(crate) mod deferred;
 pub(crate) mod eventfd;
 pub(crate) mod fs;
 pub(crate) mod hrtimer;
@@ -42,7 +40,6 @@ pub(crate) mod miscdevice;
 pub(crate) mod mm;
 pub(crate) mod module;
 pub(crate) mod nospec;
-pub(crate) mod once;
 pub(crate) mod pagemap;
 pub(crate) mod pinned;
 pub(crate) mod poll;
@@ -61,6 +58,7 @@ pub(crate) mod uaccess;
 pub(crate) mod uapi;
 pub(crate) mod user;
 pub(crate) mod user_namespace;
+pub(crate) mod util;
 pub(crate) mod vhost_task;
 pub(crate) mod wait;
 pub(crate) mod workqueue;

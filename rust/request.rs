@@ -21,8 +21,8 @@ mod pool;
 use super::{
     bindings,
     fs::Transfer,
-    once::Once,
-    poll::Entries, //
+    poll::Entries,
+    util::once::Once, //
 };
 use crate::{
     pure::state::{

@@ -8,10 +8,10 @@
 //! C header: [`include/linux/uaccess.h`](srctree/include/linux/uaccess.h)
 
 use super::{
-    array::Array,
     bindings,
     sched::Stamp,
-    uapi::iocb, //
+    uapi::iocb,
+    util::array::Array, //
 };
 use core::mem::MaybeUninit;
 use kernel::{

@@ -59,13 +59,13 @@ use crate::{
             SharedPages, //
         },
         module::ModuleRef,
-        once::Once,
         request::{
             FreeList,
             Pool, //
         },
         task_work::TaskWork,
         uapi::RAIO_SETUP_NO_THREADS,
+        util::once::Once,
         vhost_task,
         wait::WaitQueue,
         workqueue, //

@@ -22,7 +22,6 @@ use crate::{
     },
     run,
     sys::{
-        array::Array,
         blkdev,
         sched::Stamp,
         task::FullTask,
@@ -36,7 +35,8 @@ use crate::{
             iocb,
             RAIO_IOCB_FLAG_BARRIER,
             RAIO_IOCB_FLAG_DEADLINE, //
-        }, //
+        },
+        util::array::Array, //
     },
     window::Window, //
 };

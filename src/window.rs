@@ -90,7 +90,7 @@ mod debug {
             Step,
             Word, //
         },
-        sys::once::Once, //
+        sys::util::once::Once, //
     };
     use core::fmt;
     use kernel::{

@@ -4,8 +4,8 @@
 
 use super::Context;
 use crate::sys::{
-    array::Stock,
-    request::Owned, //
+    request::Owned,
+    util::array::Stock, //
 };
 use kernel::{
     fs::File,

@@ -28,7 +28,6 @@ use crate::{
             PinnedCharge,
             SharedPages, //
         },
-        once::Once,
         request::Pool,
         task_work::TaskWork,
         uapi::{
@@ -37,6 +36,7 @@ use crate::{
             RAIO_RING_INCOMPAT_FEATURES,
             RAIO_RING_MAGIC, //
         },
+        util::once::Once,
         wait::new_wait_queue, //
     }, //
 };

@@ -6,11 +6,13 @@
 //! to what it uses. So it may be unregistered at any time; what is in use goes with the last
 //! request that uses it.
 
-use crate::context::registered::Buffers;
-use crate::context::registered::Files;
 use crate::{
     context::{
-        registered::Registered,
+        registered::{
+            Buffers,
+            Files,
+            Registered, //
+        },
         Context, //
     },
     sys::{

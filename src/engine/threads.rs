@@ -12,13 +12,13 @@
 //! A thread that is killed takes nothing with it: it finishes what was accepted, and what else is
 //! queued for threads is cancelled when the last is dead.
 
-use crate::context::threads::Worker;
 use crate::{
     context::{
         claims::Claim,
         threads::{
             Seat,
-            State, //
+            State,
+            Worker, //
             MAX_THREADS,
             NO_REQUEST,
         },

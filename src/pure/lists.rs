@@ -5,7 +5,7 @@
 //! Both are linked by index through what the requests themselves have, so that nothing is
 //! allocated and a request leaves from the middle at once. One lock guards all of it.
 
-use crate::sys::once::Once;
+use crate::sys::util::once::Once;
 use kernel::prelude::*;
 
 /// No request.

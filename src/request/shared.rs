@@ -15,10 +15,10 @@ use crate::{
         List, //
     },
     sys::{
-        once::Once,
         poll::Mask,
         trace::About,
-        uapi::io_event, //
+        uapi::io_event,
+        util::once::Once, //
     }, //
 };
 use kernel::prelude::*;

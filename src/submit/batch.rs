@@ -11,20 +11,22 @@ use crate::{
         Ticket, //
     },
     sys::{
-        array::{
-            Array,
-            Stock, //
-        },
         blkdev,
-        deferred::{
-            Deferred,
-            Sink, //
-        },
         task::FullTask,
         uaccess,
         uapi::{
             io_event,
             iocb, //
+        },
+        util::{
+            array::{
+                Array,
+                Stock, //
+            },
+            deferred::{
+                Deferred,
+                Sink, //
+            }, //
         }, //
     }, //
 };

@@ -6,10 +6,8 @@
 //!
 //! C header: [`include/linux/blkdev.h`](srctree/include/linux/blkdev.h) (`struct blk_plug_cb`)
 
-use super::{
-    array::Array,
-    bindings, //
-};
+use super::array::Array;
+use crate::sys::bindings;
 use core::{
     cell::{
         Cell,

@@ -67,7 +67,11 @@ impl<T: Copy, const N: usize> Array<T, N> {
     ///
     /// If `with` returns true, it has written `len` values where it was told to.
     #[inline]
-    pub(super) unsafe fn fill(&mut self, len: usize, with: impl FnOnce(*mut T) -> bool) -> bool {
+    pub(in crate::sys) unsafe fn fill(
+        &mut self,
+        len: usize,
+        with: impl FnOnce(*mut T) -> bool,
+    ) -> bool {
         self.len = 0;
         if len > N || !with(self.values.as_mut_ptr().cast()) {
             return false;
