@@ -4,7 +4,7 @@
 # make modules_install		installs it
 # make udev_install DESTDIR=	installs the udev rule
 # make deb			Debian packages, in build/deb/
-# make demo | test | test-apps | torture | endurance | bench | check | coverage
+# make demo | test | test-apps | torture | endurance | bench | check | coverage | docs
 #				see README.md; each sets up what it needs
 # make bench-compare ONE= OTHER=	two result.json side by side
 # make clean | distclean	what was built; the cache as well
@@ -39,7 +39,7 @@ $(KDIR)/include/config/auto.conf:
 udev_install:
 	install -D -m 644 udev/70-raio.rules '$(DESTDIR)/usr/lib/udev/rules.d/70-raio.rules'
 
-.PHONY: demo test test-apps torture endurance bench bench-compare check coverage deb distclean
+.PHONY: demo test test-apps torture endurance bench bench-compare check coverage docs deb distclean
 demo:
 	@scripts/demo
 test:
@@ -58,6 +58,8 @@ check:
 	@scripts/check
 coverage:
 	@scripts/coverage
+docs:
+	@scripts/docs
 deb:
 	@scripts/deb
 distclean: clean
