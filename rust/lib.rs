@@ -4,12 +4,11 @@
 //!
 //! One file for each C header, no policy. All `unsafe` of the module is below this file.
 //!
-//! Six things come from outside: `crate::state`, pure and tested, which is part of the proofs of
-//! [`request`]; `crate::span`, pure and tested, which is part of those of [`pinned`];
-//! `crate::folios`, by which it charges;
-//! `crate::window`, by which tests see and hold requests; `crate::context::Context`, the type of what is mapped by
-//! [`mapping`]; and `crate::door::Door`, the type of what an open file of [`miscdevice`] has, with
-//! what all share.
+//! These come from outside: `crate::pure::state`, tested, which is part of the proofs of [`request`];
+//! `crate::pure::span`, tested, which is part of those of [`pinned`]; `crate::pure::folios`, by which that
+//! charges; `crate::window`, by which tests see and hold requests; `crate::context::Context`, the type of
+//! what is mapped by [`mapping`]; and, for [`miscdevice`], `crate::lifecycle::door::Door`, the type of what
+//! an open file has, `crate::context::limit::Users`, what all share, and `crate::device::ioctl`.
 
 #[allow(
     clippy::all,

@@ -428,7 +428,7 @@ TEST_RAIO(socket_queued_writes, "native: blocks until there is space")
 	queued_writes(true);
 }
 
-/* One try, which is not before those that wait. */
+/* It is one try: it does not wait behind another. */
 TEST_RAIO(nowait_behind_another, "native: blocks until there is data")
 {
 	aio_context_t ctx = new_context(4);

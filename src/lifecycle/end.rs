@@ -11,8 +11,8 @@
 use crate::{
     context::{
         registered::unregister_all,
-        Context, //
-        ALL_REQUESTS,
+        Context,
+        ALL_REQUESTS, //
     },
     engine::cancel,
     run,
@@ -40,6 +40,7 @@ use kernel::{
 const END_TICKS: Jiffies = 5;
 /// At how many requests it looks then, but for the first time.
 const END_REQUESTS: u32 = 1024;
+
 impl WorkItem<1> for Context {
     type Pointer = Arc<Context>;
 

@@ -11,16 +11,17 @@ use crate::{
         threads::{
             Seat,
             State,
-            Worker, //
+            Worker,
             ALONE_NS,
             IDLE_NS,
             KILLED,
-            NO_REQUEST,
+            NO_REQUEST, //
         },
         Context, //
     },
     engine::Place,
     pure::lists::List,
+    request::Running,
     sys::{
         task::WorkerTask,
         vhost_task::{
@@ -78,7 +79,7 @@ impl Worker {
     }
 
     /// What it does next, under the lock.
-    fn take(&self, task: WorkerTask<'_>) -> Result<crate::request::Running, Next<Self>> {
+    fn take(&self, task: WorkerTask<'_>) -> Result<Running, Next<Self>> {
         let context = &self.context;
         // Nobody tells when the last other task of the process leaves without the process's end.
         let alone = vhost_task::is_left_alone(task);

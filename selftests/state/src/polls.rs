@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A model of entries on the wait queues of a file, as in `rust/poll.rs`, `rust/request/kick.rs` and
-//! `retry::kick()`: up to two of them, one of which may go before its file.
+//! `engine::kick()`: up to two of them, one of which may go before its file.
 
 use crate::{
     check,
@@ -139,7 +139,7 @@ impl Slot {
         own
     }
 
-    /// `retry::kick` by one who is about to sleep.
+    /// `engine::kick` by one who is about to sleep.
     fn kick(&self) {
         let on = self.entries[0].queue.lock().unwrap();
         if !*on {

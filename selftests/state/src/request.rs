@@ -194,7 +194,7 @@ impl Request {
         assert_eq!(self.step(Step::Issue), Some(Then::Nothing));
     }
 
-    /// The owner puts it on a list, or ends it: `retry::queue_in_order`.
+    /// The owner puts it on a list, or ends it: `engine::queue_in_order`.
     pub(crate) fn punt(&self) {
         let mut lists = self.lists.lock().unwrap();
         let refused = lists.closing && !self.accepted;
@@ -356,7 +356,7 @@ impl Request {
         assert_eq!(then, Some(Then::Nothing));
         let closing = lists.closing;
         drop(lists);
-        // `retry::rerun`
+        // `run::rerun`
         if closing && !self.accepted {
             self.touch();
             self.finish(self.end_of_cancelled());
