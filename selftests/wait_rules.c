@@ -566,31 +566,34 @@ TEST(background_read_stops)
 	in_session(read_stopping, expect_stop_in);
 }
 
-/* Armed in the foreground, it is in the background when there is data. */
-/* It gets them, or stops as one that reads in the background, until it is back. */
-static void put_into_background(pid_t child)
+static int bytes_to_read(void)
 {
-	int status;
+	int bytes;
 
-	wait_asleep(child);
-	ASSERT_EQ(0, tcsetpgrp(fds[0], getpid()));
-	write_some(fds);
-	ASSERT_EQ(child, waitpid(child, &status, WUNTRACED));
-	if (WIFSTOPPED(status)) {
-		EXPECT_EQ(SIGTTIN, WSTOPSIG(status));
-		ASSERT_EQ(0, tcsetpgrp(fds[0], child));
-		ASSERT_EQ(0, kill(child, SIGCONT));
-		EXPECT_EQ(0, test_wait(child));
-	} else {
-		EXPECT_EQ(0, status);
-	}
+	ASSERT_EQ(0, ioctl(fds[0], FIONREAD, &bytes));
+	return bytes;
 }
 
+/* In the foreground once there is something to read, but less than it waits for. */
 static void foreground_first(void)
 {
 	signal(SIGTTOU, SIG_IGN);
+	rule = &background_rule;
+	set_min_some(fds);
+	while (bytes_to_read() != 4)
+		usleep(1000);
 	ASSERT_EQ(0, tcsetpgrp(fds[0], getpid()));
-	read_stopping();
+	EXPECT_EQ(14, request_waiting());
+}
+
+/* Job control looks at a read when it begins: who has taken something has begun. */
+static void put_into_background(pid_t child)
+{
+	while (tcgetpgrp(fds[0]) != child || bytes_to_read())
+		usleep(1000);
+	ASSERT_EQ(0, tcsetpgrp(fds[0], getpid()));
+	write_more(fds);
+	EXPECT_EQ(0, test_wait(child));
 }
 
 TEST(background_after_start)
