@@ -274,6 +274,7 @@ static void in_place(void)
 static void keep_elsewhere(void)
 {
 	if (!test_fork()) {
+		close(told[1]);
 		pause();
 		_exit(0);
 	}
@@ -315,6 +316,15 @@ static void settle(void)
 	usleep(500000);
 }
 
+/* The attacker's children die after him; the last of them closes what they tell by. */
+static void expect_children_end(void)
+{
+	struct pollfd pollfd = { .fd = told[0] };
+
+	if (poll(&pollfd, 1, LIMIT_MS) != 1)
+		FAIL("a child of the attacker does not end");
+}
+
 /*
  * nr_before is set.  The attack is prepared by root where it must be, and runs as the
  * attacker until he is killed; not so who keeps his descriptors.
@@ -352,6 +362,7 @@ static void run_with(void (*prepare)(void), void (*attack)(void), void (*done)(v
 		test_abort();
 	}
 	test_wait(pid);
+	expect_children_end();
 	for (i = 0; be_nr() != nr_before && i < LIMIT_MS; i++)
 		usleep(1000);
 	EXPECT_EQ(nr_before, be_nr());
