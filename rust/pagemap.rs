@@ -3,110 +3,64 @@
 //! Waiting for a page of a file without a task: reads with IOCB_WAITQ.
 //!
 //! `filemap_read()` queues the entry on the page's wait queue and returns -EIOCBQUEUED; unlocking
-//! the page wakes it. It can't be taken back, so the request stays out until then.
+//! the page wakes it. It can't be taken back, so whoever reads stays until then.
 //!
 //! C header: [`include/linux/pagemap.h`](srctree/include/linux/pagemap.h)
 
-use super::{
-    bindings,
-    fs::Transfer,
-    request::{
-        kick_page,
-        Armed,
-        Client,
-        Run,
-        Slot, //
-    }, //
-};
-use crate::pure::state::Step;
-use core::{
-    mem::ManuallyDrop,
-    ptr::{
-        self,
-        NonNull, //
-    }, //
-};
+use super::bindings;
 use kernel::{
     container_of,
     prelude::*, //
 };
 
-/// A request whose page entry was queued: its run may only [`PageRun::wait`].
-/// Dropped, the entry keeps it for ever, which is a leak and no more.
-#[must_use]
-pub(crate) struct PageRun<C: Client>(ManuallyDrop<Run<C>>);
+/// A function that a wait queue calls.
+pub(super) type Wake =
+    unsafe extern "C" fn(*mut bindings::wait_queue_entry, c_uint, c_int, *mut c_void) -> c_int;
 
-impl<C: Client> PageRun<C> {
-    /// Leaves the request to the page's waker. Any context.
-    pub(crate) fn wait(self) -> Armed<C> {
-        ManuallyDrop::into_inner(self.0).leave_to_entries(Step::Wait)
-    }
-
-    /// What everybody may see.
-    pub(crate) fn shared(&self) -> &C::Shared {
-        self.0.shared()
-    }
-
-    /// What the owner keeps.
-    pub(crate) fn private(&mut self) -> &mut C::Private {
-        self.0.private()
-    }
-
-    /// What was prepared, and how much of it is done.
-    pub(crate) fn transfer(&self) -> &Transfer {
-        self.0.transfer()
-    }
-
-    /// # Safety
-    ///
-    /// A read with the entry that [`prepare`] prepared returned -EIOCBQUEUED, and no driver has it.
-    pub(super) unsafe fn new(run: Run<C>) -> Self {
-        PageRun(ManuallyDrop::new(run))
-    }
-}
-
-/// Prepares the entry for a read with IOCB_WAITQ, and says it to the kiocb.
+/// Prepares an entry for a read of `kiocb` with IOCB_WAITQ: when the page is unlocked, `wake` is
+/// called, and finds `private` by [`take_off_if_match`]. Any context.
 ///
 /// # Safety
 ///
-/// The caller has the run of `slot`, no entry of which is on a queue.
-pub(super) unsafe fn prepare<C: Client>(slot: &Slot<C>) {
-    let queue = slot.entries.of_page();
-    // SAFETY: By the requirement the run has both, and no entry is queued: nobody else uses entry
-    // and kiocb. The slot does not move. Memory is written, in any context.
+/// Entry and kiocb are the caller's to write, the entry is on no queue, and stays where it is as
+/// long as it is on one.
+pub(super) unsafe fn prepare(
+    queue: *mut bindings::wait_page_queue,
+    private: *mut c_void,
+    wake: Wake,
+    kiocb: *mut bindings::kiocb,
+) {
+    // SAFETY: By the requirement both may be written. Any context.
     unsafe {
         let wait = &raw mut (*queue).wait;
         (*wait).flags = 0;
-        (*wait).private = ptr::from_ref(slot).cast_mut().cast();
-        (*wait).func = Some(wake::<C>);
+        (*wait).private = private;
+        (*wait).func = Some(wake);
         bindings::raio_helper_init_list_head(&raw mut (*wait).entry);
-        (*slot.kiocb.get()).ki_waitq = queue.cast();
+        (*kiocb).ki_waitq = queue.cast();
     }
 }
 
+/// Takes the entry off its queue if its page is that of `key`, and says what its `private` is.
+///
 /// # Safety
 ///
 /// `wait` is a field of an entry that [`prepare`] prepared, on the wait queue of a page, whose
 /// lock is held, with interrupts off; `key` is a `struct wait_page_key`.
-unsafe extern "C" fn wake<C: Client>(
+pub(super) unsafe fn take_off_if_match(
     wait: *mut bindings::wait_queue_entry,
-    _mode: c_uint,
-    _flags: c_int,
     key: *mut c_void,
-) -> c_int {
-    // SAFETY: By the requirement entry and key are valid. While the entry is queued its request is
-    // out, Running or PageArmed, from which nobody but this kick takes it: so the slot is valid
-    // until the kick is made. Taken off under the lock, it is not woken again. Nothing here sleeps.
+) -> Option<*mut c_void> {
+    // SAFETY: By the requirement entry and key are valid, and the list is guarded by the lock that
+    // is held. Nothing here sleeps.
     unsafe {
         let queue = container_of!(wait, bindings::wait_page_queue, wait);
         // The queue is a hashed one: other pages wake it too. Notes a match in the key.
         if !bindings::raio_helper_wake_page_match(queue, key.cast()) {
-            return 0;
+            return None;
         }
-        let slot = NonNull::new_unchecked((*wait).private.cast::<Slot<C>>());
+        let private = (*wait).private;
         bindings::raio_helper_list_del_init(&raw mut (*wait).entry);
-        // The request can't be run, freed or reused before the kick is made.
-        kick_page(slot);
+        Some(private)
     }
-    1
 }

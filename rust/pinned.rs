@@ -7,8 +7,8 @@
 
 use super::{
     bindings,
-    fs::Direction,
     mm::PinnedCharge,
+    uio::Direction,
     workqueue, //
 };
 use crate::pure::{

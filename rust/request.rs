@@ -14,9 +14,13 @@
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h) (`struct kiocb`)
 
+mod call;
 mod kick;
 mod owner;
+mod page;
+mod poll;
 mod pool;
+mod prepare;
 
 use super::{
     bindings,
@@ -32,6 +36,7 @@ use crate::{
     },
     window, //
 };
+pub(crate) use call::Tried;
 use core::{
     cell::UnsafeCell,
     ptr::NonNull, //
@@ -55,11 +60,6 @@ use kernel::{
     task::Task,
     types::Opaque, //
 };
-pub(super) use kick::{
-    ki_complete,
-    kick_file,
-    kick_page, //
-};
 pub(crate) use kick::{
     Fired,
     Kick, //
@@ -69,10 +69,16 @@ pub(crate) use owner::{
     Owned,
     Run, //
 };
+pub(crate) use page::PageRun;
+pub(crate) use poll::Polled;
 pub(crate) use pool::{
     Cancel,
     FreeList,
     Pool, //
+};
+pub(crate) use prepare::{
+    Buffers,
+    Position, //
 };
 
 /// No request, in a list of requests.
@@ -111,15 +117,15 @@ pub(crate) trait Client: Send + Sync + Sized + 'static {
 /// belong to the [`Owned`] or the [`Run`]; but `kiocb` and `iter` to the file's code during
 /// the issue call and to the driver from there on, what lies in queued wait entries to the lock of
 /// their queue; and `next` to the list of free requests.
-pub(super) struct Slot<C: Client> {
-    pub(super) kiocb: Opaque<bindings::kiocb>,
-    pub(super) iter: Opaque<bindings::iov_iter>,
-    pub(super) transfer: UnsafeCell<Transfer>,
+struct Slot<C: Client> {
+    kiocb: Opaque<bindings::kiocb>,
+    iter: Opaque<bindings::iov_iter>,
+    transfer: UnsafeCell<Transfer>,
     file: UnsafeCell<Option<ARef<File>>>,
     private: UnsafeCell<C::Private>,
-    pub(super) entries: Entries<C>,
+    entries: Entries,
     /// Whether a write has the file system's freeze protection.
-    pub(super) protected: Atomic<bool>,
+    protected: Atomic<bool>,
     word: Atomic<u32>,
     /// What the driver passed to `ki_complete`.
     result: Once<usize>,
@@ -165,7 +171,7 @@ impl<C: Client> Slot<C> {
 
     /// Does `step` if it is allowed.
     #[inline(always)]
-    pub(super) fn step(&self, step: Step) -> Option<Then> {
+    fn step(&self, step: Step) -> Option<Then> {
         let mut old = self.word().0;
         loop {
             let (new, then) = Self::try_step(Word(old), step)?;
@@ -245,12 +251,12 @@ impl<C: Client> Slot<C> {
     }
 
     /// Whether the driver has called `ki_complete` during the issue call.
-    pub(super) fn peer_done(&self) -> bool {
+    fn peer_done(&self) -> bool {
         self.word().peer_done()
     }
 
     /// What the driver passed to `ki_complete`; the step that said so orders it.
-    pub(super) fn result(&self) -> isize {
+    fn result(&self) -> isize {
         self.result.get() as isize
     }
 }

@@ -6,10 +6,12 @@
 
 use super::{
     can_page_wait,
-    Direction,
     Transfer, //
 };
-use crate::sys::bindings;
+use crate::sys::{
+    bindings,
+    uio::Direction, //
+};
 use kernel::{
     fs::File,
     prelude::*, //
@@ -84,7 +86,7 @@ impl Class {
 }
 
 /// S_IF*; 0 of anonymous files.
-pub(super) fn file_type(file: &File) -> u32 {
+pub(in crate::sys) fn file_type(file: &File) -> u32 {
     // SAFETY: The file is valid, as it is borrowed, with its inode, whose type does not change. A
     // read of memory: any context.
     u32::from(unsafe { (*(*file.as_ptr()).f_inode).i_mode }) & bindings::S_IFMT

@@ -11,25 +11,6 @@ use crate::sys::{
 };
 use kernel::prelude::*;
 
-/// Which way data goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Direction {
-    /// From the file.
-    Read,
-    /// To the file.
-    Write,
-}
-
-impl Direction {
-    /// READ or WRITE, which are also ITER_DEST and ITER_SOURCE.
-    pub(in crate::sys) fn rw(self) -> c_int {
-        match self {
-            Direction::Read => bindings::READ as c_int,
-            Direction::Write => bindings::WRITE as c_int,
-        }
-    }
-}
-
 /// How a try may wait.
 #[derive(Clone, Copy)]
 pub(crate) enum Mode<'a> {
@@ -48,7 +29,7 @@ pub(crate) enum Mode<'a> {
 impl Mode<'_> {
     /// IOCB_*.
     #[inline(always)]
-    pub(super) fn flags(self) -> c_int {
+    pub(in crate::sys) fn flags(self) -> c_int {
         match self {
             Mode::Block(_) | Mode::Inline => 0,
             Mode::Nowait => bindings::IOCB_NOWAIT,

@@ -12,13 +12,13 @@ use super::{
     is_open_for,
     iter_count,
     operations,
-    Direction,
     Mode, //
 };
 use crate::sys::{
     bindings,
     pinned::PinnedBuffer,
-    task::FullTask, //
+    task::FullTask,
+    uio::Direction, //
 };
 use kernel::{
     error::to_result,
@@ -93,25 +93,25 @@ pub(crate) fn read_now<T>(
 
 /// A file, and what was found out about transfers of it, in a call of submit.
 pub(crate) struct OpenFile<T> {
-    pub(super) file: ARef<File>,
+    pub(in crate::sys) file: ARef<File>,
     /// Of the last transfer.
-    pub(super) checked: Option<Checked<T>>,
-    pub(super) reading: Verified,
-    pub(super) writing: Verified,
+    pub(in crate::sys) checked: Option<Checked<T>>,
+    pub(in crate::sys) reading: Verified,
+    pub(in crate::sys) writing: Verified,
 }
 
 /// That transfers of a kind may be prepared for a file.
-pub(super) struct Checked<T> {
-    pub(super) direction: Direction,
+pub(in crate::sys) struct Checked<T> {
+    pub(in crate::sys) direction: Direction,
     /// RWF_*.
-    pub(super) rw_flags: i32,
+    pub(in crate::sys) rw_flags: i32,
     /// IOCB_*: those of the file, and all.
-    pub(super) of_file: c_int,
-    pub(super) flags: c_int,
+    pub(in crate::sys) of_file: c_int,
+    pub(in crate::sys) flags: c_int,
     /// It is a regular file or block device.
-    pub(super) has_places: bool,
+    pub(in crate::sys) has_places: bool,
     /// What the caller has made of it.
-    pub(super) rules: T,
+    pub(in crate::sys) rules: T,
 }
 
 /// What tells kinds of transfers of a file from each other.
@@ -146,7 +146,7 @@ impl<T> OpenFile<T> {
 
     /// What was found out about such transfers. EBADF, EINVAL, EOPNOTSUPP, EPERM.
     #[inline(always)]
-    pub(super) fn check(
+    pub(in crate::sys) fn check(
         &mut self,
         direction: Direction,
         rw_flags: i32,
@@ -179,7 +179,7 @@ impl<T> OpenFile<T> {
 }
 
 /// IOCB_* of all transfers of `file`; fcntl(2) may change them.
-pub(super) fn iocb_flags(file: &File) -> c_int {
+pub(in crate::sys) fn iocb_flags(file: &File) -> c_int {
     // SAFETY: The file is valid, as it is borrowed. fcntl(2) may change the word, so it is read
     // once. Any context.
     unsafe { (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() as c_int }
@@ -246,7 +246,7 @@ fn check<T>(
 }
 
 /// Whether the security modules have agreed to transfers of one direction of a file.
-pub(super) struct Verified(bool);
+pub(in crate::sys) struct Verified(bool);
 
 /// rw_verify_area(): whether `len` bytes at `pos` may be transferred, by the file's kind of
 /// offsets, the security modules and who listens to permission events. Process context, may sleep.
@@ -254,7 +254,7 @@ pub(super) struct Verified(bool);
 /// The security modules are told of the file and the direction only, so that it is enough to ask
 /// them once in a call.
 #[inline(always)]
-pub(super) fn verify(
+pub(in crate::sys) fn verify(
     file: &File,
     direction: Direction,
     pos: i64,

@@ -3,13 +3,13 @@
 //! Where the memory of a transfer is: iterators over what a program has described.
 
 use super::{
-    mode::Direction,
     transfer::Memory,
     Transfer, //
 };
 use crate::sys::{
     bindings,
-    pinned::PinnedBuffer, //
+    pinned::PinnedBuffer,
+    uio::Direction, //
 };
 use kernel::{
     error::to_result,
@@ -21,7 +21,7 @@ use kernel::{
 /// # Safety
 ///
 /// It is initialised and was not advanced.
-pub(super) unsafe fn memory_of(iter: *const bindings::iov_iter) -> Memory {
+pub(in crate::sys) unsafe fn memory_of(iter: *const bindings::iov_iter) -> Memory {
     // SAFETY: By the requirement all of it is initialised, and the type says which field of the
     // union it is. Memory is read: any context.
     unsafe {
@@ -45,7 +45,7 @@ pub(super) unsafe fn memory_of(iter: *const bindings::iov_iter) -> Memory {
 /// # Safety
 ///
 /// `iter` is initialised.
-pub(super) unsafe fn iter_count(iter: *const bindings::iov_iter) -> usize {
+pub(in crate::sys) unsafe fn iter_count(iter: *const bindings::iov_iter) -> usize {
     // SAFETY: By the requirement it is initialised; all of the union's kinds have the count there.
     unsafe { (*iter).__bindgen_anon_1.__bindgen_anon_1.as_ref().count }
 }
@@ -55,7 +55,7 @@ pub(super) unsafe fn iter_count(iter: *const bindings::iov_iter) -> usize {
 /// # Safety
 ///
 /// As of [`import`](super::prepare).
-pub(super) unsafe fn import_segments(
+pub(in crate::sys) unsafe fn import_segments(
     transfer: &mut Transfer,
     iter: *mut bindings::iov_iter,
     direction: Direction,
@@ -86,7 +86,7 @@ pub(super) unsafe fn import_segments(
 /// # Safety
 ///
 /// As of [`import`](super::prepare); `iter` is over what was imported.
-pub(super) unsafe fn import_pinned_segments(
+pub(in crate::sys) unsafe fn import_pinned_segments(
     transfer: &mut Transfer,
     iter: *mut bindings::iov_iter,
     direction: Direction,

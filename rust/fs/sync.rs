@@ -19,8 +19,8 @@ use kernel::{
 /// Bytes of a file.
 #[derive(Clone, Copy)]
 pub(crate) struct Range {
-    pub(super) first: i64,
-    pub(super) last: i64,
+    pub(in crate::sys) first: i64,
+    pub(in crate::sys) last: i64,
 }
 
 impl Range {

@@ -4,16 +4,14 @@
 //!
 //! C header: [`include/linux/uio.h`](srctree/include/linux/uio.h)
 
-use super::{
-    Direction,
-    Range, //
-};
+use super::Range;
 use crate::sys::{
     bindings,
     pinned::{
         self,
         PinnedBuffer, //
-    }, //
+    },
+    uio::Direction, //
 };
 use core::ptr;
 use kernel::{
@@ -27,30 +25,30 @@ use kernel::{
 #[derive(Default)]
 pub(crate) struct Transfer {
     /// What it was prepared for, if it was.
-    pub(super) direction: Option<Direction>,
+    pub(in crate::sys) direction: Option<Direction>,
     /// IOCB_* without those of a single try.
-    pub(super) flags: c_int,
-    pub(super) pos: i64,
+    pub(in crate::sys) flags: c_int,
+    pub(in crate::sys) pos: i64,
     /// It is to or from a regular file or block device.
-    pub(super) has_places: bool,
+    pub(in crate::sys) has_places: bool,
     /// It is at the position of its file, which it moves.
-    pub(super) at_position: bool,
+    pub(in crate::sys) at_position: bool,
     /// In bytes.
-    pub(super) len: usize,
-    pub(super) done: usize,
+    pub(in crate::sys) len: usize,
+    pub(in crate::sys) done: usize,
     /// No try has used up the iterator that it was prepared with.
-    pub(super) fresh: bool,
-    pub(super) memory: Memory,
+    pub(in crate::sys) fresh: bool,
+    pub(in crate::sys) memory: Memory,
     /// It may have segments that were allocated, or a registered buffer.
-    pub(super) holds: bool,
-    pub(super) segments: Segments,
+    pub(in crate::sys) holds: bool,
+    pub(in crate::sys) segments: Segments,
     /// The registered buffer in which the memory lies.
-    pub(super) pinned: Option<Arc<PinnedBuffer>>,
+    pub(in crate::sys) pinned: Option<Arc<PinnedBuffer>>,
 }
 
 /// Where the memory of a transfer is.
 #[derive(Clone, Copy)]
-pub(super) enum Memory {
+pub(in crate::sys) enum Memory {
     /// One buffer of the program.
     Buffer(usize),
     /// An array of them, and its length.
@@ -66,13 +64,13 @@ impl Default for Memory {
 }
 
 /// Segments of a vectored transfer: few are in place, more are allocated.
-pub(super) struct Segments {
-    pub(super) few: [bindings::iovec; FEW],
-    pub(super) allocated: *mut bindings::iovec,
+pub(in crate::sys) struct Segments {
+    pub(in crate::sys) few: [bindings::iovec; FEW],
+    pub(in crate::sys) allocated: *mut bindings::iovec,
 }
 
 /// Segments that need no allocation.
-pub(super) const FEW: usize = 2;
+pub(in crate::sys) const FEW: usize = 2;
 
 impl Default for Segments {
     fn default() -> Self {
@@ -88,7 +86,7 @@ impl Segments {
     /// may have do not. ENOMEM. Process context.
     ///
     /// `import_iovec()` would not charge what it allocates to the cgroup.
-    pub(super) fn room(&mut self, nr: usize) -> Result<(*mut bindings::iovec, usize)> {
+    pub(in crate::sys) fn room(&mut self, nr: usize) -> Result<(*mut bindings::iovec, usize)> {
         if nr <= FEW || nr > bindings::UIO_MAXIOV as usize {
             return Ok((self.few.as_mut_ptr(), FEW));
         }
@@ -99,7 +97,10 @@ impl Segments {
     }
 
     /// Replaces what there is by parts of registered memory, and returns where they are now.
-    pub(super) fn replace(&mut self, parts: KVec<bindings::bio_vec>) -> *const bindings::bio_vec {
+    pub(in crate::sys) fn replace(
+        &mut self,
+        parts: KVec<bindings::bio_vec>,
+    ) -> *const bindings::bio_vec {
         self.free();
         let (parts, _, _) = parts.into_raw_parts();
         // Both are from kmalloc().
@@ -241,7 +242,7 @@ impl Transfer {
     }
 
     /// Whether it goes to the end of the file, wherever that is.
-    pub(super) fn appends(&self) -> bool {
+    pub(in crate::sys) fn appends(&self) -> bool {
         self.flags & bindings::IOCB_APPEND != 0
     }
 

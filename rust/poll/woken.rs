@@ -7,10 +7,7 @@ use super::{
     Entry,
     Mask, //
 };
-use crate::sys::{
-    bindings,
-    request::Client, //
-};
+use crate::sys::bindings;
 use core::ptr;
 use kernel::{
     prelude::*,
@@ -24,7 +21,7 @@ pub(in crate::sys) struct Woken {
     pub(in crate::sys) ready: Mask,
     /// What the queue said, whether it was asked for or not.
     pub(in crate::sys) told: Mask,
-    pub(super) entry: *mut c_void,
+    pub(in crate::sys) entry: *mut c_void,
 }
 
 /// Takes the entry off its queue, whose lock is held.
@@ -32,7 +29,7 @@ pub(in crate::sys) struct Woken {
 /// # Safety
 ///
 /// `entry` is on a queue whose lock is held; what it lies in is still the request that was queued.
-pub(super) unsafe fn take_off(entry: *const Entry) {
+pub(in crate::sys) unsafe fn take_off(entry: *const Entry) {
     // SAFETY: By the requirement the entry is valid, on its queue, and the lock, which guards the
     // list, is held. The store is the last access: from then on `disarm` does not wait for the
     // lock.
@@ -56,7 +53,7 @@ impl Woken {
     }
 }
 
-impl<C: Client> Entries<C> {
+impl Entries {
     /// Whether one queue is all that the request waits for. Of one that is armed, as a look with Acquire
     /// has said, under the lock of a queue on which it has an entry. Any context.
     pub(in crate::sys) fn is_sole(&self) -> bool {

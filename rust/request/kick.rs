@@ -3,6 +3,7 @@
 //! Who gives a request back: wakers and drivers.
 
 use super::{
+    call::end_write,
     Client,
     Owned,
     Slot, //
@@ -64,7 +65,7 @@ pub(crate) enum Fired<'a, C: Client> {
 ///
 /// The request is out, Running or PageArmed, and its page entry, which was just taken off its
 /// queue, comes back to nobody else. Any context.
-pub(in crate::sys) unsafe fn kick_page<C: Client>(slot: NonNull<Slot<C>>) {
+pub(super) unsafe fn kick_page<C: Client>(slot: NonNull<Slot<C>>) {
     // SAFETY: By the requirement nobody takes the request from there before it is kicked.
     let pool = unsafe { slot.as_ref() }.pool();
     // SAFETY: The request is out, so its client is there, with the pool in it; and from `hold` on
@@ -86,7 +87,7 @@ pub(in crate::sys) unsafe fn kick_page<C: Client>(slot: NonNull<Slot<C>>) {
 /// # Safety
 ///
 /// The entry is on the wait queue of the request's file, whose lock is held. Any context.
-pub(in crate::sys) unsafe fn kick_file<C: Client>(slot: NonNull<Slot<C>>, woken: Woken) {
+pub(super) unsafe fn kick_file<C: Client>(slot: NonNull<Slot<C>>, woken: Woken) {
     let held = Cell::new(false);
     // SAFETY: By the requirement the lock is held, and the request out: whoever brings it home
     // takes the entry off before, and waits for the lock. Where `fire` takes it off, the pool is
@@ -217,7 +218,7 @@ impl<'a, C: Client> Kick<'a, C> {
 ///
 /// `kiocb` is that of a request whose issue call has begun, and the caller is its peer. Any
 /// context.
-pub(in crate::sys) unsafe extern "C" fn ki_complete<C: Client>(
+pub(super) unsafe extern "C" fn ki_complete<C: Client>(
     kiocb: *mut bindings::kiocb,
     result: c_long,
 ) {
@@ -233,7 +234,7 @@ pub(in crate::sys) unsafe extern "C" fn ki_complete<C: Client>(
         // SAFETY: The peer, an owner, has the request until the step below, and the request its
         // file, for which `prep_rw` initialised the kiocb. It may be called in any context, as
         // this.
-        unsafe { fs::end_write(slot) };
+        unsafe { end_write(slot) };
         slot.result.set(result as usize);
     }
     Window::Complete.pass();

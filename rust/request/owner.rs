@@ -69,7 +69,7 @@ pub(crate) enum Armed<C: Client> {
 
 macro_rules! accessors {
     () => {
-        pub(in crate::sys) fn slot(&self) -> &Slot<C> {
+        pub(super) fn slot(&self) -> &Slot<C> {
             // SAFETY: By the invariants it is valid while this is there. The reference is shared,
             // and `Slot` is `Sync`: others may look at its atomics.
             unsafe { self.0.as_ref() }
@@ -112,7 +112,7 @@ macro_rules! accessors {
         }
 
         /// As [`Self::transfer`], to be changed in its place: its iterator refers to it.
-        pub(in crate::sys) fn transfer_mut(&mut self) -> &mut Transfer {
+        pub(super) fn transfer_mut(&mut self) -> &mut Transfer {
             // SAFETY: By the invariants nobody else has access to that cell, `self` is borrowed
             // mutably, and no driver has the iterator, which refers to it. It can't be moved out:
             // only functions of rust/ have the reference, which leave it in its place.
@@ -127,7 +127,7 @@ impl<C: Client> Owned<C> {
     /// # Safety
     ///
     /// A step on this slot just said [`Then::Own`], and nothing was made of it yet.
-    pub(in crate::sys) unsafe fn from_slot(slot: NonNull<Slot<C>>) -> Self {
+    pub(super) unsafe fn from_slot(slot: NonNull<Slot<C>>) -> Self {
         // INVARIANT: By the requirement.
         Owned(slot, PhantomData)
     }
@@ -223,7 +223,7 @@ impl<C: Client> Run<C> {
     }
 
     /// Gives up the slot to whoever the next step makes its owner.
-    pub(in crate::sys) fn into_slot(self) -> NonNull<Slot<C>> {
+    pub(super) fn into_slot(self) -> NonNull<Slot<C>> {
         ManuallyDrop::new(self).0
     }
 
@@ -255,7 +255,7 @@ impl<C: Client> Run<C> {
         self.leave_to_entries(Step::Arm)
     }
 
-    pub(in crate::sys) fn leave_to_entries(self, step: Step) -> Armed<C> {
+    pub(super) fn leave_to_entries(self, step: Step) -> Armed<C> {
         let slot = self.into_slot();
         // SAFETY: By the invariants of `Run`, which was just given up, the slot is valid until the
         // step, which is the last access if it leaves the request to somebody. Any context.
@@ -270,7 +270,7 @@ impl<C: Client> Run<C> {
     /// # Safety
     ///
     /// The run has the request, and no driver has it any more.
-    pub(in crate::sys) unsafe fn from_slot(slot: NonNull<Slot<C>>) -> Self {
+    pub(super) unsafe fn from_slot(slot: NonNull<Slot<C>>) -> Self {
         // INVARIANT: By the requirement.
         Run(slot)
     }

@@ -6,8 +6,8 @@ use super::{
     Client,
     Owned,
     Run,
-    Slot,
-    NONE, //
+    Slot, //
+    NONE,
 };
 use crate::{
     pure::state::{

@@ -13,8 +13,8 @@ use super::{
     registered::Registered,
     Context,
     Submit,
-    Tail,
-    ALL_REQUESTS, //
+    Tail, //
+    ALL_REQUESTS,
 };
 use crate::{
     pure::{

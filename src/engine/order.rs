@@ -20,7 +20,7 @@ use crate::{
         Request,
         Running, //
     },
-    sys::fs::Direction, //
+    sys::uio::Direction, //
 };
 
 /// Takes the request's place in its group; whether it is first. Any context.

@@ -18,9 +18,9 @@ use crate::{
         threads::{
             Seat,
             State,
-            Worker,
+            Worker, //
             MAX_THREADS,
-            NO_REQUEST, //
+            NO_REQUEST,
         },
         Context, //
     },

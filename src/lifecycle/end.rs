@@ -11,8 +11,8 @@
 use crate::{
     context::{
         registered::unregister_all,
-        Context,
-        ALL_REQUESTS, //
+        Context, //
+        ALL_REQUESTS,
     },
     engine::cancel,
     run,

@@ -20,6 +20,7 @@ use crate::{
             Facts,
             OpenFile, //
         },
+        ioprio,
         miscdevice,
         pinned::PinnedBuffer,
         sched::{
@@ -141,7 +142,7 @@ impl<'a> FileCache<'a> {
 
     /// The task's I/O priority.
     pub(crate) fn ioprio(&mut self) -> u16 {
-        *self.ioprio.get_or_insert_with(fs::current_ioprio)
+        *self.ioprio.get_or_insert_with(ioprio::current)
     }
 
     /// The file of `iocb`. EBADF, and EINVAL if it is a door of this module.

@@ -29,7 +29,6 @@ use crate::{
     sys::{
         fs::{
             self,
-            Direction,
             Range, //
         },
         task::{
@@ -40,6 +39,7 @@ use crate::{
             iocb,
             RAIO_IOCB_FLAG_RANGE, //
         },
+        uio::Direction,
         vhost_task, //
     }, //
 };

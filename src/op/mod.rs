@@ -28,7 +28,6 @@ use crate::{
     },
     sys::{
         eventfd::EventFd,
-        fs::Direction,
         task::{
             FullTask,
             WorkerTask, //
@@ -47,7 +46,8 @@ use crate::{
             RAIO_CMD_SYNC_FILE_RANGE,
             RAIO_IOCB_FLAG_FIXED_BUFFER,
             RAIO_IOCB_FLAG_FIXED_FILE, //
-        }, //
+        },
+        uio::Direction, //
     }, //
 };
 use file_cache::FileCache;

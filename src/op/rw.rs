@@ -24,20 +24,21 @@ use crate::{
     sys::{
         fs::{
             self,
-            Buffers,
             Class,
-            Direction,
             Facts,
             Faults,
-            Ioprio,
             Kind,
-            Position,
-            Transfer,
-            Tried, //
+            Transfer, //
         },
+        ioprio::Ioprio,
         poll::{
             self,
             Mask, //
+        },
+        request::{
+            Buffers,
+            Position,
+            Tried, //
         },
         task::{
             Caller,
@@ -49,7 +50,8 @@ use crate::{
             RAIO_IOCB_FLAG_CUR_POS,
             RAIO_IOCB_FLAG_FIXED_BUFFER,
             RAIO_SETUP_SYNC_WRITES, //
-        }, //
+        },
+        uio::Direction, //
     }, //
 };
 use kernel::{

@@ -21,11 +21,11 @@ use crate::{
         Running, //
     },
     sys::{
-        poll::{
-            Mask,
+        poll::Mask,
+        request::{
+            Armed,
             Polled, //
         },
-        request::Armed,
         task::FullTask,
         trace, //
     },

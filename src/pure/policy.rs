@@ -26,11 +26,13 @@
 //! it above is refused there ([`Class::is_for_workers`]).
 
 use super::lists::List;
-use crate::sys::fs::{
-    Class,
-    Direction,
-    Facts,
-    Mode, //
+use crate::sys::{
+    fs::{
+        Class,
+        Facts,
+        Mode, //
+    },
+    uio::Direction, //
 };
 
 /// How a try that does not wait is made.

@@ -11,11 +11,11 @@ use crate::{
         threads::{
             Seat,
             State,
-            Worker,
+            Worker, //
             ALONE_NS,
             IDLE_NS,
             KILLED,
-            NO_REQUEST, //
+            NO_REQUEST,
         },
         Context, //
     },

@@ -36,9 +36,9 @@ use crate::{
         fs::{
             self,
             Faults,
-            Mode,
-            Tried, //
+            Mode, //
         },
+        request::Tried,
         signal::{
             self,
             Whom, //

@@ -6,10 +6,12 @@
 mod cases {
     use crate::{
         pure::policy::*,
-        sys::fs::{
-            Class,
-            Direction,
-            Facts, //
+        sys::{
+            fs::{
+                Class,
+                Facts, //
+            },
+            uio::Direction, //
         }, //
     };
 

@@ -17,9 +17,9 @@ use crate::{
     sys::{
         fs::{
             Faults,
-            Mode,
-            Tried, //
+            Mode, //
         },
+        request::Tried,
         task::{
             Caller,
             WorkerTask, //

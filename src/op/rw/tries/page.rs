@@ -8,8 +8,10 @@ use crate::{
     pure::lists::List,
     request::Running,
     sys::{
-        pagemap::PageRun,
-        request::Armed,
+        request::{
+            Armed,
+            PageRun, //
+        },
         trace, //
     },
     window::Window, //

@@ -16,10 +16,10 @@ use crate::{
     sys::{
         fs::{
             self,
-            Direction,
             Faults,
             Mode, //
         },
+        uio::Direction,
         vhost_task, //
     }, //
 };

@@ -6,31 +6,32 @@
 //! [`include/linux/uio.h`](srctree/include/linux/uio.h)
 
 use super::{
-    facts::position,
-    open::verify,
-    segments::{
-        import_pinned_segments,
-        import_segments,
-        iter_count,
-        memory_of, //
-    },
-    transfer::Memory,
-    Direction,
-    Kind,
-    OpenFile,
-    Range,
-    Transfer, //
+    kick::ki_complete,
+    Client,
+    Owned,
+    Run, //
 };
 use crate::sys::{
     bindings,
-    capability,
-    pinned::PinnedBuffer,
-    request::{
+    fs::{
+        import_pinned_segments,
+        import_segments,
+        iter_count,
+        memory_of,
+        position,
+        verify,
+        Kind,
+        Memory,
+        OpenFile,
+        Range,
+        Transfer, //
+    },
+    ioprio::{
         self,
-        Client,
-        Owned,
-        Run, //
-    }, //
+        Ioprio, //
+    },
+    pinned::PinnedBuffer,
+    uio::Direction, //
 };
 use kernel::{
     error::to_result,
@@ -38,15 +39,6 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
-
-/// An I/O priority, and whose word it is.
-#[derive(Clone, Copy)]
-pub(crate) enum Ioprio {
-    /// The program's.
-    Chosen(u16),
-    /// The task's, see [`super::current_ioprio`].
-    Current(u16),
-}
 
 /// The buffers that a program names.
 pub(crate) struct Buffers {
@@ -96,7 +88,7 @@ impl<C: Client> Owned<C> {
     ) -> Result<Preparing<'r, 'f, C, T>> {
         let ioprio = match ioprio {
             Ioprio::Chosen(ioprio) => {
-                check_ioprio(ioprio)?;
+                ioprio::check(ioprio)?;
                 ioprio
             }
             Ioprio::Current(ioprio) => ioprio,
@@ -114,7 +106,7 @@ impl<C: Client> Owned<C> {
         // try's, or of no meaning without their flags. Memory is written: any context.
         unsafe {
             (*kiocb).ki_filp = file;
-            (*kiocb).ki_complete = Some(request::ki_complete::<C>);
+            (*kiocb).ki_complete = Some(ki_complete::<C>);
             (*kiocb).ki_ioprio = ioprio;
             (*kiocb).ki_write_stream = 0;
         }
@@ -254,21 +246,6 @@ impl<'f, C: Client, T> Preparing<'_, 'f, C, T> {
 #[cold]
 fn begin_at_position(file: &File) -> (i64, bool) {
     position(file).map_or((0, false), |at| (at, true))
-}
-
-/// The checks of `ioprio_check_cap()`, which is not exported.
-fn check_ioprio(ioprio: u16) -> Result {
-    let (class, level) = (
-        u32::from(ioprio) >> bindings::IOPRIO_CLASS_SHIFT,
-        u32::from(ioprio) & bindings::IOPRIO_LEVEL_MASK,
-    );
-    match class {
-        bindings::IOPRIO_CLASS_NONE if level == 0 => Ok(()),
-        bindings::IOPRIO_CLASS_RT if capability::may_set_rt_ioprio() => Ok(()),
-        bindings::IOPRIO_CLASS_RT => Err(EPERM),
-        bindings::IOPRIO_CLASS_BE | bindings::IOPRIO_CLASS_IDLE => Ok(()),
-        _ => Err(EINVAL),
-    }
 }
 
 /// Imports `buffers` for a transfer that is not used by anybody yet, and makes `iter` one over
