@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A model of entries on the wait queues of a file, as in `rust/poll.rs`, `rust/request/kick.rs` and
+//! A model of entries on the wait queues of a file, as in `rust/request/poll.rs`, `rust/request/kick.rs` and
 //! `engine::kick()`: up to two of them, one of which may go before its file.
 
 use crate::{
