@@ -17,7 +17,7 @@ use kernel::{
 /// A reference to an eventfd.
 pub(crate) struct EventFd(NonNull<bindings::eventfd_ctx>);
 
-// SAFETY: The reference is counted, and bound to no task: it may be signalled and let go of in any.
+// SAFETY: The reference is counted, and bound to no task: it may be signalled and dropped in any.
 unsafe impl Send for EventFd {}
 
 impl EventFd {

@@ -7,7 +7,7 @@
 //! These come from outside: `crate::pure::state`, tested, which is part of the proofs of [`request`];
 //! `crate::pure::span`, tested, which is part of those of [`pinned`]; `crate::pure::folios`, by which that
 //! charges; `crate::window`, by which tests see and hold requests; `crate::context::Context`, the type of
-//! what is mapped by [`mapping`]; and, for [`miscdevice`], `crate::lifecycle::door::Door`, the type of what
+//! what is mapped by [`mapping`]; and, for [`miscdevice`], `crate::lifecycle::open_device::OpenDevice`, the type of what
 //! an open file has, `crate::context::limit::Users`, what all share, and `crate::device::ioctl`.
 
 #[allow(

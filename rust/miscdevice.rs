@@ -37,7 +37,7 @@ use kernel::{
 /// - `pollers()` and `is_readable()`: whom to wake, and whether they need not wait;
 /// - `show(seq)`: its lines in fdinfo;
 /// - `closed(this)`: the file is released. Called in process context without locks, may sleep.
-type Object = crate::lifecycle::door::Door;
+type Object = crate::lifecycle::open_device::OpenDevice;
 /// What all of them share.
 type Shared = Arc<crate::context::limit::Users>;
 
@@ -115,7 +115,7 @@ impl PinnedDrop for Registration {
 }
 
 /// Whether `file` is one of the device's.
-pub(crate) fn is_door(file: &File) -> bool {
+pub(crate) fn is_open_device(file: &File) -> bool {
     core::ptr::eq(fs::operations(file), &raw const OPERATIONS.0)
 }
 

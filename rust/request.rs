@@ -97,7 +97,7 @@ pub(crate) trait Client: Send + Sync + Sized + 'static {
     /// The address space that requests are in, and a task of the process.
     fn process(&self) -> (&Mm, &Task);
 
-    /// A request came home with its file, which somebody of the process has to release. Any
+    /// A request was freed with its file, which somebody of the process has to release. Any
     /// context.
     fn has_kept_file(client: ArcBorrow<'_, Self>);
 

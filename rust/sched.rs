@@ -24,7 +24,7 @@ pub(crate) struct Process {
     mm: ARef<Mm>,
 }
 
-// SAFETY: The reference to the `struct pid` is counted, and may be let go of in any task.
+// SAFETY: The reference to the `struct pid` is counted, and may be dropped in any task.
 unsafe impl Send for Process {}
 // SAFETY: By a shared reference the pointers are only compared.
 unsafe impl Sync for Process {}

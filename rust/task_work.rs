@@ -174,7 +174,7 @@ pub(crate) fn enqueue<T: TaskWorkItem<ID>, const ID: u32>(of: Arc<T>) -> bool {
 
 /// Has the work of `of` done by an ordinary task of the process of `task`, or another that works in
 /// the same memory: a sleep of it is interrupted for that. False if there is none. Any context.
-pub(crate) fn summon<T: TaskWorkItem<ID>, const ID: u32>(of: Arc<T>, task: &Task) -> bool {
+pub(crate) fn enqueue_signal<T: TaskWorkItem<ID>, const ID: u32>(of: Arc<T>, task: &Task) -> bool {
     let mm = of.mm().as_raw();
     // SAFETY: Task and address space are valid, the one borrowed, the other of `of`, which `give`
     // keeps. It says that `head` is initialised and on no list. Threads are walked under RCU; to

@@ -309,7 +309,7 @@ unsafe extern "C" fn run<W: Worker>(data: *mut c_void) -> bool {
     }
     let ended = this.ended.load(Relaxed);
     // SAFETY: All three are about the current task, in process context. It comes back here by way
-    // of `get_signal()`, which runs task work if it is notified. What a request let go of, an fput
+    // of `get_signal()`, which runs task work if it is notified. What a request has dropped, an fput
     // say, waits there.
     unsafe {
         if bindings::raio_helper_task_work_pending() {

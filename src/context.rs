@@ -169,8 +169,8 @@ pub(crate) struct Context {
     task: ARef<Task>,
     /// Retries by a task that has woken them, and by one that is interrupted for it, see
     /// [`retry`](crate::engine).
-    woken: TaskWork<Context, 0>,
-    summoned: TaskWork<Context, 1>,
+    resume_work: TaskWork<Context, 0>,
+    signal_work: TaskWork<Context, 1>,
     /// Whether somebody comes for what is on the lists.
     #[pin]
     looks: DelayedWork<Context, 0>,
@@ -195,7 +195,7 @@ impl_has_delayed_work! {
 /// It is the first look of the work queue.
 pub(crate) const ALL_REQUESTS: u32 = u32::MAX;
 
-/// Lets go of a reference that may be the last, in any context: it is dropped in a work item then.
+/// Drops a reference that may be the last, in any context: it is dropped in a work item then.
 pub(crate) fn put(context: Arc<Context>) {
     if let Some(last) = Arc::into_unique_or_drop(context) {
         workqueue::enqueue_by::<_, 0>(Arc::from(last), 0);
@@ -222,7 +222,7 @@ impl Context {
 
     /// Gives back what a context has in which nothing is in flight.
     pub(crate) fn give_back(self: &Arc<Self>) {
-        // Only now: a request whose event was there early may have come home by it.
+        // Only now: a request whose event was there early may have been freed by it.
         workqueue::cancel_delayed::<_, 0>(self);
         let share = self.submit.lock().share.take();
         drop(share);
@@ -282,13 +282,13 @@ impl Context {
     }
 
     /// See [`retry`](crate::engine).
-    pub(crate) fn woken(&self) -> &TaskWork<Context, 0> {
-        &self.woken
+    pub(crate) fn resume_work(&self) -> &TaskWork<Context, 0> {
+        &self.resume_work
     }
 
     /// See [`retry`](crate::engine).
-    pub(crate) fn summoned(&self) -> &TaskWork<Context, 1> {
-        &self.summoned
+    pub(crate) fn signal_work(&self) -> &TaskWork<Context, 1> {
+        &self.signal_work
     }
 
     /// Who set it up.

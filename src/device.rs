@@ -10,7 +10,7 @@ use crate::{
     engine::cancel,
     lifecycle::{
         self,
-        door::Door, //
+        open_device::OpenDevice, //
     },
     op,
     pure::ring,
@@ -75,7 +75,7 @@ impl Argument {
 
 /// `compat` says that the caller's pointers have 32 bits.
 pub(crate) fn ioctl(
-    door: ArcBorrow<'_, Door>,
+    device: ArcBorrow<'_, OpenDevice>,
     task: FullTask<'_>,
     cmd: u32,
     arg: usize,
@@ -83,28 +83,28 @@ pub(crate) fn ioctl(
 ) -> Result<isize> {
     let arg = Argument(arg);
     match cmd {
-        SUBMIT => submit(door, task, arg.read()?, compat),
-        GETEVENTS => getevents(door, task, arg.read()?),
-        ENTER => enter(door, task, arg, compat),
-        _ => rare(door, task, cmd, arg, compat),
+        SUBMIT => submit(device, task, arg.read()?, compat),
+        GETEVENTS => getevents(device, task, arg.read()?),
+        ENTER => enter(device, task, arg, compat),
+        _ => rare(device, task, cmd, arg, compat),
     }
 }
 
 /// What no request needs.
 #[cold]
 fn rare(
-    door: ArcBorrow<'_, Door>,
+    device: ArcBorrow<'_, OpenDevice>,
     task: FullTask<'_>,
     cmd: u32,
     arg: Argument,
     compat: bool,
 ) -> Result<isize> {
     match cmd {
-        INFO => info(door, arg),
-        SETUP => setup(door, task, arg),
-        DESTROY => destroy(door, task, arg.read()?),
-        CANCEL => cancel(door, arg.read()?),
-        REGISTER => register(door, task, arg.read()?, compat),
+        INFO => info(device, arg),
+        SETUP => setup(device, task, arg),
+        DESTROY => destroy(device, task, arg.read()?),
+        CANCEL => cancel(device, arg.read()?),
+        REGISTER => register(device, task, arg.read()?, compat),
         _ => Err(ENOTTY),
     }
 }
@@ -117,8 +117,8 @@ fn refuse_unless(condition: bool) -> Result {
     }
 }
 
-fn info(door: ArcBorrow<'_, Door>, arg: Argument) -> Result<isize> {
-    let now = door.users().now();
+fn info(device: ArcBorrow<'_, OpenDevice>, arg: Argument) -> Result<isize> {
+    let now = device.users().now();
     arg.write(&raio_info {
         major: RAIO_API_MAJOR as u16,
         minor: RAIO_API_MINOR as u16,
@@ -152,10 +152,10 @@ fn features() -> u64 {
     u64::from(always | threads)
 }
 
-fn setup(door: ArcBorrow<'_, Door>, task: FullTask<'_>, arg: Argument) -> Result<isize> {
+fn setup(device: ArcBorrow<'_, OpenDevice>, task: FullTask<'_>, arg: Argument) -> Result<isize> {
     let mut setup: raio_setup = arg.read()?;
     refuse_unless(setup.ctx_id == 0 && setup.flags & !SETUP_FLAGS == 0)?;
-    let (context, id) = lifecycle::setup(door, task, setup.nr_events, setup.flags)?;
+    let (context, id) = lifecycle::setup(device, task, setup.nr_events, setup.flags)?;
     setup.ctx_id = id as u64;
     if let Err(e) = arg.write(&setup) {
         // Another thread may have unmapped it already.
@@ -165,21 +165,25 @@ fn setup(door: ArcBorrow<'_, Door>, task: FullTask<'_>, arg: Argument) -> Result
     Ok(0)
 }
 
-fn destroy(door: ArcBorrow<'_, Door>, task: FullTask<'_>, destroy: raio_destroy) -> Result<isize> {
+fn destroy(
+    device: ArcBorrow<'_, OpenDevice>,
+    task: FullTask<'_>,
+    destroy: raio_destroy,
+) -> Result<isize> {
     refuse_unless(destroy.flags == 0)?;
-    lifecycle::lookup(door, destroy.ctx_id)?.destroy(task)?;
+    lifecycle::lookup(device, destroy.ctx_id)?.destroy(task)?;
     Ok(0)
 }
 
 fn submit(
-    door: ArcBorrow<'_, Door>,
+    device: ArcBorrow<'_, OpenDevice>,
     task: FullTask<'_>,
     submit: raio_submit,
     compat: bool,
 ) -> Result<isize> {
     refuse_unless(submit.flags == 0)?;
     let nr = usize::try_from(submit.nr)?;
-    let context = lifecycle::lookup(door, submit.ctx_id)?;
+    let context = lifecycle::lookup(device, submit.ctx_id)?;
     let iocbs = Iocbs {
         address: submit.iocbpp,
         compat,
@@ -187,12 +191,12 @@ fn submit(
     Ok(submit::submit(&context, task, nr, iocbs)? as isize)
 }
 
-fn cancel(door: ArcBorrow<'_, Door>, cancel: raio_cancel) -> Result<isize> {
+fn cancel(device: ArcBorrow<'_, OpenDevice>, cancel: raio_cancel) -> Result<isize> {
     refuse_unless(cancel.flags == 0)?;
     let key = (cancel.iocb as usize).wrapping_add(core::mem::offset_of!(iocb, aio_key));
     let key = UserSlice::new(UserPtr::from_addr(key), size_of::<u32>());
     let key = key.reader().read()?;
-    let context = lifecycle::lookup(door, cancel.ctx_id)?;
+    let context = lifecycle::lookup(device, cancel.ctx_id)?;
     cancel::cancel(&context, cancel.iocb, key, cancel.result)?;
     Ok(0)
 }
@@ -218,11 +222,15 @@ impl Wait {
     }
 }
 
-fn getevents(door: ArcBorrow<'_, Door>, task: FullTask<'_>, get: raio_getevents) -> Result<isize> {
+fn getevents(
+    device: ArcBorrow<'_, OpenDevice>,
+    task: FullTask<'_>,
+    get: raio_getevents,
+) -> Result<isize> {
     refuse_unless(get.flags == 0)?;
     let wait = Wait::read(get.timeout, get.sigmask, get.sigsetsize)?;
     let _blocked = wait.blocked.map(|set| set.block(task));
-    let context = lifecycle::lookup(door, get.ctx_id)?;
+    let context = lifecycle::lookup(device, get.ctx_id)?;
     let got = getevents::getevents(
         &context,
         task,
@@ -237,7 +245,7 @@ fn getevents(door: ArcBorrow<'_, Door>, task: FullTask<'_>, get: raio_getevents)
 
 /// What can be checked is, before a request is taken.
 fn enter(
-    door: ArcBorrow<'_, Door>,
+    device: ArcBorrow<'_, OpenDevice>,
     task: FullTask<'_>,
     arg: Argument,
     compat: bool,
@@ -246,7 +254,7 @@ fn enter(
     refuse_unless(enter.flags == 0 && enter.submitted == 0)?;
     let nr = usize::try_from(enter.nr)?;
     let wait = Wait::read(enter.timeout, enter.sigmask, enter.sigsetsize)?;
-    let context = lifecycle::lookup(door, enter.ctx_id)?;
+    let context = lifecycle::lookup(device, enter.ctx_id)?;
     refuse_unless((0..=enter.nr_events).contains(&enter.min_events))?;
 
     if nr > 0 {
@@ -277,13 +285,13 @@ fn enter(
 }
 
 fn register(
-    door: ArcBorrow<'_, Door>,
+    device: ArcBorrow<'_, OpenDevice>,
     task: FullTask<'_>,
     register: raio_register,
     compat: bool,
 ) -> Result<isize> {
     refuse_unless(register.flags == 0)?;
-    let context = lifecycle::lookup(door, register.ctx_id)?;
+    let context = lifecycle::lookup(device, register.ctx_id)?;
     register::register(&context, task, &register, compat)?;
     Ok(0)
 }

@@ -40,7 +40,7 @@ pub(crate) use order::{
 pub(crate) enum Place<'a> {
     /// The task that submits it, in submit.
     Submit(FullTask<'a>),
-    /// A task of the process, in submit or getevents, or summoned.
+    /// A task of the process, in submit or getevents, or interrupted by task work.
     Own(FullTask<'a>),
     /// A task of the process that has woken it, on its way back from whatever call.
     Waker(FullTask<'a>),

@@ -2,8 +2,8 @@
 
 //! From io_setup to the end of a context: who brings all that it has together, and apart.
 
-pub(crate) mod door;
 mod end;
+pub(crate) mod open_device;
 mod setup;
 
 pub(crate) use setup::{

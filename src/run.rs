@@ -11,7 +11,7 @@
 //! and leaves it to whoever comes. Who makes a pipe ready runs it on his way back to his program, if he
 //! is of the process. If the context is watched by other means, an eventfd or a poller, a thread is woken
 //! at once; and else if nobody has come within two ticks. Where there is no thread, or no thread may run
-//! it, a task of the process is interrupted for it ([`Context::summoned`]).
+//! it, a task of the process is interrupted for it ([`Context::signal_work`]).
 //!
 //! What is held is tried a few at a time, after longer and longer pauses, and at once when something of
 //! the context was woken.

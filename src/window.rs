@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a test sees and does of a request's way, on kernels with fault injection: it holds whoever
+//! What a test sees and does of the life of a request, on kernels with fault injection: it holds whoever
 //! comes to a [`Window`], between two steps, while others do the same or the contrary; and it reads
 //! which transitions of [`state`](crate::pure::state) there were. On other kernels this is nothing.
 //!
@@ -42,7 +42,7 @@ pub(crate) enum Window {
     Late,
     /// No request is taken any more; nothing was cancelled yet.
     Destroy,
-    /// All events are there; the requests are not home yet.
+    /// All events are there; the requests are not freed yet.
     Drained,
     /// The mapping has gone.
     Unmapped,
@@ -50,7 +50,7 @@ pub(crate) enum Window {
     Moved,
     /// Events were copied; `head` is not moved yet.
     Reap,
-    /// The work queue has let go of the last reference to the module.
+    /// The work queue has dropped the last reference to the module.
     Last,
     /// The entry is on the wait queue of a page, the request does not wait yet.
     Wait,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What tells which way a file's requests go.
+//! What decides how requests for a file are handled.
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
@@ -17,7 +17,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// What of a file tells which way its requests go. Flags are as of now: the caller remembers.
+/// What of a file decides how its requests are handled. Flags are as of now: the caller remembers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Facts {
     /// What it is.

@@ -153,12 +153,12 @@ impl<T> OpenFile<T> {
         rules: impl FnOnce(&File, Kind) -> T,
     ) -> Result<&Checked<T>> {
         let of_file = iocb_flags(&self.file);
-        let known = self.checked.as_ref().is_some_and(|checked| {
+        let cached = self.checked.as_ref().is_some_and(|checked| {
             checked.direction == direction
                 && checked.rw_flags == rw_flags
                 && checked.of_file == of_file
         });
-        if !known {
+        if !cached {
             self.check_now(direction, rw_flags, of_file, rules)?;
         }
         self.checked.as_ref().ok_or(EINVAL)

@@ -147,7 +147,7 @@ impl<C: Client> Run<C> {
         let slot_ptr = self.into_slot();
         // SAFETY: `prep_rw` initialised kiocb and iterator, for the file that the request still has
         // and for this direction. `call` is an operation of that file. Both live until both owners
-        // have let go of the request. Callers have a token of a task in process context, which may
+        // are done with the request. Callers have a token of a task in process context, which may
         // sleep, and `call` has refused what a worker lacks. Faults are enabled again by the same
         // task.
         let result = unsafe {
@@ -165,8 +165,8 @@ impl<C: Client> Run<C> {
         let slot = unsafe { slot_ptr.as_ref() };
 
         if result != -(bindings::EIOCBQUEUED as isize) {
-            // A driver that called `ki_complete` as well is broken, and still lets go of the
-            // request only once more.
+            // A driver that called `ki_complete` as well is broken, and still gives up the
+            // request only once.
             kernel::warn_on!(slot.peer_done());
             // SAFETY: The run still has the request, and no driver has it: it was not taken. A
             // page's entry is queued only with -EIOCBQUEUED. The protection may be given back in

@@ -89,7 +89,7 @@ pub(super) unsafe fn kick_page<C: Client>(slot: NonNull<Slot<C>>) {
 /// The entry is on the wait queue of the request's file, whose lock is held. Any context.
 pub(super) unsafe fn kick_file<C: Client>(slot: NonNull<Slot<C>>, woken: Woken) {
     let held = Cell::new(false);
-    // SAFETY: By the requirement the lock is held, and the request out: whoever brings it home
+    // SAFETY: By the requirement the lock is held, and the request out: whoever frees it
     // takes the entry off before, and waits for the lock. Where `fire` takes it off, the pool is
     // held.
     let (pool, kick) = unsafe {
@@ -111,8 +111,8 @@ impl<'a, C: Client> Kick<'a, C> {
     /// The entry is on the wait queue of the request's file, whose lock is held for `'a`; and the
     /// pool is released after `'a` if `held` says so.
     unsafe fn of_file(slot: &'a Slot<C>, woken: Woken, held: &'a Cell<bool>) -> Self {
-        // SAFETY: The entry is on the file's wait queue, whose lock is held for `'a`: whoever lets
-        // go of the file takes the entry off first, and waits for the lock. Until then nobody
+        // SAFETY: The entry is on the file's wait queue, whose lock is held for `'a`: whoever
+        // gives back the file takes the entry off first, and waits for the lock. Until then nobody
         // writes there.
         let file = unsafe { (*slot.file.get()).as_deref() };
         let file = file.map(|file| (file, woken));
@@ -173,7 +173,7 @@ impl<'a, C: Client> Kick<'a, C> {
 
     /// The object that the request belongs to.
     pub(crate) fn client(&self) -> &'a C {
-        // SAFETY: By the invariants it is valid for `'a`: the request is out and does not come home
+        // SAFETY: By the invariants it is valid for `'a`: the request is out and is not freed
         // for as long as the lock of its file's queue is held, or the pool is held.
         unsafe { self.slot.client.as_ref() }
     }

@@ -291,21 +291,21 @@ impl<C: Client> Drop for Run<C> {
 }
 
 impl<C: Client> Drop for Owned<C> {
-    /// As [`Owned::go_home`].
+    /// As [`Owned::free`].
     fn drop(&mut self) {
-        self.bring_home();
+        self.give_back();
     }
 }
 
 impl<C: Client> Owned<C> {
-    /// Brings the request home: it is its pool's. Any context.
+    /// Frees the request: it is its pool's. Any context.
     #[inline(always)]
-    pub(crate) fn go_home(self) {
+    pub(crate) fn free(self) {
         // The same as to drop it, but here.
-        ManuallyDrop::new(self).bring_home();
+        ManuallyDrop::new(self).give_back();
     }
 
-    /// As if it were brought home and taken again: it is another request, of another generation.
+    /// As if it were freed and taken again: it is another request, of another generation.
     #[inline(always)]
     pub(crate) fn renew(mut self) -> Self {
         if self.file().is_some() {
@@ -317,19 +317,19 @@ impl<C: Client> Owned<C> {
 
     /// The last access.
     #[inline(always)]
-    fn bring_home(&mut self) {
+    fn give_back(&mut self) {
         if self.file().is_some() {
             self.forget_file();
             if self.file().is_some() {
-                return self.bring_home_with_file();
+                return self.give_back_with_file();
             }
         }
         self.give_to_pool();
     }
 
-    /// As [`Self::bring_home`], with a file that stays: whoever is told of it finds it.
+    /// As [`Self::give_back`], with a file that stays: whoever is told of it finds it.
     #[cold]
-    fn bring_home_with_file(&mut self) {
+    fn give_back_with_file(&mut self) {
         let client = self.slot().client;
         // SAFETY: By the invariants the request is out until the pool has got it back, below. The
         // pool is held from before that to after the last use of it, and of the client, to which it

@@ -45,7 +45,7 @@ use kernel::{
 
 /// Requests of a chunk: few, since a context that is idle keeps what it ever needed.
 const CHUNK: usize = 8;
-/// Requests that may be on their way home when the events of all have been seen.
+/// Requests that may not be freed yet when the events of all have been seen.
 const LATE: usize = 32;
 
 type Chunk<C> = KVec<Slot<C>>;
@@ -98,7 +98,7 @@ impl<C: Client> Pool<C> {
     ///
     /// ENOMEM if there is no memory for the table. Process context.
     pub(crate) fn new(limit: u32) -> Result<(Self, FreeList)> {
-        // A completed request is at home a moment after its event is seen, when the program may
+        // A completed request is freed a moment after its event is seen, when the program may
         // already submit the next.
         let nr = (limit as usize).saturating_add(LATE).div_ceil(CHUNK);
         let mut chunks = KVVec::with_capacity(nr, GFP_KERNEL_ACCOUNT)?;
@@ -149,7 +149,7 @@ impl<C: Client> Pool<C> {
         Ok(request)
     }
 
-    /// Fills an empty list with what came home.
+    /// Fills an empty list with what was freed.
     fn fill(&self, free: &mut FreeList) {
         // INVARIANT: Requests of this pool, as callers see to, that are on no list any more.
         free.head = self.returned.xchg(NONE, Acquire);
@@ -222,10 +222,10 @@ impl<C: Client> Pool<C> {
         self.kicks.fetch_add(-1, Release);
     }
 
-    /// Gets back every request for good, if all are at home and no waker is at one; or else as many
+    /// Gets back every request for good, if all are free and no waker is at one; or else as many
     /// as are, to be called again.
     ///
-    /// No request leaves the pool afterwards. Files that came home with them are released by `put`.
+    /// No request leaves the pool afterwards. Files that they have kept are released by `put`.
     /// False if `free` is not its list. Process context.
     pub(crate) fn close(&self, free: &mut FreeList, put: fn(ARef<File>)) -> bool {
         if free.of != self.id {
@@ -265,7 +265,7 @@ impl<C: Client> Pool<C> {
         true
     }
 
-    /// Releases the files that came home with requests. Process context, a task of the process.
+    /// Releases the files that freed requests have kept. Process context, a task of the process.
     pub(crate) fn release_files(&self, free: &mut FreeList) {
         if free.of != self.id {
             return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What may be put off, but not while the task sleeps.
+//! What may be deferred, but not while the task sleeps.
 //!
 //! A plug calls back when its task is about to sleep, for whatever reason, and when it ends.
 //!
@@ -22,14 +22,14 @@ use kernel::{
 };
 use pin_init::Wrapper;
 
-/// Takes what was put off.
+/// Takes what was deferred.
 pub(crate) trait Sink<T> {
-    /// Takes `values`. The task may be about to sleep: this should not sleep. What is put off
+    /// Takes `values`. The task may be about to sleep: this should not sleep. What is deferred
     /// meanwhile comes by a call inside of this.
     fn take_all(&self, values: &[T]);
 }
 
-/// Values for a sink that the current task has put off, up to `N`.
+/// Values for a sink that the current task has deferred, up to `N`.
 ///
 /// The sink has them when there are more, when the task is about to sleep, and when this is
 /// dropped.

@@ -30,7 +30,7 @@ pub(crate) struct Counts {
     pub(crate) cancels: u32,
 }
 
-/// What the contexts of a door that have ended have counted.
+/// What the contexts of an open device that have ended have counted.
 #[derive(Default)]
 pub(crate) struct Totals {
     /// Their number.

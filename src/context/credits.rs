@@ -21,7 +21,7 @@ use kernel::{
 };
 
 impl Context {
-    /// Gets back the requests, and releases by `put` the files with which they came home; whether all
+    /// Gets back the requests, and releases by `put` the files that they have kept; whether all
     /// are back. Of a dead context: nobody else takes any. Process context, may sleep if `put` does.
     pub(crate) fn close_pool(&self, put: fn(ARef<File>)) -> bool {
         // Not under the lock.
@@ -33,7 +33,7 @@ impl Context {
         closed
     }
 
-    /// Releases the files with which requests came home. A task of the process.
+    /// Releases the files that freed requests have kept. A task of the process.
     pub(crate) fn release_files(&self) {
         if let Some(free) = &mut self.submit.lock().free {
             self.pool.release_files(free);

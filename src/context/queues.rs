@@ -64,7 +64,7 @@ pub(crate) struct Queues {
     pub(crate) held_for: Jiffies,
     /// The most of that.
     pub(crate) max_held: Jiffies,
-    /// Requests came home with files that a task of the process has to release.
+    /// Requests were freed with files that a task of the process has to release.
     pub(crate) kept_files: bool,
     /// A barrier was begun, and is not over.
     pub(crate) barrier_runs: bool,
@@ -260,7 +260,7 @@ impl Nodes for Pool<Context> {
     }
 }
 
-/// A request came home with a file that a task of the process has to release. Any context.
+/// A request was freed with a file that a task of the process has to release. Any context.
 pub(crate) fn note_kept_file(context: &Context, arc: impl Fn() -> Arc<Context>) {
     let mut queues = context.queues().lock();
     if !queues.closing {

@@ -60,7 +60,7 @@ pub(crate) fn unregister_all(context: &Context, put: fn(ARef<File>)) {
     // Neither is dropped under the lock.
     let Registered { files, buffers } = core::mem::take(&mut *context.registered().lock());
     drop(buffers);
-    // If somebody submits just now he lets go of them.
+    // If somebody submits just now he drops them.
     if let Some(mut files) = files.and_then(Arc::into_unique_or_drop) {
         files.0.drain_all().flatten().for_each(put);
     }

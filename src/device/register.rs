@@ -165,7 +165,7 @@ fn read_files(task: FullTask<'_>, what: &raio_register) -> Result<Arc<Files>> {
 
 fn file_to_register(task: FullTask<'_>, fd: u32) -> Result<ARef<File>> {
     let file = fs::fget(task, fd)?;
-    if miscdevice::is_door(&file) {
+    if miscdevice::is_open_device(&file) {
         return Err(EINVAL);
     }
     Ok(file)

@@ -16,8 +16,8 @@ use crate::{
 };
 use kernel::sync::Arc;
 
-/// How many are let go at once: whoever does so may be in an interrupt. The work queue sees to the rest.
-const AT_ONCE: u32 = 16;
+/// How many are released in one go: whoever does so may be in an interrupt. The work queue sees to the rest.
+const BATCH: u32 = 16;
 
 /// A request is over, or credits came back: the next ones may begin. Any context, after that.
 #[inline(always)]
@@ -33,7 +33,7 @@ fn look(context: &Context, arc: impl Fn() -> Arc<Context>) {
     release(&mut queues, context, arc);
 }
 
-/// Lets go of what nothing keeps back any more, and says whether that was anything. Under the lock of the
+/// Releases what nothing holds back any more, and says whether that was anything. Under the lock of the
 /// lists; any context.
 pub(crate) fn release(
     queues: &mut Queues,
@@ -50,7 +50,7 @@ pub(crate) fn release(
         return false;
     }
     queues.barrier_runs = false;
-    for released in 0..AT_ONCE {
+    for released in 0..BATCH {
         let Some(index) = queues.lists.first(List::Barrier) else {
             context.note_barriers(false);
             return released > 0;

@@ -159,7 +159,7 @@ fn write(event: &io_event, to: u64) -> Result {
         .write(event)
 }
 
-/// Cancels what can be cancelled and was not accepted, the events in the ring, and lets go of their
+/// Cancels what can be cancelled and was not accepted, the events in the ring, and drops their
 /// files by `put`. Process context.
 pub(crate) fn cancel_all(context: &Arc<Context>, put: fn(ARef<File>)) {
     cancel_some(context, 0, u32::MAX, put);
@@ -183,7 +183,7 @@ pub(crate) fn cancel_some(context: &Arc<Context>, from: u32, nr: u32, put: fn(AR
 }
 
 /// Cancels request `index`, of whatever generation, with its event in the ring, and returns its
-/// file if it has come home. Process context.
+/// file if it was freed. Process context.
 pub(crate) fn cancel_index(context: &Arc<Context>, index: u32) -> Option<ARef<File>> {
     let event = Cell::new(None);
     let named = Named {

@@ -61,7 +61,7 @@ impl Request {
         self.complete_with(event);
     }
 
-    /// Publishes the event of the request, and brings it home. Any context.
+    /// Publishes the event of the request, and frees it. Any context.
     #[inline]
     pub(crate) fn complete(mut self, result: isize) {
         if self.private().deadline.is_some() {
@@ -76,7 +76,7 @@ impl Request {
         trace::complete(|| self.about(event.res as isize));
         Window::Publish.pass();
         let ended = self.is_ended();
-        // Before the event: who sees it may expect the file to be let go of. (A last reference
+        // Before the event: who sees it may expect the file to be released. (A last reference
         // that is dropped in an interrupt goes a moment later.)
         let eventfd = self.end_private();
         let in_ring = !ended || self.shared().is_in_ring();
@@ -87,7 +87,7 @@ impl Request {
             eventfd.signal();
         }
         engine::let_next_begin(self.client(), || self.client_arc());
-        self.go_home();
+        self.free();
     }
 
     /// As [`Self::complete`] of one that no eventfd counts, under the lock of its file's wait queue:
@@ -98,7 +98,7 @@ impl Request {
         self.end_private();
         self.client().publish_in_wake(event, || self.client_arc());
         engine::let_next_begin(self.client(), || self.client_arc());
-        self.go_home();
+        self.free();
     }
 
     /// Ends the request, and gives its event, to be published with others by whoever submitted it
@@ -117,7 +117,7 @@ impl Request {
         Some(Over { request, event })
     }
 
-    /// Brings the request home with its credit: it has no event in the ring. Process context.
+    /// Frees the request with its credit: it has no event in the ring. Process context.
     pub(crate) fn without_event(mut self) {
         self.end_private();
         self.client().give_back_credits(1);

@@ -37,14 +37,14 @@ pub(crate) fn kick(mut kick: Kick<'_, Context>) {
     let mut queues = context.queues().lock();
     let arc = kick.client_arc();
     shared.keep_told(|| kick.told());
-    // All of it under the lock: once it is let go of, the request may be over.
+    // All of it under the lock: once it is released, the request may be over.
     if !kick.make() {
         drop(queues);
         return;
     }
     context.counters().kicked();
     trace::kick(|| shared.about(context, 0));
-    // Only now: it is nobody's until the lock is let go of, while before it was armed, whoever had it said
+    // Only now: it is nobody's until the lock is released, while before it was armed, whoever had it said
     // what the list is, and the rest.
     if by_sleeper {
         shared.set_not_by_waker();

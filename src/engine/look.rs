@@ -81,13 +81,13 @@ impl WorkItem<0> for Context {
         }
         let busy = queues.threads.is_there() && !tasks_only;
         if (context.has_callers() || busy) && queues.missed < MAX_MISSED {
-            // They come when they have done what they do. To summon a task would cut its call short.
+            // They come when they have done what they do. To interrupt a task would cut its call short.
             queues.missed += 1;
             let ticks = PATIENCE << queues.missed;
             queues.look(arc, ticks);
             return;
         }
         drop(queues);
-        task_work::summon::<_, 1>(context.clone(), context.task());
+        task_work::enqueue_signal::<_, 1>(context.clone(), context.task());
     }
 }

@@ -65,7 +65,7 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
         request.complete_cancelled();
         return;
     }
-    // Let go of under the lock, where it is not the last: nobody has run the request yet.
+    // Dropped under the lock, where it is not the last: nobody has run the request yet.
     let arc = request.client_arc();
     match request.queue() {
         Ok(()) => queues.push(context, || arc.clone(), index, list),

@@ -6,7 +6,7 @@
 //! is given back. So when io_destroy, exec or wait4 have returned, no request of it touches a file or
 //! memory any more. (As with native aio, exec and exit end the mapping only if nobody else uses the
 //! address space at that moment, as a reader of `/proc/PID/maps` does: then it is ended by whoever is
-//! last. At exit the [`door`](super::door) sees to the context before that, if it is still open.)
+//! last. At exit the [`open_device`](super::open_device) sees to the context before that, if it is still open.)
 
 use crate::{
     context::{
@@ -112,8 +112,8 @@ impl Context {
             }
         }
         Window::Drained.pass_asleep();
-        // The events are there; the last requests come home in a moment. They can't tell: with
-        // the last one home the context may be gone.
+        // The events are there; the last requests are freed in a moment. They can't tell: with
+        // the last one the context may be gone.
         while !self.close_pool(fs::put_now) {
             // One that was cancelled on a page, and had its event then.
             if !run::cancel_queued(self) {

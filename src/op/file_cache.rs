@@ -80,7 +80,7 @@ struct Recent {
     reads: Option<Try>,
 }
 
-/// What is known in a call of submit. Of the task, as of when it was first asked for; of files and
+/// What a call of submit has found out. Of the task, as of when it was first asked for; of files and
 /// buffers, as of when the task has last slept or had a page fault: what a descriptor or an index
 /// means may have been changed by whoever let it go on.
 pub(crate) struct FileCache<'a> {
@@ -145,7 +145,7 @@ impl<'a> FileCache<'a> {
         *self.ioprio.get_or_insert_with(ioprio::current)
     }
 
-    /// The file of `iocb`. EBADF, and EINVAL if it is a door of this module.
+    /// The file of `iocb`. EBADF, and EINVAL if it is an open /dev/raio.
     #[inline]
     pub(crate) fn file(&mut self, iocb: &iocb) -> Result<&File> {
         self.find(Name::of(iocb))?;
@@ -176,7 +176,7 @@ impl<'a> FileCache<'a> {
         registered
     }
 
-    /// Lets go of files and buffers: somebody may wait for their release.
+    /// Drops files and buffers: somebody may wait for their release.
     pub(crate) fn forget_files(&mut self) {
         self.recent = None;
         self.registered = None;
@@ -197,7 +197,7 @@ impl<'a> FileCache<'a> {
         } else {
             fs::fget(self.task, name.number)?
         };
-        if miscdevice::is_door(&file) {
+        if miscdevice::is_open_device(&file) {
             return Err(EINVAL);
         }
         let facts = fs::facts(&file);

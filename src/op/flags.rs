@@ -22,7 +22,7 @@ use crate::sys::uapi::{
 /// The bits of `aio_flags` that are not native aio's, which ignores what it does not know.
 const OWN: u32 = 0xffff_0000;
 
-/// Whether the flags of `iocb` are known, and its operation knows them; and whether nothing is where
+/// Whether the flags of `iocb` are valid, and its operation supports them; and whether nothing is where
 /// only they give it a meaning.
 #[inline]
 pub(crate) fn are_sound(iocb: &iocb) -> bool {

@@ -122,7 +122,7 @@ fn prep_other(request: &mut Request, iocb: &iocb, cache: &mut FileCache<'_>) -> 
 }
 
 /// The result of an operation that is over at once, without a request: nobody need wait for it.
-/// `None` if it has to go the usual way, which also says what is wrong with it.
+/// `None` if it needs a request: to prepare that also says what is wrong with it.
 #[inline]
 pub(crate) fn complete_inline(iocb: &iocb, cache: &mut FileCache<'_>) -> Option<isize> {
     let fixed = RAIO_IOCB_FLAG_FIXED_BUFFER | RAIO_IOCB_FLAG_FIXED_FILE;

@@ -188,13 +188,13 @@ impl Policy {
             (_, true) => First::Try(how),
             _ => First::Punt,
         };
-        let at_once = nowait || facts.nonblock;
+        let nonblocking = nowait || facts.nonblock;
         let stream = |first| Policy {
             first,
             arm: true,
             retry: List::Run,
             order: Order::File,
-            again_is_final: at_once,
+            again_is_final: nonblocking,
             ..Policy::default()
         };
         // It waits in the file, which knows how long.
@@ -211,7 +211,7 @@ impl Policy {
                 ..stream(first_of(Try::Nowait, true))
             },
             // A send that waits sends all, or says why not.
-            Class::Inet | Class::Unix if own_rules && !at_once => Policy {
+            Class::Inet | Class::Unix if own_rules && !nonblocking => Policy {
                 locks: true,
                 ..by_own_rules
             },
@@ -223,13 +223,13 @@ impl Policy {
             // Not by who wakes it: where the program's memory is not there the count is lost.
             Class::Counter if facts.nowait => stream(first_of(Try::Nowait, true)),
             // It blocks as it likes once it is issued; O_NONBLOCK it may know.
-            Class::Tty if at_once => Policy {
+            Class::Tty if nonblocking => Policy {
                 again_is_final: true,
                 first: First::Try(Try::Inline),
                 ..by_own_rules
             },
             Class::Tty => by_own_rules,
-            Class::Spliced if at_once => Policy {
+            Class::Spliced if nonblocking => Policy {
                 again_is_final: true,
                 first: First::Try(Try::Inline),
                 locks: true,
@@ -273,7 +273,7 @@ impl Policy {
                     ..Policy::default()
                 }
             }
-            Class::Other if facts.nowait && can_poll && (!own_rules || at_once) => Policy {
+            Class::Other if facts.nowait && can_poll && (!own_rules || nonblocking) => Policy {
                 threads: false,
                 retry: List::Task,
                 whole: write && facts.socket,
@@ -298,11 +298,11 @@ impl Policy {
 
     /// The policy for an fsync: behind the writes of its inode.
     pub(crate) fn of_fsync(facts: Facts) -> Self {
-        let known = matches!(
+        let supported = matches!(
             facts.class,
             Class::Memory | Class::Regular | Class::Block | Class::Fuse
         );
-        if !known {
+        if !supported {
             return Policy::HERE;
         }
         Policy {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What tasks of the process run: in submit and getevents, after they have woken it, and summoned.
+//! What tasks of the process run: in submit and getevents, after they have woken it, and when task work has interrupted them.
 
 use super::rerun;
 use crate::{
@@ -114,7 +114,7 @@ pub(crate) fn look_now(context: &Arc<Context>) {
 
 impl TaskWorkItem<0> for Context {
     fn task_work(&self) -> &TaskWork<Self, 0> {
-        self.woken()
+        self.resume_work()
     }
 
     fn mm(&self) -> &Mm {
@@ -132,7 +132,7 @@ impl TaskWorkItem<0> for Context {
 
 impl TaskWorkItem<1> for Context {
     fn task_work(&self) -> &TaskWork<Self, 1> {
-        self.summoned()
+        self.signal_work()
     }
 
     fn mm(&self) -> &Mm {

@@ -156,7 +156,7 @@ impl<'a, 'e> Batch<'a, 'e> {
         self.requests.pop().ok_or(EAGAIN)
     }
 
-    /// Brings home the requests that were not used.
+    /// Frees the requests that were not used.
     #[inline(always)]
     pub(super) fn put_back(&mut self) {
         self.spare = None;
@@ -181,7 +181,7 @@ impl<'a, 'e> Batch<'a, 'e> {
         self.events.push(event);
     }
 
-    /// Lets go of all that others may wait for. Before a wait for the program's memory, which they
+    /// Releases all that others may wait for. Before a wait for the program's memory, which they
     /// may have to serve.
     #[inline(always)]
     pub(super) fn release_all(&mut self) {

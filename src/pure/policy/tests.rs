@@ -127,7 +127,7 @@ mod cases {
     }
 
     #[test]
-    fn reads_at_once_are_the_first_try() {
+    fn reads_nowait_are_the_first_try() {
         for nowait in [false, true] {
             for class in [Class::Pipe, Class::Block, Class::Fuse, Class::Other] {
                 assert_eq!(Policy::of_inline_read(facts(class, nowait)), None);

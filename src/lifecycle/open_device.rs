@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Doors: the open files of `/dev/raio`.
+//! Open devices: the open files of `/dev/raio`.
 //!
-//! A context belongs to its address space and not to a door, which can be closed under it. The
-//! door that a context was set up through is the one that poll and fdinfo tell of it by: two
-//! libraries in one process, each with a door of its own, don't wake each other.
+//! A context belongs to its address space and not to an open device, which can be closed under it. The
+//! one that a context was set up through is that by which poll and fdinfo tell of it: two
+//! libraries in one process, each with an open device of its own, don't wake each other.
 //!
-//! A door that an exiting process closes ends the contexts which that process set up through it.
+//! An open device that an exiting process closes ends the contexts which that process set up through it.
 //! Their mappings do so as well, but later if somebody holds the address space for a moment, as a
 //! reader of `/proc/PID/maps` does; and a parent may learn of the exit before that.
 //!
-//! Lock order: `Door::members` (mutex) is taken with no lock of a context held; inside it, only
-//! `Context::queues` and `Door::recent` (spinlocks).
+//! Lock order: `OpenDevice::members` (mutex) is taken with no lock of a context held; inside it, only
+//! `Context::queues` and `OpenDevice::recent` (spinlocks).
 
 use crate::{
     context::{
@@ -57,7 +57,7 @@ use kernel::{
 /// Places for contexts that are found without their VMA.
 const PLACES: usize = 16;
 
-/// A context that was set up through a door.
+/// A context that was set up through an open device.
 struct Member {
     context: Arc<Context>,
     /// Who did so.
@@ -76,7 +76,7 @@ struct Members {
 
 /// An open `/dev/raio`.
 #[pin_data]
-pub(crate) struct Door {
+pub(crate) struct OpenDevice {
     #[pin]
     members: Mutex<Members>,
     /// The last contexts that were set up, each at the place of its id. Each has a lock of its own,
@@ -95,18 +95,18 @@ fn place_of(id: usize) -> usize {
     (hash >> 16) as usize % PLACES
 }
 
-impl Door {
+impl OpenDevice {
     /// Process context.
     pub(crate) fn open(users: Arc<Users>) -> Result<Arc<Self>> {
-        let pollers = Arc::pin_init(new_poll_queue!("Door::pollers"), GFP_KERNEL_ACCOUNT)?;
+        let pollers = Arc::pin_init(new_poll_queue!("OpenDevice::pollers"), GFP_KERNEL_ACCOUNT)?;
         Arc::pin_init(
-            pin_init!(Door {
+            pin_init!(OpenDevice {
                 members <- new_mutex!(
                     Members { tree: RBTree::new(), next: 0, ended: Totals::default() },
-                    "Door::members"
+                    "OpenDevice::members"
                 ),
                 recent <- pin_init::pin_init_array_from_fn(
-                    |_| new_spinlock!(None, "Door::recent")
+                    |_| new_spinlock!(None, "OpenDevice::recent")
                 ),
                 pollers,
                 users,
@@ -115,7 +115,7 @@ impl Door {
         )
     }
 
-    /// The context at `id` in the current address space, if it was set up through this door not long
+    /// The context at `id` in the current address space, if it was set up through this open device not long
     /// ago. Process context.
     #[inline(always)]
     pub(crate) fn recall(&self, id: usize) -> Option<Arc<Context>> {
@@ -232,12 +232,12 @@ impl Door {
             members.next += 1;
             serial
         };
-        let door: Arc<Self> = this.into();
-        let pollers = door.pollers.clone();
-        Membership::new(door, pollers, serial)
+        let device: Arc<Self> = this.into();
+        let pollers = device.pollers.clone();
+        Membership::new(device, pollers, serial)
     }
 
-    /// The door tells of `context`, set up by the current process, until it leaves.
+    /// The open device tells of `context`, set up by the current process, until it leaves.
     ///
     /// ENOMEM. Process context.
     pub(crate) fn join(&self, context: Arc<Context>) -> Result {
@@ -254,7 +254,7 @@ impl Door {
         Ok(())
     }
 
-    /// Calls through the door find `context`, whose id is `id`, without its VMA, until it leaves.
+    /// Calls through the open device find `context`, whose id is `id`, without its VMA, until it leaves.
     /// Process context.
     pub(crate) fn remember(&self, context: &Arc<Context>, id: usize) {
         let mut members = self.members.lock();
@@ -270,8 +270,8 @@ impl Door {
     }
 }
 
-impl Register for Door {
-    /// The door tells no more of the context, which has ended. Process context.
+impl Register for OpenDevice {
+    /// The open device tells no more of the context, which has ended. Process context.
     fn left(&self, serial: u64) {
         let mut members = self.members.lock();
         let Some(member) = members.tree.remove(&serial) else {
