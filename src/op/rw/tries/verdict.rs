@@ -17,7 +17,8 @@ use crate::{
         fs::{
             self,
             Faults,
-            Mode, //
+            Mode,
+            Transfer, //
         },
         uio::Direction,
         vhost_task, //
@@ -25,29 +26,27 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// Notes the result of a try; or says what the request comes to, if it was an error.
-pub(super) fn advance(run: &mut Running, result: isize) -> Result<(), isize> {
-    match usize::try_from(result) {
-        Ok(n) => {
-            run.private().held &= n == 0;
-            run.advance(n);
-            Ok(())
-        }
-        Err(_) if run.transfer().done() > 0 => Err(run.transfer().done() as isize),
-        Err(_) => Err(result),
-    }
+/// What a try has moved; or the result of the request, if it failed.
+fn moved(transfer: &Transfer, result: isize) -> Result<usize, isize> {
+    usize::try_from(result).map_err(|_| match transfer.done() {
+        0 => result,
+        done => done as isize,
+    })
 }
 
-/// As [`advance`].
+/// Notes the result of a try; or says what that of the request is, if it failed.
+pub(super) fn advance(run: &mut Running, result: isize) -> Result<(), isize> {
+    let n = moved(run.transfer(), result)?;
+    run.private().held &= n == 0;
+    run.advance(n);
+    Ok(())
+}
+
+/// As [`advance`], of one that its driver has completed.
 pub(in crate::op::rw) fn advance_owned(request: &mut Request, result: isize) -> Result<(), isize> {
-    match usize::try_from(result) {
-        Ok(n) => {
-            request.advance(n);
-            Ok(())
-        }
-        Err(_) if request.transfer().done() > 0 => Err(request.transfer().done() as isize),
-        Err(_) => Err(result),
-    }
+    let n = moved(request.transfer(), result)?;
+    request.advance(n);
+    Ok(())
 }
 
 /// Whether a try that moved `moved` bytes was the last.
