@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -12,14 +14,23 @@
 #include "absent.h"
 #include "harness.h"
 
-void absent_open(struct absent *absent)
+void absent_open_features(struct absent *absent, uint64_t features)
 {
-	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	int ret;
 
 	absent->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	if (absent->uffd < 0)
 		SKIP("no userfaultfd: %m");
-	ASSERT_EQ(0, ioctl(absent->uffd, UFFDIO_API, &api));
+	ret = ioctl(absent->uffd, UFFDIO_API, &api);
+	if (ret && features)
+		SKIP("no such userfaultfd: %m");
+	ASSERT_EQ(0, ret);
+}
+
+void absent_open(struct absent *absent)
+{
+	absent_open_features(absent, 0);
 }
 
 void absent_map(struct absent *absent, size_t size)
@@ -44,9 +55,19 @@ void absent_map(struct absent *absent, size_t size)
 void absent_wait(const struct absent *absent)
 {
 	struct pollfd pollfd = { .fd = absent->uffd, .events = POLLIN };
+	struct uffd_msg msg;
+	ssize_t ret;
 
-	while (poll(&pollfd, 1, -1) != 1)
-		ASSERT_EQ(EINTR, errno);
+	do {
+		while (poll(&pollfd, 1, -1) != 1)
+			ASSERT_EQ(EINTR, errno);
+		ret = read(absent->uffd, &msg, sizeof(msg));
+		/* it was killed meanwhile */
+	} while (ret < 0 && errno == EAGAIN);
+	ASSERT_EQ(sizeof(msg), ret);
+	ASSERT_EQ(UFFD_EVENT_PAGEFAULT, msg.event);
+	/* somewhere in its page */
+	EXPECT_LT(msg.arg.pagefault.address - (uintptr_t)absent->pages, absent->size);
 }
 
 void absent_serve(const struct absent *absent)
@@ -56,4 +77,16 @@ void absent_serve(const struct absent *absent)
 	};
 
 	ASSERT_EQ(0, ioctl(absent->uffd, UFFDIO_ZEROPAGE, &zero));
+}
+
+void absent_serve_bytes(const struct absent *absent, const void *bytes, size_t size)
+{
+	char *source = aligned_buffer(absent->size);
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)absent->pages, .src = (uintptr_t)source, .len = absent->size,
+	};
+
+	memcpy(source, bytes, size);
+	ASSERT_EQ(0, ioctl(absent->uffd, UFFDIO_COPY, &copy));
+	free(source);
 }

@@ -7,6 +7,7 @@
 #define RAIO_ABSENT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct absent {
 	int uffd;
@@ -21,10 +22,14 @@ struct absent {
  * process that makes the descriptor.
  */
 void absent_open(struct absent *absent);
+/* Skips it as well where the userfaultfd does not have these UFFD_FEATURE_*. */
+void absent_open_features(struct absent *absent, uint64_t features);
 void absent_map(struct absent *absent, size_t size);
-/* Returns when somebody waits for one of the pages. */
+/* Returns when somebody waits for one of the pages; takes the message of that fault. */
 void absent_wait(const struct absent *absent);
 /* They are there from now on, as zeroes. */
 void absent_serve(const struct absent *absent);
+/* The same, but they begin with those bytes. */
+void absent_serve_bytes(const struct absent *absent, const void *bytes, size_t size);
 
 #endif /* RAIO_ABSENT_H */

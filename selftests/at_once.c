@@ -5,15 +5,13 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "absent.h"
 #include "harness.h"
 #include "util.h"
 
@@ -103,63 +101,24 @@ TEST(half_a_buffer)
 	EXPECT_EQ(0, be_destroy(ctx));
 }
 
-static int uffd;
-
-/* A page that a fault waits for. */
-static void *missing_page(void)
-{
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct uffdio_api api = { .api = UFFD_API };
-	void *page;
-
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0)
-		SKIP("no userfaultfd: %m");
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
-	page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		    -1, 0);
-	ASSERT_TRUE(page != MAP_FAILED);
-	reg.range.start = (uintptr_t)page;
-	reg.range.len = getpagesize();
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
-	return page;
-}
-
-/* Someone waits for it. */
-static void wait_fault(void)
-{
-	struct pollfd pollfd = { .fd = uffd, .events = POLLIN };
-	struct uffd_msg msg;
-
-	ASSERT_EQ(1, poll(&pollfd, 1, -1));
-	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
-}
-
-/* It begins with that iocb. */
-static void serve(void *page, const struct iocb *iocb)
-{
-	static char source[1 << 16] __attribute__((__aligned__(1 << 16)));
-	struct uffdio_copy copy = { .dst = (uintptr_t)page, .src = (uintptr_t)source };
-
-	memset(source, 0, sizeof(source));
-	if (iocb)
-		memcpy(source, iocb, sizeof(*iocb));
-	copy.len = getpagesize();
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_COPY, &copy));
-}
-
 /* An iocb's page, which is there when the event of the iocb before is. */
-static void *page;
+static struct absent page;
+
+static void make_page(void)
+{
+	absent_open(&page);
+	absent_map(&page, getpagesize());
+}
 
 static void *serve_after_event(void *arg)
 {
 	aio_context_t ctx = *(aio_context_t *)arg;
 	struct io_event event;
 
-	wait_fault();
+	absent_wait(&page);
 	ASSERT_EQ(1, events_wait(ctx, &event, 1));
 	EXPECT_EQ(BLOCK, (long long)event.res);
-	serve(page, NULL);
+	absent_serve(&page);
 	return NULL;
 }
 
@@ -171,11 +130,11 @@ TEST(event_before_the_next_fault)
 	struct iocb first, *list[2];
 	pthread_t thread;
 
-	page = missing_page();
+	make_page();
 	memset(buf, 0, BLOCK);
 	prep(&first, IOCB_CMD_PREAD, fd, buf, BLOCK, 0);
 	list[0] = &first;
-	list[1] = page;
+	list[1] = (struct iocb *)page.pages;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, serve_after_event, &ctx));
 	/* An iocb of zeroes: a read of nothing from descriptor 0. */
 	ASSERT_LE(1, be_submit(ctx, 2, list));
@@ -192,10 +151,10 @@ static void *serve_another_file(void *arg)
 	struct iocb iocb;
 
 	(void)arg;
-	wait_fault();
+	absent_wait(&page);
 	ASSERT_EQ(fd_first, dup2(fd_instead, fd_first));
 	prep(&iocb, IOCB_CMD_PREAD, fd_first, buf_after, BLOCK, 0);
-	serve(page, &iocb);
+	absent_serve_bytes(&page, &iocb, sizeof(iocb));
 	return NULL;
 }
 
@@ -208,7 +167,7 @@ TEST(file_after_the_fault)
 	struct iocb first, *list[2];
 	pthread_t thread;
 
-	page = missing_page();
+	make_page();
 	fd_first = new_file(BLOCK);
 	fd_instead = new_file(BLOCK);
 	buf_after = aligned_buffer(BLOCK);
@@ -217,7 +176,7 @@ TEST(file_after_the_fault)
 	memset(buf_after, 0, BLOCK);
 	prep(&first, IOCB_CMD_PREAD, fd_first, buf, BLOCK, 0);
 	list[0] = &first;
-	list[1] = page;
+	list[1] = (struct iocb *)page.pages;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, serve_another_file, NULL));
 	ASSERT_EQ(2, be_submit(ctx, 2, list));
 	ASSERT_EQ(0, pthread_join(thread, NULL));
@@ -247,7 +206,7 @@ static void *submit_and_fault(void *arg)
 		prep(&noops[i], IOCB_CMD_NOOP, -1, NULL, 0, 0);
 		list[i + 1] = &noops[i];
 	}
-	list[NOOPS + 1] = page;
+	list[NOOPS + 1] = (struct iocb *)page.pages;
 	EXPECT_LE(NOOPS + 1, be_submit(shared, NOOPS + 2, list));
 	return NULL;
 }
@@ -260,7 +219,7 @@ TEST_RAIO(requests_during_a_fault, "native: no NOOP")
 	struct iocb iocb;
 	int fds[2], i;
 
-	page = missing_page();
+	make_page();
 	shared = new_context(1);
 	ASSERT_EQ(0, pipe(fds));
 	pipe_fd = fds[0];
@@ -268,12 +227,12 @@ TEST_RAIO(requests_during_a_fault, "native: no NOOP")
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, submit_and_fault, NULL));
 		ASSERT_EQ(NOOPS, events_wait(shared, events, NOOPS));
 		if (!i)
-			wait_fault();
+			absent_wait(&page);
 	}
 	/* Of 126 that the ring holds, 12 are armed. */
 	prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
 	EXPECT_EQ(1, submit_one(shared, &iocb));
-	serve(page, NULL);
+	absent_serve(&page);
 	ASSERT_EQ(1, write(fds[1], "", 1));
 	for (i = 0; i < WAITING; i++)
 		ASSERT_EQ(0, pthread_join(threads[i], NULL));
@@ -285,10 +244,10 @@ static void *make_direct(void *arg)
 	struct iocb iocb;
 	int fd = *(int *)arg;
 
-	wait_fault();
+	absent_wait(&page);
 	ASSERT_EQ(0, fcntl(fd, F_SETFL, O_DIRECT));
 	prep(&iocb, IOCB_CMD_PREAD, fd, buf_after, BLOCK, 0);
-	serve(page, &iocb);
+	absent_serve_bytes(&page, &iocb, sizeof(iocb));
 	return NULL;
 }
 
@@ -302,12 +261,12 @@ TEST(direct_after_the_fault)
 	struct iocb first, *list[2];
 	pthread_t thread;
 
-	page = missing_page();
+	make_page();
 	buf_after = aligned_buffer(BLOCK);
 	ASSERT_EQ(0, fsync(fd));
 	prep(&first, IOCB_CMD_PREAD, fd, buf, BLOCK, BLOCK);
 	list[0] = &first;
-	list[1] = page;
+	list[1] = (struct iocb *)page.pages;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, make_direct, &fd));
 	ASSERT_EQ(2, be_submit(ctx, 2, list));
 	ASSERT_EQ(0, pthread_join(thread, NULL));
@@ -333,7 +292,7 @@ static void direct_waits_for_memory(unsigned int before)
 	unsigned int i;
 	char *buf;
 
-	page = missing_page();
+	make_page();
 	fd = new_file(16 * BLOCK);
 	ASSERT_EQ(0, fsync(fd));
 	direct = reopen(fd, O_RDONLY | O_DIRECT);
@@ -349,7 +308,7 @@ static void direct_waits_for_memory(unsigned int before)
 		prep(&iocbs[i], IOCB_CMD_PREAD, fd, buf + i * BLOCK, BLOCK, i * BLOCK);
 		list[i] = &iocbs[i];
 	}
-	prep(&iocbs[before], IOCB_CMD_PREAD, direct, page, BLOCK, 0);
+	prep(&iocbs[before], IOCB_CMD_PREAD, direct, page.pages, BLOCK, 0);
 	list[before] = &iocbs[before];
 	ASSERT_EQ(0, pthread_create(&thread, NULL, serve_after_event, &ctx));
 	ASSERT_EQ(before + 1, be_submit(ctx, before + 1, list));
@@ -357,7 +316,7 @@ static void direct_waits_for_memory(unsigned int before)
 	ASSERT_EQ(before, events_wait(ctx, events, before));
 	for (i = 0; i < before; i++)
 		EXPECT_EQ(BLOCK, (long long)events[i].res);
-	EXPECT_TRUE(is_pattern(page, BLOCK, 0, 0));
+	EXPECT_TRUE(is_pattern(page.pages, BLOCK, 0, 0));
 	EXPECT_EQ(0, be_destroy(ctx));
 }
 

@@ -6,64 +6,28 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "absent.h"
 #include "harness.h"
 #include "medium.h"
 
 #define WHY "its contexts end when the holder lets go"
 
-/* A page whose first write waits until release_page(). */
-static int faults;
-static void *page;
-
-static void new_page(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-
-	faults = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (faults < 0)
-		SKIP("userfaultfd: %m");
-	ASSERT_EQ(0, ioctl(faults, UFFDIO_API, &api));
-	page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		    -1, 0);
-	ASSERT_TRUE(page != MAP_FAILED);
-	reg.range.start = (uintptr_t)page;
-	reg.range.len = getpagesize();
-	ASSERT_EQ(0, ioctl(faults, UFFDIO_REGISTER, &reg));
-}
-
-static void wait_for_fault(void)
-{
-	struct uffd_msg msg;
-
-	ASSERT_EQ(sizeof(msg), read(faults, &msg, sizeof(msg)));
-	ASSERT_EQ(UFFD_EVENT_PAGEFAULT, msg.event);
-}
-
-static void release_page(void)
-{
-	struct uffdio_zeropage zero = {
-		.range = { .start = (uintptr_t)page, .len = getpagesize() },
-	};
-
-	ASSERT_EQ(0, ioctl(faults, UFFDIO_ZEROPAGE, &zero));
-}
+/* A page whose first write waits until it is served. */
+static struct absent page;
 
 static char byte_of_child = 'x';
 
-/* Holds the child's address space from the first fault to release_page(). */
+/* Holds the child's address space from the first fault until the page is served. */
 static void *read_child(void *arg)
 {
 	char path[32];
@@ -71,7 +35,7 @@ static void *read_child(void *arg)
 
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)(intptr_t)arg);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	EXPECT_EQ(1, pread(fd, page, 1, (uintptr_t)&byte_of_child));
+	EXPECT_EQ(1, pread(fd, page.pages, 1, (uintptr_t)&byte_of_child));
 	close(fd);
 	return NULL;
 }
@@ -85,7 +49,8 @@ static void run(void (*make)(struct medium *), bool killed)
 	char byte = 0;
 	pid_t pid;
 
-	new_page();
+	absent_open(&page);
+	absent_map(&page, getpagesize());
 	make(&medium);
 	ASSERT_EQ(0, pipe(ready));
 	ASSERT_EQ(0, pipe(go));
@@ -100,7 +65,7 @@ static void run(void (*make)(struct medium *), bool killed)
 	}
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, read_child, (void *)(intptr_t)pid));
-	wait_for_fault();
+	absent_wait(&page);
 
 	if (killed)
 		kill(pid, SIGKILL);
@@ -109,7 +74,7 @@ static void run(void (*make)(struct medium *), bool killed)
 	EXPECT_EQ(before, be_nr());
 	medium_expect_rest(&medium);
 
-	release_page();
+	absent_serve(&page);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	EXPECT_EQ(before, be_nr());
 }

@@ -7,29 +7,22 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "absent.h"
 #include "harness.h"
 
 /* What submit reads of the array of pointers at once. */
 #define CHUNK 16
 
 /* A page at which submit waits, and what it holds when it goes on. */
-struct page {
-	char *at;
-	char content[1 << 16];
-};
-
-static struct page page;
-static size_t page_size;
-static int uffd;
+static struct absent page;
+static char content[1 << 16] __attribute__((__aligned__));
 static bool protects;
 /* The files before and after the fault, and the descriptor of both. */
 static int before, after, fd;
@@ -47,81 +40,45 @@ static int file_of(char byte)
 	return file;
 }
 
-static void watch(void *at, uint64_t mode, uint64_t features)
-{
-	struct uffdio_register reg = { .mode = mode };
-	struct uffdio_api api = { .api = UFFD_API, .features = features };
-
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0)
-		SKIP("no userfaultfd: %m");
-	if (ioctl(uffd, UFFDIO_API, &api))
-		SKIP("no such userfaultfd: %m");
-	reg.range.start = (uintptr_t)at;
-	reg.range.len = page_size;
-	if (ioctl(uffd, UFFDIO_REGISTER, &reg))
-		SKIP("no such userfaultfd: %m");
-}
-
-/* The second of two pages, of which the first is there. */
-static void make_page(void)
-{
-	char *pages;
-
-	page_size = getpagesize();
-	pages = mmap(NULL, 2 * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		     -1, 0);
-	ASSERT_TRUE(pages != MAP_FAILED);
-	memset(pages, 0, page_size);
-	page.at = pages + page_size;
-}
-
-/* It is not there yet. */
-static void make_missing(void)
-{
-	watch(page.at, UFFDIO_REGISTER_MODE_MISSING, 0);
-}
-
 static void set_protection(uint64_t mode)
 {
 	struct uffdio_writeprotect protect = {
-		.range = { .start = (uintptr_t)page.at, .len = page_size }, .mode = mode,
+		.range = { .start = (uintptr_t)page.pages, .len = page.size }, .mode = mode,
 	};
 
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_WRITEPROTECT, &protect));
+	ASSERT_EQ(0, ioctl(page.uffd, UFFDIO_WRITEPROTECT, &protect));
 }
 
-/* It can't be written yet. */
-static void make_protected(void)
+/* It is there, but can't be written yet. */
+static void protect_page(void)
 {
-	memcpy(page.at, page.content, page_size);
-	watch(page.at, UFFDIO_REGISTER_MODE_WP, UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)page.pages, .len = page.size },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+
+	absent_serve_bytes(&page, content, page.size);
+	if (ioctl(page.uffd, UFFDIO_REGISTER, &reg))
+		SKIP("no such userfaultfd: %m");
 	protects = true;
 	set_protection(UFFDIO_WRITEPROTECT_MODE_WP);
 }
 
 static void *replace_and_serve(void *arg)
 {
-	struct pollfd pollfd = { .fd = uffd, .events = POLLIN };
-	struct uffdio_copy copy = {
-		.dst = (uintptr_t)page.at, .src = (uintptr_t)page.content, .len = page_size,
-	};
-	struct uffd_msg msg;
-
-	(void)arg;
-	ASSERT_EQ(1, poll(&pollfd, 1, -1));
-	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
+	absent_wait(&page);
 	ASSERT_EQ(fd, dup2(after, fd));
 	if (protects)
 		set_protection(0);
 	else
-		ASSERT_EQ(0, ioctl(uffd, UFFDIO_COPY, &copy));
-	return NULL;
+		absent_serve_bytes(&page, content, page.size);
+	return arg;
 }
 
-static void prepare(void)
+static void prepare(uint64_t features)
 {
-	make_page();
+	absent_open_features(&page, features);
+	absent_map(&page, getpagesize());
 	before = file_of('a');
 	after = file_of('b');
 	fd = dup(before);
@@ -166,38 +123,36 @@ static void fault_of_array(unsigned int opcode)
 	struct iocb **pointers, *last = &iocbs[CHUNK];
 	unsigned int i;
 
-	prepare();
-	pointers = (struct iocb **)page.at - CHUNK;
+	prepare(0);
+	pointers = (struct iocb **)page.pages - CHUNK;
 	for (i = 0; i <= CHUNK; i++)
 		prep_read(&iocbs[i], i, opcode);
 	for (i = 0; i < CHUNK; i++)
 		pointers[i] = &iocbs[i];
-	memcpy(page.content, &last, sizeof(last));
-	make_missing();
+	memcpy(content, &last, sizeof(last));
 	run(pointers, CHUNK + 1);
 }
 
 static void fault_of_iocb(unsigned int opcode)
 {
-	prepare();
+	prepare(0);
 	prep_read(&iocbs[0], 0, opcode);
-	prep_read((struct iocb *)page.content, 1, opcode);
+	prep_read((struct iocb *)content, 1, opcode);
 	list[0] = &iocbs[0];
-	list[1] = (struct iocb *)page.at;
-	make_missing();
+	list[1] = (struct iocb *)page.pages;
 	run(list, 2);
 }
 
 /* It is written though nothing of it was missing. */
 static void fault_of_key(unsigned int opcode)
 {
-	prepare();
-	prep_read((struct iocb *)page.content, 0, opcode);
-	((struct iocb *)page.content)->aio_key = 1;
+	prepare(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+	prep_read((struct iocb *)content, 0, opcode);
+	((struct iocb *)content)->aio_key = 1;
 	prep_read(&iocbs[1], 1, opcode);
-	list[0] = (struct iocb *)page.at;
+	list[0] = (struct iocb *)page.pages;
 	list[1] = &iocbs[1];
-	make_protected();
+	protect_page();
 	run(list, 2);
 }
 
@@ -205,28 +160,26 @@ static void fault_of_iovec(unsigned int opcode)
 {
 	struct iovec iovec = { &bytes[0], 1 };
 
-	prepare();
-	prep(&iocbs[0], IOCB_CMD_PREADV, fd, page.at, 1, 0);
-	memcpy(page.content, &iovec, sizeof(iovec));
+	prepare(0);
+	prep(&iocbs[0], IOCB_CMD_PREADV, fd, page.pages, 1, 0);
+	memcpy(content, &iovec, sizeof(iovec));
 	prep_read(&iocbs[1], 1, opcode);
 	list[0] = &iocbs[0];
 	list[1] = &iocbs[1];
-	make_missing();
 	run(list, 2);
 }
 
 /* A request that waits in submit, for what it reads goes to memory that is not there. */
 static void fault_of_buffer(unsigned int opcode)
 {
-	prepare();
-	prep(&iocbs[0], IOCB_CMD_PREAD, fd, page.at, 1, 0);
+	prepare(0);
+	prep(&iocbs[0], IOCB_CMD_PREAD, fd, page.pages, 1, 0);
 	prep_read(&iocbs[1], 1, opcode);
 	list[0] = &iocbs[0];
 	list[1] = &iocbs[1];
-	make_missing();
 	bytes[0] = 'a';
 	run(list, 2);
-	EXPECT_EQ('a', page.at[0]);
+	EXPECT_EQ('a', page.pages[0]);
 }
 
 TEST(array_at_once)

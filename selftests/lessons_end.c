@@ -5,18 +5,15 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "absent.h"
 #include "harness.h"
 #include "registered.h"
 #include "workers.h"
@@ -116,51 +113,30 @@ static void *submit_faulting(void *arg)
 	return arg;
 }
 
-/* The vector of a request, which waits for its page. */
-static struct iovec *missing_vector(int *uffd)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	void *page;
-
-	*uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (*uffd < 0)
-		SKIP("no userfaultfd: %m");
-	ASSERT_EQ(0, ioctl(*uffd, UFFDIO_API, &api));
-	page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		    -1, 0);
-	ASSERT_TRUE(page != MAP_FAILED);
-	reg.range.start = (uintptr_t)page;
-	reg.range.len = getpagesize();
-	ASSERT_EQ(0, ioctl(*uffd, UFFDIO_REGISTER, &reg));
-	return page;
-}
-
 /* The same where it can't be missed: destroy sleeps when they are given back. */
 TEST(fix_880641bb9da2_asleep)
 {
-	struct iovec *copy = aligned_buffer(getpagesize()), *vector;
-	struct pollfd pollfd = { .events = POLLIN };
-	struct uffdio_copy serve = { .len = getpagesize() };
+	struct iovec vector = { .iov_len = SIZE_MAX };
+	struct absent absent;
 	pid_t parent = getpid(), pid;
 	pthread_t thread;
 	unsigned int i;
 
-	vector = missing_vector(&pollfd.fd);
-	copy->iov_len = SIZE_MAX;
-	prep(&batch.bad, IOCB_CMD_PREADV, new_file(1), vector, 1, 0);
+	/* the vector of a request, which waits for its page */
+	absent_open(&absent);
+	absent_map(&absent, getpagesize());
+	prep(&batch.bad, IOCB_CMD_PREADV, new_file(1), absent.pages, 1, 0);
 	for (i = 0; i < COUNT; i++)
 		batch.list[i] = &batch.bad;
 	batch.ctx = new_context(2 * COUNT);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_faulting, NULL));
-	ASSERT_EQ(1, poll(&pollfd, 1, -1));
+	absent_wait(&absent);
 	pid = test_fork();
 	if (!pid) {
 		while (thread_state(parent, parent) != 'D')
 			usleep(1000);
-		serve.dst = (uintptr_t)vector;
-		serve.src = (uintptr_t)copy;
-		_exit(ioctl(pollfd.fd, UFFDIO_COPY, &serve) ? 1 : 0);
+		absent_serve_bytes(&absent, &vector, sizeof(vector));
+		_exit(0);
 	}
 	EXPECT_EQ(0, be_destroy(batch.ctx));
 	EXPECT_EQ(0, test_wait(pid));

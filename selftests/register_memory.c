@@ -7,16 +7,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "absent.h"
 #include "harness.h"
 #include "registered.h"
 
@@ -293,65 +291,44 @@ TEST_RAIO(after_fork, WHY)
 }
 
 static aio_context_t shared;
-static uint8_t *page;
+static struct absent page;
 static struct iocb after;
 
 /* By whoever serves the fault of an iocb. */
 static void *unregister_and_serve(void *arg)
 {
-	static uint8_t source[4096] __attribute__((__aligned__(4096)));
-	struct uffdio_copy copy = {
-		.dst = (uintptr_t)page, .src = (uintptr_t)source, .len = sizeof(source),
-	};
-	int uffd = *(int *)arg;
-	struct uffd_msg msg;
-
-	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
+	absent_wait(&page);
 	EXPECT_EQ(0, unregister_buffers(shared));
 	EXPECT_EQ(0, unregister_files(shared));
-	memcpy(source, &after, sizeof(after));
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_COPY, &copy));
-	return NULL;
+	absent_serve_bytes(&page, &after, sizeof(after));
+	return arg;
 }
 
 /* By whoever serves the fault of the array. */
 static void *destroy_and_serve(void *arg)
 {
-	int uffd = *(int *)arg;
-	struct uffd_msg msg;
-	struct uffdio_zeropage zero = { .range = { .start = (uintptr_t)page, .len = 4096 } };
-
-	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
+	absent_wait(&page);
 	EXPECT_EQ(0, be_destroy(shared));
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
-	return NULL;
+	absent_serve(&page);
+	return arg;
 }
 
-/* The page, which is not there, and its userfaultfd. */
-static int missing_page(void)
+static void make_page(void)
 {
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	struct uffdio_api api = { .api = UFFD_API };
-
-	if (uffd < 0)
-		SKIP("no userfaultfd: %m");
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
-	page = map(4096, PROT_READ | PROT_WRITE);
-	reg.range.start = (uintptr_t)page;
-	reg.range.len = 4096;
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
-	return uffd;
+	absent_open(&page);
+	absent_map(&page, 4096);
 }
 
 static void submit_over_fault(unsigned int flags, int error)
 {
-	int uffd = missing_page(), fd = new_file(100);
+	int fd;
 	uint8_t *buf = aligned_buffer(4096);
 	struct iocb before, *list[2];
 	struct io_event event;
 	pthread_t thread;
 
+	make_page();
+	fd = new_file(100);
 	shared = new_context(4);
 	register_buffer(shared, buf, 4096);
 	register_file(shared, fd);
@@ -362,8 +339,8 @@ static void submit_over_fault(unsigned int flags, int error)
 		fix_file(&before, 0);
 	after = before;
 	list[0] = &before;
-	list[1] = (struct iocb *)page;
-	ASSERT_EQ(0, pthread_create(&thread, NULL, unregister_and_serve, &uffd));
+	list[1] = (struct iocb *)page.pages;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, unregister_and_serve, NULL));
 	EXPECT_EQ(1, be_submit(shared, 2, list));
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	ASSERT_EQ(1, events_wait(shared, &event, 1));
@@ -384,12 +361,12 @@ TEST_RAIO(file_after_the_fault, WHY)
 /* Nothing is registered with a context that ends meanwhile. */
 TEST_RAIO(destroyed_during_the_fault, WHY)
 {
-	int uffd = missing_page();
 	pthread_t thread;
 
+	make_page();
 	shared = new_context(4);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, destroy_and_serve, &uffd));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, destroy_and_serve, NULL));
 	/* descriptor 0 */
-	EXPECT_EQ(-EINVAL, register_files(shared, (int32_t *)page, 1));
+	EXPECT_EQ(-EINVAL, register_files(shared, (int32_t *)page.pages, 1));
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 }

@@ -5,67 +5,29 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "absent.h"
 #include "harness.h"
 #include "workers.h"
 
 #define DATA "for a page that is not there"
 
-static int uffd;
-static size_t page;
-
 /* A page that a fault waits for. */
+static struct absent page;
+
 static char *missing_page(void)
 {
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	char *buf;
-
-	page = getpagesize();
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (uffd < 0)
-		SKIP("no userfaultfd: %m");
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
-	buf = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_TRUE(buf != MAP_FAILED);
-	reg.range.start = (uintptr_t)buf;
-	reg.range.len = page;
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
-	return buf;
-}
-
-/* Someone waits for it now. */
-static void wait_fault(char *buf)
-{
-	struct pollfd pollfd = { .fd = uffd, .events = POLLIN };
-	struct uffd_msg msg;
-
-	ASSERT_EQ(1, poll(&pollfd, 1, -1));
-	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
-	ASSERT_EQ(UFFD_EVENT_PAGEFAULT, msg.event);
-	EXPECT_EQ((uintptr_t)buf, msg.arg.pagefault.address & ~(page - 1));
-}
-
-static void serve(char *buf)
-{
-	struct uffdio_zeropage zero = {
-		.range = { .start = (uintptr_t)buf, .len = page },
-	};
-
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	absent_open(&page);
+	absent_map(&page, getpagesize());
+	return page.pages;
 }
 
 /* Reads and writes that have nothing to do with the fault. */
@@ -96,7 +58,7 @@ static aio_context_t submit_faulting(struct iocb *iocb, int fds[2], char *buf)
 	aio_context_t ctx = new_context(2);
 	struct io_event event;
 
-	prep(iocb, IOCB_CMD_PREAD, fds[0], buf, page, 0);
+	prep(iocb, IOCB_CMD_PREAD, fds[0], buf, page.size, 0);
 	ASSERT_EQ(1, submit_one(ctx, iocb));
 	ASSERT_EQ(0, events_now(ctx, &event, 1));
 	ASSERT_EQ(strlen(DATA), write(fds[1], DATA, strlen(DATA)));
@@ -112,7 +74,7 @@ static void run(int fds[2])
 	pid_t pid;
 
 	ctx = submit_faulting(&iocb, fds, buf);
-	wait_fault(buf);
+	absent_wait(&page);
 	work();
 	pid = test_fork();
 	if (!pid) {
@@ -121,7 +83,7 @@ static void run(int fds[2])
 	}
 	EXPECT_EQ(0, test_wait(pid));
 	EXPECT_EQ(0, events_in_ring(ctx));
-	serve(buf);
+	absent_serve(&page);
 	ASSERT_EQ(1, events_wait(ctx, &event, 1));
 	EXPECT_EQ(strlen(DATA), (long long)event.res);
 	EXPECT_EQ(0, memcmp(buf, DATA, strlen(DATA)));
@@ -158,7 +120,7 @@ static void keep_elsewhere(void)
 static void read_self(int fds[2], char *buf)
 {
 	ASSERT_EQ(strlen(DATA), write(fds[1], DATA, strlen(DATA)));
-	EXPECT_EQ(0, read(fds[0], buf, page));
+	EXPECT_EQ(0, read(fds[0], buf, page.size));
 }
 
 /* Nobody serves it, and the process is killed: by a thread of it, once it waits. */
@@ -177,7 +139,7 @@ static void run_killed(int fds[2], bool by_request)
 		keep_elsewhere();
 		if (by_request) {
 			submit_faulting(&iocb, fds, buf);
-			wait_fault(buf);
+			absent_wait(&page);
 			ASSERT_EQ(1, write(told[1], "", 1));
 			pause();
 		}
@@ -269,7 +231,7 @@ TEST_RAIO(many, "native: blocks")
 		ASSERT_EQ(1, submit_one(ctx[i], &iocbs[i]));
 		ASSERT_EQ(sizeof(one), write(fd, &one, sizeof(one)));
 	}
-	wait_fault(buf);
+	absent_wait(&page);
 	pid = test_fork();
 	if (!pid) {
 		work();
@@ -277,7 +239,7 @@ TEST_RAIO(many, "native: blocks")
 	}
 	EXPECT_EQ(0, test_wait(pid));
 	set_max_nr(max);
-	serve(buf);
+	absent_serve(&page);
 	for (i = 0; i < MANY; i++) {
 		ASSERT_EQ(1, events_wait(ctx[i], &event, 1));
 		EXPECT_EQ(sizeof(one), (long long)event.res);
@@ -303,9 +265,9 @@ TEST(unix_write_beside_a_read)
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, reading));
 	ASSERT_EQ(1, write(reading[1], "x", 1));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, read_missing, buf));
-	wait_fault(buf);
+	absent_wait(&page);
 	prep(&iocb, IOCB_CMD_PWRITE, reading[0], "y", 1, 0);
 	EXPECT_EQ(1, run_one(ctx, &iocb));
-	serve(buf);
+	absent_serve(&page);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 }
