@@ -5,10 +5,9 @@
  * does not wait for that; what can't be interrupted is EAGAIN.
  */
 #define _GNU_SOURCE
-#include <stdlib.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/socket.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "fuse.h"
@@ -48,16 +47,6 @@ static void expect_cancelled(aio_context_t ctx, struct iocb *iocb, long long mos
 	expect_works(ctx);
 }
 
-static void set_min_time(int slave, unsigned int min, unsigned int time)
-{
-	struct termios termios;
-
-	ASSERT_EQ(0, tcgetattr(slave, &termios));
-	termios.c_cc[VMIN] = min;
-	termios.c_cc[VTIME] = time;
-	ASSERT_EQ(0, tcsetattr(slave, TCSANOW, &termios));
-}
-
 /* Which poll says nothing about: it is the read itself that waits. */
 TEST_RAIO(tty_read_time, WHY)
 {
@@ -66,7 +55,7 @@ TEST_RAIO(tty_read_time, WHY)
 	int fds[2];
 
 	pair_open(PAIR_TTY, fds);
-	set_min_time(fds[0], 0, 255);
+	terminal_set_min_time(fds[0], 0, 255);
 	prep(&iocb, IOCB_CMD_PREAD, fds[0], buf, sizeof(buf), 0);
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	expect_cancelled(ctx, &iocb, 0);
@@ -79,7 +68,7 @@ TEST_RAIO(tty_read_min, WHY)
 	int fds[2];
 
 	pair_open(PAIR_TTY, fds);
-	set_min_time(fds[0], 100, 0);
+	terminal_set_min_time(fds[0], 100, 0);
 	ASSERT_EQ(4, write(fds[1], "some", 4));
 	prep(&iocb, IOCB_CMD_PREAD, fds[0], buf, sizeof(buf), 0);
 	ASSERT_EQ(1, submit_one(ctx, &iocb));

@@ -7,10 +7,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -18,6 +16,7 @@
 
 #include "harness.h"
 #include "nullb.h"
+#include "pairs.h"
 #include "special.h"
 
 #define WHY	"it has no deadlines"
@@ -91,14 +90,11 @@ TEST_RAIO(poll, WHY)
 /* A thread runs it, and waits in the file. */
 TEST_RAIO(tty_read, WHY)
 {
-	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
 	aio_context_t ctx = new_context(1);
 	struct iocb iocb;
+	int master, slave;
 
-	ASSERT_LE(0, master);
-	ASSERT_EQ(0, unlockpt(master));
-	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
-	ASSERT_LE(0, slave);
+	terminal_open(&master, &slave);
 	prep(&iocb, IOCB_CMD_PREAD, slave, buf, 10, 0);
 	late(ctx, &iocb);
 }

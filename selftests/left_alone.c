@@ -14,10 +14,10 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "harness.h"
+#include "pairs.h"
 #include "workers.h"
 
 #define WHY	"io_submit blocks"
@@ -27,29 +27,14 @@
 static char buf[2 * PAGE];
 static struct io_event events[2];
 
-static void open_tty(int *master, int *slave)
-{
-	struct termios mode;
-
-	*master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (*master < 0 || grantpt(*master) || unlockpt(*master))
-		SKIP("no pty: %m");
-	*slave = open(ptsname(*master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (*slave < 0)
-		SKIP("no pty: %m");
-	ASSERT_EQ(0, tcgetattr(*slave, &mode));
-	cfmakeraw(&mode);
-	ASSERT_EQ(0, tcsetattr(*slave, TCSANOW, &mode));
-}
-
 /* A thread that reads what never comes, and no other. */
 static aio_context_t with_busy_thread(struct iocb *read)
 {
 	aio_context_t ctx = new_context(4);
-	int master, slave;
+	int fds[2];
 
-	open_tty(&master, &slave);
-	prep(read, IOCB_CMD_PREAD, slave, buf, 1, 0);
+	pair_open(PAIR_TTY, fds);
+	prep(read, IOCB_CMD_PREAD, fds[0], buf, 1, 0);
 	ASSERT_EQ(1, submit_one(ctx, read));
 	return ctx;
 }
@@ -63,21 +48,21 @@ static void wait_for_one_thread(void)
 /* It is asked by a thread, and its queues do not say all. */
 static void check_tty_poll(bool watched)
 {
-	int master, slave, fd = eventfd(0, EFD_CLOEXEC);
+	int fds[2], fd = eventfd(0, EFD_CLOEXEC);
 	struct iocb first, poll;
 	aio_context_t ctx;
 	uint64_t count;
 
 	ctx = with_busy_thread(&first);
-	open_tty(&master, &slave);
-	prep(&poll, IOCB_CMD_POLL, slave, (void *)POLLIN, 0, 0);
+	pair_open(PAIR_TTY, fds);
+	prep(&poll, IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
 	if (watched) {
 		poll.aio_flags = IOCB_FLAG_RESFD;
 		poll.aio_resfd = fd;
 	}
 	ASSERT_EQ(1, submit_one(ctx, &poll));
 	wait_for_one_thread();
-	ASSERT_EQ(1, write(master, "x", 1));
+	ASSERT_EQ(1, write(fds[1], "x", 1));
 	if (watched)
 		ASSERT_EQ(sizeof(count), read(fd, &count, sizeof(count)));
 	else
@@ -100,15 +85,15 @@ TEST_RAIO(tty_poll_watched, WHY)
 /* Another that blocks, when the one that is there does. */
 TEST_RAIO(tty_reads, WHY)
 {
-	int master, slave;
+	int fds[2];
 	struct iocb first, second;
 	aio_context_t ctx = with_busy_thread(&first);
 
-	open_tty(&master, &slave);
+	pair_open(PAIR_TTY, fds);
 	wait_for_one_thread();
-	prep(&second, IOCB_CMD_PREAD, slave, buf + 1, 1, 0);
+	prep(&second, IOCB_CMD_PREAD, fds[0], buf + 1, 1, 0);
 	ASSERT_EQ(1, submit_one(ctx, &second));
-	ASSERT_EQ(1, write(master, "x", 1));
+	ASSERT_EQ(1, write(fds[1], "x", 1));
 	wait_for_ring(ctx, 1);
 	ASSERT_EQ(1, events_now(ctx, events, 1));
 	EXPECT_EQ((uintptr_t)&second, events[0].obj);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "pairs.h"
 #include "switches.h"
 
 #define SIZE 4096
@@ -197,24 +198,15 @@ TEST_RAIO(tcp_connecting_write, "native: blocks until it is connected")
 /* It has no buffer that could be full: what it sends is the receiver's at once. */
 TEST_RAIO(udp, "native: blocks until there is data")
 {
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
 	aio_context_t ctx = new_context(4);
-	socklen_t len = sizeof(address);
 	struct iocb iocb;
-	int in, out;
+	int fds[2];
 
-	in = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	out = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	ASSERT_LE(0, out);
-	ASSERT_EQ(0, bind(in, (struct sockaddr *)&address, len));
-	ASSERT_EQ(0, getsockname(in, (struct sockaddr *)&address, &len));
-	ASSERT_EQ(0, connect(out, (struct sockaddr *)&address, len));
-	check_read(in, out);
+	pair_open(PAIR_UDP, fds);
+	check_read(fds[0], fds[1]);
 
-	prep(&iocb, IOCB_CMD_PWRITE, out, "hello", 5, 0);
+	prep(&iocb, IOCB_CMD_PWRITE, fds[1], "hello", 5, 0);
 	submit_without_wait(ctx, &iocb);
 	EXPECT_EQ(5, finish_one(ctx, &iocb));
-	EXPECT_EQ(5, read(in, buf, SIZE));
+	EXPECT_EQ(5, read(fds[0], buf, SIZE));
 }

@@ -5,12 +5,12 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "harness.h"
+#include "pairs.h"
 #include "switches.h"
 
 #define SIZE 4096
@@ -19,24 +19,31 @@ static uint8_t buf[SIZE];
 static int master, slave;
 static aio_context_t ctx;
 
-static void start(bool raw)
+static void start(void)
+{
+	ctx = new_context(4);
+	memset(buf, 0, SIZE);
+}
+
+static void start_raw(void)
+{
+	int fds[2];
+
+	start();
+	pair_open(PAIR_PTY, fds);
+	master = fds[0];
+	slave = fds[1];
+}
+
+/* With lines, but without echo. */
+static void start_lines(void)
 {
 	struct termios termios;
 
-	ctx = new_context(4);
-	memset(buf, 0, SIZE);
-	master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (master < 0)
-		SKIP("needs pseudo terminals: %m");
-	ASSERT_EQ(0, grantpt(master));
-	ASSERT_EQ(0, unlockpt(master));
-	slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	ASSERT_LE(0, slave);
+	start();
+	terminal_open(&master, &slave);
 	ASSERT_EQ(0, tcgetattr(slave, &termios));
-	if (raw)
-		cfmakeraw(&termios);
-	else
-		termios.c_lflag &= ~ECHO;
+	termios.c_lflag &= ~ECHO;
 	ASSERT_EQ(0, tcsetattr(slave, TCSANOW, &termios));
 }
 
@@ -53,13 +60,13 @@ static void check_read(int in, int out)
 
 TEST_RAIO(read_master, "native: blocks until there is data")
 {
-	start(true);
+	start_raw();
 	check_read(master, slave);
 }
 
 TEST_RAIO(read_slave, "native: blocks until there is data")
 {
-	start(true);
+	start_raw();
 	check_read(slave, master);
 }
 
@@ -67,7 +74,7 @@ TEST_RAIO(read_line, "native: blocks until there is a line")
 {
 	struct iocb iocb;
 
-	start(false);
+	start_lines();
 	/* some of it is there, but no line */
 	ASSERT_EQ(4, write(master, "half", 4));
 	prep(&iocb, IOCB_CMD_PREAD, slave, buf, SIZE, 0);
@@ -83,7 +90,7 @@ TEST_RAIO(two_reads, "native: blocks until there is data")
 	struct iocb iocbs[2];
 	static uint8_t bufs[2][SIZE];
 
-	start(true);
+	start_raw();
 	prep(&iocbs[0], IOCB_CMD_PREAD, slave, bufs[0], SIZE, 0);
 	prep(&iocbs[1], IOCB_CMD_PREAD, slave, bufs[1], SIZE, 0);
 	submit_unfinished(ctx, &iocbs[0]);
@@ -127,12 +134,12 @@ static void check_write(int in, int out)
 
 TEST_RAIO(write_master, "native: blocks until there is space")
 {
-	start(true);
+	start_raw();
 	check_write(slave, master);
 }
 
 TEST_RAIO(write_slave, "native: blocks until there is space")
 {
-	start(true);
+	start_raw();
 	check_write(master, slave);
 }

@@ -125,16 +125,37 @@ static bool named_pipe(int fds[2])
 
 static bool terminal(int *master, int *slave)
 {
-	struct termios termios;
-
 	*master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (*master < 0 || grantpt(*master) || unlockpt(*master))
 		return false;
 	*slave = open(ptsname(*master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (*slave < 0 || tcgetattr(*slave, &termios))
+	return *slave >= 0;
+}
+
+void terminal_open(int *master, int *slave)
+{
+	if (!terminal(master, slave))
+		SKIP("no tty: %m");
+}
+
+static bool raw_terminal(int *master, int *slave)
+{
+	struct termios termios;
+
+	if (!terminal(master, slave) || tcgetattr(*slave, &termios))
 		return false;
 	cfmakeraw(&termios);
 	return tcsetattr(*slave, TCSANOW, &termios) == 0;
+}
+
+void terminal_set_min_time(int slave, unsigned int min, unsigned int time)
+{
+	struct termios termios;
+
+	ASSERT_EQ(0, tcgetattr(slave, &termios));
+	termios.c_cc[VMIN] = min;
+	termios.c_cc[VTIME] = time;
+	ASSERT_EQ(0, tcsetattr(slave, TCSANOW, &termios));
 }
 
 bool pair_try(enum pair pair, int fds[2])
@@ -159,9 +180,9 @@ bool pair_try(enum pair pair, int fds[2])
 	case PAIR_UNIX_SEQPACKET:
 		return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == 0;
 	case PAIR_TTY:
-		return terminal(&fds[1], &fds[0]);
+		return raw_terminal(&fds[1], &fds[0]);
 	case PAIR_PTY:
-		return terminal(&fds[0], &fds[1]);
+		return raw_terminal(&fds[0], &fds[1]);
 	case PAIR_NETLINK:
 		return netlink(fds);
 	case PAIR_MPTCP:

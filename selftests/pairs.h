@@ -29,6 +29,10 @@ const char *pair_name(enum pair pair);
 bool pair_try(enum pair pair, int fds[2]);
 /* Skips the test where there is none. */
 void pair_open(enum pair pair, int fds[2]);
+/* A terminal as it is at first: it passes on lines, and echoes; skips where there is none. */
+void terminal_open(int *master, int *slave);
+/* What a read of it waits for: termios(3). */
+void terminal_set_min_time(int slave, unsigned int min, unsigned int time);
 /* A write waits for who reads, which datagrams of UDP don't. */
 bool pair_fills(enum pair pair);
 /* Writes until there is no space, and says how much that was. */

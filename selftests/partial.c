@@ -6,11 +6,8 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "fuse.h"
@@ -47,65 +44,7 @@ static void start_rw(unsigned int opcode, int fd, void *bytes, size_t size)
 	ASSERT_EQ(0, events_now(ctx, &event, 1));
 }
 
-static void tcp_pair(int fds[2])
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t len = sizeof(address);
-	int server = socket(AF_INET, SOCK_STREAM, 0);
-
-	ASSERT_EQ(0, bind(server, (struct sockaddr *)&address, len));
-	ASSERT_EQ(0, getsockname(server, (struct sockaddr *)&address, &len));
-	ASSERT_EQ(0, listen(server, 1));
-	fds[1] = socket(AF_INET, SOCK_STREAM, 0);
-	ASSERT_EQ(0, connect(fds[1], (struct sockaddr *)&address, len));
-	fds[0] = accept(server, NULL, NULL);
-	ASSERT_LE(0, fds[0]);
-	close(server);
-}
-
-static void udp_pair(int fds[2])
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t len = sizeof(address);
-
-	fds[0] = socket(AF_INET, SOCK_DGRAM, 0);
-	fds[1] = socket(AF_INET, SOCK_DGRAM, 0);
-	ASSERT_EQ(0, bind(fds[0], (struct sockaddr *)&address, len));
-	ASSERT_EQ(0, getsockname(fds[0], (struct sockaddr *)&address, &len));
-	ASSERT_EQ(0, connect(fds[1], (struct sockaddr *)&address, len));
-}
-
-static void unix_pair(int fds[2])
-{
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
-}
-
-static void a_pipe(int fds[2])
-{
-	ASSERT_EQ(0, pipe(fds));
-}
-
-static void a_tty(int fds[2])
-{
-	struct termios termios;
-
-	fds[1] = posix_openpt(O_RDWR | O_NOCTTY);
-	if (fds[1] < 0)
-		SKIP("needs pseudo terminals: %m");
-	ASSERT_EQ(0, grantpt(fds[1]));
-	ASSERT_EQ(0, unlockpt(fds[1]));
-	fds[0] = open(ptsname(fds[1]), O_RDWR | O_NOCTTY);
-	ASSERT_LE(0, fds[0]);
-	ASSERT_EQ(0, tcgetattr(fds[0], &termios));
-	cfmakeraw(&termios);
-	ASSERT_EQ(0, tcsetattr(fds[0], TCSANOW, &termios));
-}
-
-static void (*const streams[])(int fds[2]) = { a_pipe, unix_pair, tcp_pair, a_tty };
+static const enum pair streams[] = { PAIR_PIPE, PAIR_UNIX_STREAM, PAIR_TCP, PAIR_TTY };
 
 TEST_RAIO(first_data_ends_read, "native: blocks until there is data")
 {
@@ -113,7 +52,7 @@ TEST_RAIO(first_data_ends_read, "native: blocks until there is data")
 	int fds[2];
 
 	for (i = 0; i < ARRAY_SIZE(streams); i++) {
-		streams[i](fds);
+		pair_open(streams[i], fds);
 		ctx = new_context(1);
 		start_rw(IOCB_CMD_PREAD, fds[0], buf, sizeof(buf));
 		ASSERT_EQ(5, write(fds[1], "hello", 5));
@@ -128,13 +67,16 @@ TEST_RAIO(first_data_ends_read, "native: blocks until there is data")
 	}
 }
 
-static void check_large(void (*new_stream)(int fds[2]))
+static void check_large(enum pair pair, int buffer)
 {
 	static uint8_t part[5000];
 	ssize_t done, ret;
 	int fds[2];
 
-	new_stream(fds);
+	pair_open(pair, fds);
+	/* of the sender alone: a small window of the receiver makes TCP wait for its timers */
+	if (buffer)
+		ASSERT_EQ(0, setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer)));
 	ctx = new_context(1);
 	fill_pattern(buf, LARGE, 0, 0);
 	/* not all of it can be in the buffers */
@@ -151,35 +93,26 @@ static void check_large(void (*new_stream)(int fds[2]))
 
 TEST_RAIO(pipe_write_goes_on, "native: blocks until there is space")
 {
-	check_large(a_pipe);
+	check_large(PAIR_PIPE, 0);
 }
 
 TEST_RAIO(unix_write_goes_on, "native: blocks until there is space")
 {
-	check_large(unix_pair);
-}
-
-static void small_tcp_pair(int fds[2])
-{
-	int size = 8192;
-
-	/* of the sender alone: a small window of the receiver makes TCP wait for its timers */
-	tcp_pair(fds);
-	ASSERT_EQ(0, setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
+	check_large(PAIR_UNIX_STREAM, 0);
 }
 
 TEST_RAIO(tcp_write_goes_on, "native: blocks until there is space")
 {
-	check_large(small_tcp_pair);
+	check_large(PAIR_TCP, 8192);
 }
 
-static void check_reader_goes(void (*new_stream)(int fds[2]))
+static void check_reader_goes(enum pair pair)
 {
 	static uint8_t part[10000];
 	int64_t moved;
 	int fds[2];
 
-	new_stream(fds);
+	pair_open(pair, fds);
 	ctx = new_context(1);
 	start_rw(IOCB_CMD_PWRITE, fds[1], buf, LARGE);
 	ASSERT_EQ(sizeof(part), read(fds[0], part, sizeof(part)));
@@ -192,28 +125,20 @@ static void check_reader_goes(void (*new_stream)(int fds[2]))
 	EXPECT_EQ(-EPIPE, wait_one());
 }
 
-static void mptcp_pair(int fds[2])
-{
-	int size = 8192;
-
-	pair_open(PAIR_MPTCP, fds);
-	ASSERT_EQ(0, setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
-}
-
 /* By a task of the process, since no thread may. */
 TEST_RAIO(mptcp_write_goes_on, "native: blocks until there is space")
 {
-	check_large(mptcp_pair);
+	check_large(PAIR_MPTCP, 8192);
 }
 
 TEST_RAIO(pipe_reader_goes, "native: blocks until the reader has gone")
 {
-	check_reader_goes(a_pipe);
+	check_reader_goes(PAIR_PIPE);
 }
 
 TEST_RAIO(unix_reader_goes, "native: blocks until the reader has gone")
 {
-	check_reader_goes(unix_pair);
+	check_reader_goes(PAIR_UNIX_STREAM);
 }
 
 /* Nothing was moved: the error. */
@@ -221,7 +146,7 @@ TEST_RAIO(pipe_full_reader_goes, "native: blocks until the reader has gone")
 {
 	int fds[2], size;
 
-	a_pipe(fds);
+	ASSERT_EQ(0, pipe(fds));
 	ctx = new_context(1);
 	size = fcntl(fds[1], F_GETPIPE_SZ);
 	ASSERT_LE(size, LARGE);
@@ -237,7 +162,7 @@ TEST_RAIO(end_of_file, "native: blocks until the writer has gone")
 	int fds[2];
 
 	for (i = 0; i < 3; i++) {
-		streams[i](fds);
+		pair_open(streams[i], fds);
 		ctx = new_context(1);
 		start_rw(IOCB_CMD_PREAD, fds[0], buf, 100);
 		close(fds[1]);
@@ -252,7 +177,7 @@ TEST(bad_memory)
 	int fds[2];
 
 	ctx = new_context(1);
-	a_pipe(fds);
+	ASSERT_EQ(0, pipe(fds));
 	ASSERT_EQ(1, submit_rw(IOCB_CMD_PWRITE, fds[1], bytes, 8192));
 	EXPECT_EQ(4096, wait_one());
 	EXPECT_EQ(4096, read(fds[0], buf, LARGE));
@@ -332,7 +257,7 @@ TEST(empty_datagram_udp)
 {
 	int fds[2];
 
-	udp_pair(fds);
+	pair_open(PAIR_UDP, fds);
 	check_empty_message(fds[0], fds[1]);
 }
 
@@ -368,9 +293,9 @@ TEST(empty_read)
 	int fds[2];
 
 	for (i = 0; i < ARRAY_SIZE(streams); i++) {
-		streams[i](fds);
+		pair_open(streams[i], fds);
 		ctx = new_context(1);
-		if (streams[i] == a_tty)
+		if (streams[i] == PAIR_TTY)
 			continue;
 		ASSERT_EQ(1, submit_rw(IOCB_CMD_PREAD, fds[0], buf, 0));
 		EXPECT_EQ(0, wait_one());
@@ -384,7 +309,7 @@ TEST_RAIO(datagrams, "native: blocks until there is data")
 {
 	int fds[2];
 
-	udp_pair(fds);
+	pair_open(PAIR_UDP, fds);
 	ctx = new_context(1);
 	start_rw(IOCB_CMD_PREAD, fds[0], buf, sizeof(buf));
 	ASSERT_EQ(5, write(fds[1], "hello", 5));

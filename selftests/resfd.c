@@ -5,12 +5,12 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "harness.h"
 #include "nullb.h"
+#include "pairs.h"
 
 #define COUNT 32
 
@@ -157,14 +157,9 @@ TEST_RAIO(armed_reads, "native: blocks until there is data")
 /* The same for a file that is no matter for a workqueue. */
 TEST_RAIO(armed_read_of_tty, "native: blocks until there is data")
 {
-	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+	int master, slave;
 
-	if (master < 0)
-		SKIP("needs pseudo terminals: %m");
-	ASSERT_EQ(0, grantpt(master));
-	ASSERT_EQ(0, unlockpt(master));
-	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
-	ASSERT_LE(0, slave);
+	terminal_open(&master, &slave);
 	start();
 	prep_resfd(0, IOCB_CMD_PREAD, slave, 100);
 	ASSERT_EQ(1, submit_one(ctx, &iocbs[0]));

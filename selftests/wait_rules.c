@@ -395,19 +395,9 @@ TEST(rcvlowat_unix_ends)
 
 /* terminals: see termios(3) */
 
-static void set_min_time(int slave, unsigned int min, unsigned int time)
-{
-	struct termios termios;
-
-	ASSERT_EQ(0, tcgetattr(slave, &termios));
-	termios.c_cc[VMIN] = min;
-	termios.c_cc[VTIME] = time;
-	ASSERT_EQ(0, tcsetattr(slave, TCSANOW, &termios));
-}
-
 static void set_min0(const int fds[2])
 {
-	set_min_time(fds[0], 0, 0);
+	terminal_set_min_time(fds[0], 0, 0);
 }
 
 TEST(tty_min0_time0)
@@ -418,12 +408,12 @@ TEST(tty_min0_time0)
 /* In tenths of a second. */
 static void set_min0_time(const int fds[2])
 {
-	set_min_time(fds[0], 0, TIMEOUT_MS / 100);
+	terminal_set_min_time(fds[0], 0, TIMEOUT_MS / 100);
 }
 
 static void set_min0_long(const int fds[2])
 {
-	set_min_time(fds[0], 0, 255);
+	terminal_set_min_time(fds[0], 0, 255);
 }
 
 TEST(tty_min0_time)
@@ -434,7 +424,7 @@ TEST(tty_min0_time)
 
 static void set_min(const int fds[2])
 {
-	set_min_time(fds[0], LOW_WATER, 0);
+	terminal_set_min_time(fds[0], LOW_WATER, 0);
 }
 
 static void set_min_some(const int fds[2])
@@ -455,13 +445,13 @@ TEST(tty_min)
 /* The time is that after the last byte. */
 static void set_min_time_some(const int fds[2])
 {
-	set_min_time(fds[0], LOW_WATER, TIMEOUT_MS / 100);
+	terminal_set_min_time(fds[0], LOW_WATER, TIMEOUT_MS / 100);
 	write_some(fds);
 }
 
 static void set_min_time_none(const int fds[2])
 {
-	set_min_time(fds[0], LOW_WATER, TIMEOUT_MS / 100);
+	terminal_set_min_time(fds[0], LOW_WATER, TIMEOUT_MS / 100);
 }
 
 TEST(tty_min_time)

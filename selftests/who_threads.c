@@ -5,7 +5,6 @@
  * no obstacle to signals, fork and exec.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,11 +15,11 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "fuse.h"
 #include "harness.h"
+#include "pairs.h"
 #include "workers.h"
 
 #define NATIVE_BLOCKS	"native: blocks"
@@ -107,33 +106,11 @@ TEST_RAIO(ready_has_none, NATIVE_BLOCKS)
 	}
 }
 
-/* Two connected sockets of the loopback device. */
-static void make_sockets(int type, int fds[2])
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t size = sizeof(address);
-	int listener = socket(AF_INET, type, 0);
-
-	ASSERT_LE(0, listener);
-	if (bind(listener, (struct sockaddr *)&address, size))
-		SKIP("no loopback device: %m");
-	ASSERT_EQ(0, getsockname(listener, (struct sockaddr *)&address, &size));
-	if (type == SOCK_STREAM)
-		ASSERT_EQ(0, listen(listener, 1));
-	fds[1] = socket(AF_INET, type, 0);
-	if (connect(fds[1], (struct sockaddr *)&address, size))
-		SKIP("no loopback device: %m");
-	fds[0] = type == SOCK_STREAM ? accept(listener, NULL, NULL) : listener;
-	ASSERT_LE(0, fds[0]);
-}
-
 TEST_RAIO(tcp_has_one, NATIVE_BLOCKS)
 {
 	int fds[2];
 
-	make_sockets(SOCK_STREAM, fds);
+	pair_open(PAIR_TCP, fds);
 	expect_thread(fds[0], fds[1]);
 	wait_worker_threads(getpid(), false);
 }
@@ -142,7 +119,7 @@ TEST_RAIO(udp_has_one, NATIVE_BLOCKS)
 {
 	int fds[2];
 
-	make_sockets(SOCK_DGRAM, fds);
+	pair_open(PAIR_UDP, fds);
 	expect_thread(fds[0], fds[1]);
 	wait_worker_threads(getpid(), false);
 }
@@ -159,18 +136,10 @@ TEST_RAIO(unix_socket_has_one, NATIVE_BLOCKS)
 
 TEST_RAIO(tty_has_one, NATIVE_BLOCKS)
 {
-	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave;
-	struct termios mode;
+	int fds[2];
 
-	if (master < 0 || grantpt(master) || unlockpt(master))
-		SKIP("no pty: %m");
-	slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
-		SKIP("no pty: %m");
-	ASSERT_EQ(0, tcgetattr(slave, &mode));
-	cfmakeraw(&mode);
-	ASSERT_EQ(0, tcsetattr(slave, TCSANOW, &mode));
-	expect_thread(slave, master);
+	pair_open(PAIR_TTY, fds);
+	expect_thread(fds[0], fds[1]);
 	wait_worker_threads(getpid(), false);
 }
 
