@@ -153,21 +153,6 @@ static void run_writes(const struct target *target)
 	}
 }
 
-/* Nothing is written back before somebody asks for it. */
-static unsigned long sectors_written(const struct nullb *nullb)
-{
-	unsigned long sectors = 0;
-	char path[80];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/block/%s/stat", nullb->name);
-	file = fopen(path, "re");
-	ASSERT_TRUE(file);
-	ASSERT_EQ(1, fscanf(file, "%*u %*u %*u %*u %*u %*u %lu", &sectors));
-	fclose(file);
-	return sectors;
-}
-
 static void prepare_fsyncs(int fd)
 {
 	int i;
@@ -188,9 +173,10 @@ static void run_fsyncs(const struct target *target)
 		for (round = 0; round < ROUNDS; round++) {
 			fill_pattern(bufs, PART, 0, how * 10 + round);
 			ASSERT_EQ(PART, pwrite(target->check_fd, bufs, PART, 0));
-			before = sectors_written(&target->nullb);
+			/* nothing is written back before somebody asks for it */
+			before = nullb_sectors_written(&target->nullb);
 			run_child(how, prepare_fsyncs, target->fd);
-			missing += sectors_written(&target->nullb) < before + PART / 512;
+			missing += nullb_sectors_written(&target->nullb) < before + PART / 512;
 		}
 		if (!EXPECT_EQ(0, missing))
 			test_note("%s: not written back in %d of %d rounds", end_names[how],

@@ -218,3 +218,11 @@ bool be_present(void)
 		return be_destroy(0) == -EINVAL;
 	return access("/dev/raio", R_OK | W_OK) == 0;
 }
+
+struct raio_info raio_info(void)
+{
+	struct raio_info info;
+
+	ASSERT_EQ(0, raio_ioctl(RAIO_IOC_INFO, &info));
+	return info;
+}

@@ -24,18 +24,6 @@ static bool begun, injected;
 static int thread_fds[MAX_THREADS];
 static unsigned int thread_count;
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok;
-}
-
 #define DEBUGFS	"/sys/kernel/debug/"
 
 static void set_up(void)
@@ -43,23 +31,20 @@ static void set_up(void)
 	static const char *const quiet[] = {
 		"failslab", "fail_page_alloc", "fail_usercopy", "fail_futex", "fail_make_request",
 	};
-	char path[80];
 	size_t i;
 
 	if (own_fd >= 0)
 		return;
 	if (getenv("RAIO_NO_FAULTS"))
 		SKIP("RAIO_NO_FAULTS");
-	if (!write_file(DEBUGFS "failslab/ignore-gfp-wait", "N") ||
-	    !write_file(DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N") ||
-	    !write_file(DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "N") ||
-	    !write_file(DEBUGFS "fail_page_alloc/min-order", "0"))
+	if (!write_control("N", DEBUGFS "failslab/ignore-gfp-wait") ||
+	    !write_control("N", DEBUGFS "fail_page_alloc/ignore-gfp-wait") ||
+	    !write_control("N", DEBUGFS "fail_page_alloc/ignore-gfp-highmem") ||
+	    !write_control("0", DEBUGFS "fail_page_alloc/min-order"))
 		SKIP("no " DEBUGFS "failslab: the kernel has no fault injection");
 	/* a stack trace for each takes longer than the round */
-	for (i = 0; i < ARRAY_SIZE(quiet); i++) {
-		snprintf(path, sizeof(path), DEBUGFS "%s/verbose", quiet[i]);
-		write_file(path, "0");
-	}
+	for (i = 0; i < ARRAY_SIZE(quiet); i++)
+		write_control("0", DEBUGFS "%s/verbose", quiet[i]);
 	own_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	make_fd = open("/proc/thread-self/make-it-fail", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, own_fd);
@@ -80,11 +65,8 @@ void fail_nth_start(void)
 
 void fail_requests_of(const char *disk)
 {
-	char path[80];
-
-	snprintf(path, sizeof(path), "/sys/block/%s/make-it-fail", disk);
-	if (!write_file(path, "1"))
-		test_note("its requests do not fail: no %s", path);
+	if (!write_control("1", "/sys/block/%s/make-it-fail", disk))
+		test_note("its requests do not fail: no /sys/block/%s/make-it-fail", disk);
 }
 
 bool fail_nth_next(void)
@@ -216,17 +198,17 @@ void fail_pages_after(unsigned int pages)
 
 	set_up();
 	snprintf(space, sizeof(space), "%u", pages);
-	ASSERT_TRUE(write_file(DEBUGFS "fail_page_alloc/task-filter", "Y"));
-	ASSERT_TRUE(write_file(DEBUGFS "fail_page_alloc/space", space));
-	ASSERT_TRUE(write_file(DEBUGFS "fail_page_alloc/times", "-1"));
-	ASSERT_TRUE(write_file(DEBUGFS "fail_page_alloc/probability", "100"));
+	ASSERT_TRUE(write_control("Y", DEBUGFS "fail_page_alloc/task-filter"));
+	ASSERT_TRUE(write_control(space, DEBUGFS "fail_page_alloc/space"));
+	ASSERT_TRUE(write_control("-1", DEBUGFS "fail_page_alloc/times"));
+	ASSERT_TRUE(write_control("100", DEBUGFS "fail_page_alloc/probability"));
 	ASSERT_EQ(1, pwrite(make_fd, "1", 1, 0));
 }
 
 void fail_pages_end(void)
 {
 	ASSERT_EQ(1, pwrite(make_fd, "0", 1, 0));
-	ASSERT_TRUE(write_file(DEBUGFS "fail_page_alloc/probability", "0"));
+	ASSERT_TRUE(write_control("0", DEBUGFS "fail_page_alloc/probability"));
 }
 
 static unsigned int open_files(void)

@@ -6,9 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -137,21 +135,6 @@ TEST(two_files)
 	}
 }
 
-/* Sectors that the device has written. */
-static unsigned long sectors_written(const struct nullb *nullb)
-{
-	unsigned long sectors;
-	char path[64];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/block/%s/stat", nullb->name);
-	file = fopen(path, "re");
-	ASSERT_TRUE(file);
-	ASSERT_EQ(1, fscanf(file, "%*u %*u %*u %*u %*u %*u %lu", &sectors));
-	fclose(file);
-	return sectors;
-}
-
 /*
  * A sync covers every write that was submitted before it: its event comes
  * later, and then they are on the device.  The writes are slow, as each has to
@@ -171,7 +154,7 @@ static void check_sync(unsigned int opcode, bool one_call)
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM));
 	ASSERT_EQ(0, posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
-	before = sectors_written(&nullb);
+	before = nullb_sectors_written(&nullb);
 	for (i = 0; i < WRITES; i++) {
 		fill_pattern(bufs[i], 100, 0, i);
 		prep(&iocbs[i], IOCB_CMD_PWRITE, fd, bufs[i], 100, i * 65536L + 10);
@@ -189,7 +172,7 @@ static void check_sync(unsigned int opcode, bool one_call)
 		count = be_getevents(ctx, 1, WRITES + 1 - i, events + i, NULL);
 		ASSERT_LE(1, count);
 		if (events[i + count - 1].obj == (uintptr_t)&iocbs[WRITES])
-			EXPECT_LE(WRITES * 8, sectors_written(&nullb) - before);
+			EXPECT_LE(WRITES * 8, nullb_sectors_written(&nullb) - before);
 	}
 	EXPECT_EQ((uintptr_t)&iocbs[WRITES], events[WRITES].obj);
 	EXPECT_EQ(0, (long long)events[WRITES].res);

@@ -122,6 +122,8 @@ int raio_fd(void);
 void raio_close(void);
 /* The ioctl as it is; 0 or a count, or a negative errno. */
 int raio_ioctl(unsigned int cmd, void *arg);
+/* What RAIO_IOC_INFO tells. */
+struct raio_info raio_info(void);
 
 #include "util.h"
 

@@ -135,8 +135,7 @@ TEST_RAIO(memlock, "its ring is not charged to RLIMIT_MEMLOCK")
 	aio_context_t big = 0, small = 0, other = 0;
 	long before = pinned();
 
-	if (geteuid())
-		SKIP("needs root, to give up CAP_IPC_LOCK");
+	need_root("to give up CAP_IPC_LOCK");
 	ASSERT_LE(0, raio_fd());
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
 	ASSERT_EQ(0, setresuid(NOBODY, NOBODY, NOBODY));

@@ -23,12 +23,6 @@
 #define HALF	2048
 #define HALF_SIZE	(17 * 4096)
 
-static void need_root(void)
-{
-	if (geteuid())
-		SKIP("needs root, to be other users");
-}
-
 static void set_limit(void)
 {
 	struct rlimit limit = { LIMIT, LIMIT };
@@ -107,7 +101,7 @@ static void expect_counted(void (*keep)(void))
 	char byte;
 	pid_t pid;
 
-	need_root();
+	need_root("to be other users");
 	ASSERT_EQ(0, pipe(ready));
 	pid = start_user(ANN, keep);
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
@@ -149,7 +143,7 @@ static void fail_often(void)
 
 TEST_RAIO(failures, WHY)
 {
-	need_root();
+	need_root("to be other users");
 	as_user(ANN, fail_often);
 	as_user(ANN, expect_room);
 }
@@ -183,7 +177,7 @@ static void unregister_in_use(void)
 
 TEST_RAIO(buffer_in_use, WHY)
 {
-	need_root();
+	need_root("to be other users");
 	as_user(ANN, unregister_in_use);
 	as_user(ANN, expect_room);
 }
@@ -193,7 +187,7 @@ TEST_RAIO(privileged, WHY)
 {
 	pid_t pid;
 
-	need_root();
+	need_root("to be other users");
 	pid = test_fork();
 	if (pid == 0) {
 		set_limit();

@@ -18,20 +18,6 @@
 #define ANN 61001
 #define BOB 61002
 
-static void need_root(void)
-{
-	if (geteuid())
-		SKIP("needs root, to be other users");
-}
-
-static struct raio_info info(void)
-{
-	struct raio_info info;
-
-	ASSERT_EQ(0, raio_ioctl(RAIO_IOC_INFO, &info));
-	return info;
-}
-
 /* RLIMIT_MEMLOCK is not what is tested. */
 static void become(uid_t uid)
 {
@@ -55,43 +41,33 @@ static void as_user(uid_t uid, void (*fn)(void))
 	EXPECT_EQ(0, test_wait(pid));
 }
 
-static int setup_and_destroy(unsigned int nr_events)
-{
-	aio_context_t ctx = 0;
-	int ret = be_setup(nr_events, &ctx);
-
-	if (ret == 0)
-		EXPECT_EQ(0, be_destroy(ctx));
-	return ret;
-}
-
 /* Sets contexts up until one of that size is the last that may come; 0: until none may. */
 static void leave_room_for(unsigned int nr_events)
 {
-	unsigned long max = info().max_user_nr;
+	unsigned long max = raio_info().max_user_nr;
 	unsigned int part;
 
 	if (max > 1 << 20)
 		SKIP("the limit is too high to be reached: %lu", max);
-	while ((part = be_fitting(max - be_share(nr_events) - info().user_nr)))
+	while ((part = be_fitting(max - be_share(nr_events) - raio_info().user_nr)))
 		new_context(part);
 }
 
 static void expect_nothing(void)
 {
-	EXPECT_EQ(0, info().user_nr);
+	EXPECT_EQ(0, raio_info().user_nr);
 }
 
 TEST_RAIO(user_nr, WHY)
 {
-	unsigned long before = info().user_nr;
+	unsigned long before = raio_info().user_nr;
 	aio_context_t ctx = new_context(100);
 
-	EXPECT_EQ(before + be_share(100), info().user_nr);
-	need_root();
+	EXPECT_EQ(before + be_share(100), raio_info().user_nr);
+	need_root("to be other users");
 	as_user(ANN, expect_nothing);
 	EXPECT_EQ(0, be_destroy(ctx));
-	EXPECT_EQ(before, info().user_nr);
+	EXPECT_EQ(before, raio_info().user_nr);
 }
 
 static void reach_limit(void)
@@ -101,8 +77,8 @@ static void reach_limit(void)
 	leave_room_for(8);
 	EXPECT_EQ(-EAGAIN, setup_and_destroy(200));
 	EXPECT_EQ(0, setup_and_destroy(8));
-	EXPECT_LE(be_share(8), info().max_user_nr - info().user_nr);
-	EXPECT_LT(info().max_user_nr - info().user_nr, be_share(200));
+	EXPECT_LE(be_share(8), raio_info().max_user_nr - raio_info().user_nr);
+	EXPECT_LT(raio_info().max_user_nr - raio_info().user_nr, be_share(200));
 	/* another process is still the same user */
 	pid = test_fork();
 	if (pid == 0) {
@@ -115,7 +91,7 @@ static void reach_limit(void)
 
 TEST_RAIO(limit, WHY)
 {
-	need_root();
+	need_root("to be other users");
 	as_user(ANN, reach_limit);
 }
 
@@ -136,7 +112,7 @@ TEST_RAIO(other_user, WHY)
 	char byte = 0;
 	pid_t pid;
 
-	need_root();
+	need_root("to be other users");
 	ASSERT_EQ(0, pipe(ready));
 	ASSERT_EQ(0, pipe(go));
 	pid = test_fork();
@@ -160,12 +136,12 @@ TEST_RAIO(other_user, WHY)
 /* CAP_SYS_RESOURCE. */
 TEST_RAIO(privileged, WHY)
 {
-	need_root();
-	if (info().max_user_nr + be_share(100) > info().max_nr - be_nr())
+	need_root("to be other users");
+	if (raio_info().max_user_nr + be_share(100) > raio_info().max_nr - be_nr())
 		SKIP("fs.raio-max-nr is less than that");
 	leave_room_for(0);
 	new_context(100);
-	EXPECT_LT(info().max_user_nr, info().user_nr);
+	EXPECT_LT(raio_info().max_user_nr, raio_info().user_nr);
 	EXPECT_EQ(0, setup_and_destroy(100));
 }
 
@@ -177,8 +153,8 @@ TEST_RAIO(charged_at_setup, WHY)
 	char byte = 0;
 	pid_t pid;
 
-	need_root();
-	before = info().user_nr;
+	need_root("to be other users");
+	before = raio_info().user_nr;
 	ASSERT_EQ(0, pipe(ready));
 	ASSERT_EQ(0, pipe(go));
 	pid = test_fork();
@@ -186,18 +162,18 @@ TEST_RAIO(charged_at_setup, WHY)
 		aio_context_t ctx = new_context(100);
 
 		become(ANN);
-		EXPECT_EQ(0, info().user_nr);
+		EXPECT_EQ(0, raio_info().user_nr);
 		ASSERT_EQ(1, write(ready[1], &byte, 1));
 		ASSERT_EQ(1, read(go[0], &byte, 1));
 		EXPECT_EQ(0, be_destroy(ctx));
-		EXPECT_EQ(0, info().user_nr);
+		EXPECT_EQ(0, raio_info().user_nr);
 		_exit(0);
 	}
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
-	EXPECT_EQ(before + be_share(100), info().user_nr);
+	EXPECT_EQ(before + be_share(100), raio_info().user_nr);
 	ASSERT_EQ(1, write(go[1], &byte, 1));
 	EXPECT_EQ(0, test_wait(pid));
-	EXPECT_EQ(before, info().user_nr);
+	EXPECT_EQ(before, raio_info().user_nr);
 }
 
 static void set_max_user_nr(unsigned long value)
@@ -221,10 +197,10 @@ TEST_RAIO(sysctl, WHY)
 {
 	unsigned long old;
 
-	need_root();
-	old = info().max_user_nr;
+	need_root("to be other users");
+	old = raio_info().max_user_nr;
 	set_max_user_nr(253);
-	EXPECT_EQ(253, info().max_user_nr);
+	EXPECT_EQ(253, raio_info().max_user_nr);
 	as_user(ANN, expect_room_for_253);
 	set_max_user_nr(old);
 }
@@ -234,7 +210,7 @@ static int kmsg;
 
 static void open_log(void)
 {
-	need_root();
+	need_root("to be other users");
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	ASSERT_LE(0, kmsg);
 	lseek(kmsg, 0, SEEK_END);
@@ -290,7 +266,7 @@ TEST_RAIO(message_max_nr, WHY)
 
 static int exceed_max_user_nr(void)
 {
-	return setup_and_destroy(info().max_user_nr + 1);
+	return setup_and_destroy(raio_info().max_user_nr + 1);
 }
 
 TEST_RAIO(message_max_user_nr, WHY)
@@ -298,11 +274,11 @@ TEST_RAIO(message_max_user_nr, WHY)
 	char text[80];
 
 	open_log();
-	if (info().max_user_nr >= info().max_nr - be_nr())
+	if (raio_info().max_user_nr >= raio_info().max_nr - be_nr())
 		SKIP("fs.raio-max-nr is less than that");
 	become(ANN);
 	snprintf(text, sizeof(text), "fs.raio-max-user-nr (%lu)",
-		 (unsigned long)info().max_user_nr);
+		 (unsigned long)raio_info().max_user_nr);
 	expect_message(exceed_max_user_nr, text);
 }
 

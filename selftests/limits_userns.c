@@ -4,7 +4,6 @@
  * makes and whatever ids he has in them; and all of it is given back.
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,14 +20,6 @@
 #define BOB 61004
 /* Ann's subordinate ids: 1 to 1000 in her namespace. */
 #define FIRST 6100000
-
-static struct raio_info info(void)
-{
-	struct raio_info info;
-
-	ASSERT_EQ(0, raio_ioctl(RAIO_IOC_INFO, &info));
-	return info;
-}
 
 /* Its /proc/self stays its own, to write a map. */
 static void set_user(uid_t uid)
@@ -51,8 +42,7 @@ static void need_namespaces(void)
 {
 	pid_t pid;
 
-	if (geteuid())
-		SKIP("needs root, to be other users");
+	need_root("to be other users");
 	pid = test_fork();
 	if (pid == 0) {
 		set_user(ANN);
@@ -62,24 +52,12 @@ static void need_namespaces(void)
 		SKIP("users may make no user namespaces");
 }
 
-static void write_to(pid_t pid, const char *name, const char *text)
-{
-	char path[40];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = open(path, O_WRONLY);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(strlen(text), write(fd, text, strlen(text)));
-	close(fd);
-}
-
 /* Of the ids of a process in its new namespace; of its groups just the one that it has. */
 static void write_maps(pid_t pid, const char *uids)
 {
-	write_to(pid, "uid_map", uids);
-	write_to(pid, "setgroups", "deny");
-	write_to(pid, "gid_map", "0 0 1\n");
+	ASSERT_TRUE(write_control(uids, "/proc/%d/uid_map", pid));
+	ASSERT_TRUE(write_control("deny", "/proc/%d/setgroups", pid));
+	ASSERT_TRUE(write_control("0 0 1\n", "/proc/%d/gid_map", pid));
 }
 
 /* A child that is another user. */
@@ -121,16 +99,6 @@ static void as_id(uid_t id, void (*fn)(void))
 	EXPECT_EQ(0, test_wait(pid));
 }
 
-static int setup_and_destroy(unsigned int nr_events)
-{
-	aio_context_t ctx = 0;
-	int ret = be_setup(nr_events, &ctx);
-
-	if (ret == 0)
-		EXPECT_EQ(0, be_destroy(ctx));
-	return ret;
-}
-
 static void expect_room(void)
 {
 	EXPECT_EQ(0, setup_and_destroy(100));
@@ -140,19 +108,19 @@ static void expect_none(void)
 {
 	EXPECT_EQ(-EAGAIN, setup_and_destroy(1));
 	/* that of the one who has no room left */
-	EXPECT_LT(info().max_user_nr - be_share(1), info().user_nr);
+	EXPECT_LT(raio_info().max_user_nr - be_share(1), raio_info().user_nr);
 }
 
 static void expect_nothing(void)
 {
-	EXPECT_EQ(0, info().user_nr);
+	EXPECT_EQ(0, raio_info().user_nr);
 }
 
 static void use_all(void)
 {
 	unsigned int part;
 
-	while ((part = be_fitting(info().max_user_nr - info().user_nr)))
+	while ((part = be_fitting(raio_info().max_user_nr - raio_info().user_nr)))
 		new_context(part);
 	expect_none();
 }
@@ -176,7 +144,7 @@ static void while_kept(void (*as)(uid_t, void (*)(void)), uid_t who, void (*fn)(
 	char byte = 0;
 	pid_t pid;
 
-	if (info().max_user_nr > 1 << 20)
+	if (raio_info().max_user_nr > 1 << 20)
 		SKIP("the limit is too high to be reached");
 	ASSERT_EQ(0, pipe(kept_ready));
 	ASSERT_EQ(0, pipe(kept_go));
@@ -269,9 +237,9 @@ static void count(void)
 {
 	aio_context_t ctx = new_context(100);
 
-	EXPECT_EQ(be_share(100), info().user_nr);
+	EXPECT_EQ(be_share(100), raio_info().user_nr);
 	EXPECT_EQ(0, be_destroy(ctx));
-	EXPECT_EQ(0, info().user_nr);
+	EXPECT_EQ(0, raio_info().user_nr);
 }
 
 /* Ann is 0 there, and owns it: she is charged once. */

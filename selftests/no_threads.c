@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,18 +38,6 @@ static int64_t result_of(aio_context_t ctx, bool wait)
 	EXPECT_EQ((uintptr_t)&iocb, event.obj);
 	EXPECT_EQ(0, worker_threads(getpid(), NULL, 0));
 	return event.res;
-}
-
-/* Only a child can write when this process waits; that of the last round may have. */
-static pid_t write_when_asleep(int fd)
-{
-	pid_t parent = getpid(), pid = test_fork();
-
-	if (!pid) {
-		wait_asleep(parent);
-		_exit(write(fd, "x", 1) != 1);
-	}
-	return pid;
 }
 
 static void run_poll(bool wait)

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -16,28 +15,12 @@
 #define CONFIG_ROOT	"/sys/kernel/config"
 #define CONFIG_DIR	CONFIG_ROOT "/nullb"
 
-static bool set_text(const char *name, const char *attribute, const char *text)
-{
-	ssize_t len = strlen(text);
-	char path[128];
-	bool ok;
-	int fd;
-
-	snprintf(path, sizeof(path), CONFIG_DIR "/%s/%s", name, attribute);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ok = write(fd, text, len) == len;
-	close(fd);
-	return ok;
-}
-
 static bool set(const char *name, const char *attribute, unsigned long value)
 {
 	char text[24];
 
 	snprintf(text, sizeof(text), "%lu", value);
-	return set_text(name, attribute, text);
+	return write_control(text, CONFIG_DIR "/%s/%s", name, attribute);
 }
 
 /* Where nobody keeps /dev up to date the node is made here. */
@@ -115,7 +98,7 @@ void nullb_set_bad(const struct nullb *nullb, unsigned long first, unsigned long
 	char text[64];
 
 	snprintf(text, sizeof(text), "%c%lu-%lu", bad ? '+' : '-', first, last);
-	ASSERT_TRUE(set_text(nullb->name, "badblocks", text));
+	ASSERT_TRUE(write_control(text, CONFIG_DIR "/%s/badblocks", nullb->name));
 }
 
 int nullb_open(const struct nullb *nullb, bool write)
@@ -141,6 +124,20 @@ unsigned int nullb_inflight(const struct nullb *nullb)
 	ASSERT_EQ(2, fscanf(file, "%u %u", &reads, &writes));
 	fclose(file);
 	return reads + writes;
+}
+
+unsigned long nullb_sectors_written(const struct nullb *nullb)
+{
+	unsigned long sectors;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/stat", nullb->name);
+	file = fopen(path, "re");
+	ASSERT_TRUE(file);
+	ASSERT_EQ(1, fscanf(file, "%*u %*u %*u %*u %*u %*u %lu", &sectors));
+	fclose(file);
+	return sectors;
 }
 
 void nullb_wait_idle(const struct nullb *nullb)

@@ -32,6 +32,8 @@ void nullb_set_bad(const struct nullb *nullb, unsigned long first, unsigned long
 int nullb_open(const struct nullb *nullb, bool write);
 /* Requests that the driver holds now. */
 unsigned int nullb_inflight(const struct nullb *nullb);
+/* Sectors that it was told to write since it exists. */
+unsigned long nullb_sectors_written(const struct nullb *nullb);
 /* The driver ends the bio first, and its own request a moment later. */
 void nullb_wait_idle(const struct nullb *nullb);
 /* All devices that this process has created. */

@@ -170,8 +170,7 @@ TEST_RAIO(memlock, WHY)
 	struct iovec iovec = { page, DIRECT_ALIGN };
 	long before = status_kib("VmPin");
 
-	if (geteuid())
-		SKIP("needs root, who gives it up");
+	need_root("who gives it up");
 	limit.rlim_max = before * 1024 + DIRECT_ALIGN - 1;
 	limit.rlim_cur = limit.rlim_max;
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));

@@ -7,7 +7,6 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -178,20 +177,6 @@ TEST(noappend)
 	EXPECT_TRUE(is_pattern(buf, 100, 50, 3));
 }
 
-static unsigned long sectors_written(const struct nullb *nullb)
-{
-	unsigned long sectors;
-	char path[64];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/block/%s/stat", nullb->name);
-	file = fopen(path, "re");
-	ASSERT_TRUE(file);
-	ASSERT_EQ(1, fscanf(file, "%*u %*u %*u %*u %*u %*u %lu", &sectors));
-	fclose(file);
-	return sectors;
-}
-
 /* With the event it is on the device. */
 static void check_sync(int flags)
 {
@@ -204,11 +189,11 @@ static void check_sync(int flags)
 	ctx = new_context(1);
 	fd = open(nullb.dev, O_RDWR);
 	ASSERT_LE(0, fd);
-	before = sectors_written(&nullb);
+	before = nullb_sectors_written(&nullb);
 	EXPECT_EQ(100, run_flags(IOCB_CMD_PWRITE, fd, 100, 65536 + 10, flags));
-	EXPECT_LE(8, sectors_written(&nullb) - before);
+	EXPECT_LE(8, nullb_sectors_written(&nullb) - before);
 	EXPECT_EQ(65536, run_flags(IOCB_CMD_PWRITE, fd, 65536, 0, flags));
-	EXPECT_LE(8 + 128, sectors_written(&nullb) - before);
+	EXPECT_LE(8 + 128, nullb_sectors_written(&nullb) - before);
 }
 
 TEST(dsync)

@@ -22,7 +22,6 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,18 +86,6 @@ static bool ends(pid_t pid)
 /* The victim */
 
 static struct iocb iocb;
-
-/* Another process writes to it, when this one sleeps. */
-static pid_t write_when_asleep(int fd)
-{
-	pid_t parent = getpid(), pid = test_fork();
-
-	if (!pid) {
-		wait_asleep(parent);
-		_exit(write(fd, "x", 1) != 1);
-	}
-	return pid;
-}
 
 static aio_context_t arm_read(const int fds[2])
 {
@@ -335,8 +322,7 @@ static void run_with(void (*prepare)(void), void (*attack)(void), void (*done)(v
 	pid_t pid;
 	int i;
 
-	if (geteuid())
-		SKIP("needs root, to be other users");
+	need_root("to be other users");
 	expect_victim("before");
 	ASSERT_EQ(0, pipe2(told, O_CLOEXEC));
 	pid = test_fork();
@@ -540,8 +526,7 @@ static void run_mutex(enum pair pair)
 {
 	int i, round;
 
-	if (geteuid())
-		SKIP("needs root, to be other users");
+	need_root("to be other users");
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < PIPES; i++)
 			pair_open(pair, pipes[i]);
@@ -875,7 +860,7 @@ static void in_processes(void (*storm)(void))
 	in_place();
 }
 
-static void setup_and_destroy(void)
+static void destroy_at_once(void)
 {
 	aio_context_t ctx = 0;
 
@@ -885,7 +870,7 @@ static void setup_and_destroy(void)
 
 static void setup_storm(void)
 {
-	in_processes(setup_and_destroy);
+	in_processes(destroy_at_once);
 }
 
 TEST_RAIO(storm_of_setup, WHY)

@@ -47,8 +47,7 @@ static void write_to(const char *path, const char *text)
 
 static void start_tracing(void)
 {
-	if (geteuid())
-		SKIP("needs root, to trace");
+	need_root("to trace");
 	if (access(TRACEFS "/events", F_OK))
 		mount("tracefs", TRACEFS, "tracefs", 0, NULL);
 	if (access(TRACEFS "/events", F_OK))

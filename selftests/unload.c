@@ -15,15 +15,9 @@ static int unload(void)
 	return syscall(SYS_delete_module, "raio", O_NONBLOCK) ? -errno : 0;
 }
 
-static void need_root(void)
-{
-	if (geteuid())
-		SKIP("needs root, to try to unload");
-}
-
 TEST_RAIO(open_fd, "it is no module")
 {
-	need_root();
+	need_root("to try to unload");
 	ASSERT_LE(0, raio_fd());
 	EXPECT_EQ(-EWOULDBLOCK, unload());
 }
@@ -32,7 +26,7 @@ TEST_RAIO(context_without_fd, "it is no module")
 {
 	aio_context_t ctx;
 
-	need_root();
+	need_root("to try to unload");
 	ctx = new_context(1);
 	raio_close();
 	EXPECT_EQ(-EWOULDBLOCK, unload());

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,16 @@ aio_context_t new_context(unsigned int nr_events)
 	ASSERT_EQ(0, be_setup(nr_events, &ctx));
 	ASSERT_NE(0, ctx);
 	return ctx;
+}
+
+int setup_and_destroy(unsigned int nr_events)
+{
+	aio_context_t ctx = 0;
+	int ret = be_setup(nr_events, &ctx);
+
+	if (ret == 0)
+		EXPECT_EQ(0, be_destroy(ctx));
+	return ret;
 }
 
 int new_file(size_t size)
@@ -324,6 +335,17 @@ void catch_signal(int signal, int flags)
 	ASSERT_EQ(0, sigaction(signal, &action, NULL));
 }
 
+pid_t write_when_asleep(int fd)
+{
+	pid_t parent = getpid(), pid = test_fork();
+
+	if (!pid) {
+		wait_asleep(parent);
+		_exit(write(fd, "x", 1) != 1);
+	}
+	return pid;
+}
+
 static pid_t interrupted_tid;
 static pthread_t interrupted_thread;
 
@@ -342,6 +364,31 @@ void start_interrupter(void)
 	interrupted_tid = thread_id();
 	interrupted_thread = pthread_self();
 	ASSERT_EQ(0, pthread_create(&thread, NULL, interrupt, NULL));
+}
+
+void need_root(const char *what_for)
+{
+	if (geteuid())
+		SKIP("needs root, %s", what_for);
+}
+
+bool write_control(const char *text, const char *path, ...)
+{
+	ssize_t len = strlen(text);
+	char full[128];
+	va_list args;
+	bool ok;
+	int fd;
+
+	va_start(args, path);
+	vsnprintf(full, sizeof(full), path, args);
+	va_end(args);
+	fd = open(full, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ok = write(fd, text, len) == len;
+	close(fd);
+	return ok;
 }
 
 pid_t test_fork(void)

@@ -14,6 +14,8 @@
 
 /* A context that the test can't do without. */
 aio_context_t new_context(unsigned int nr_events);
+/* What setup says of one, which does not stay. */
+int setup_and_destroy(unsigned int nr_events);
 
 /* An unlinked file in RAIO_TEST_DIR with that many bytes of fill_pattern(). */
 int new_file(size_t size);
@@ -65,8 +67,18 @@ pid_t thread_id(void);
 /* A handler that does nothing, with or without SA_RESTART. */
 void catch_signal(int signal, int flags);
 
+/* A process that writes a byte there when the caller sleeps; its status is 0 if it could. */
+pid_t write_when_asleep(int fd);
 /* A thread that sends SIGUSR1 to the caller when that sleeps. */
 void start_interrupter(void);
+
+/* Skips the test for who is not root; what for is said. */
+void need_root(const char *what_for);
+/*
+ * A file of /proc, /sys or a cgroup is given the text by one write(2); false if it does
+ * not take it, with errno.
+ */
+__printf(2, 3) bool write_control(const char *text, const char *path, ...);
 
 pid_t test_fork(void);
 /* The exit status, or 128 + the signal that killed it. */
