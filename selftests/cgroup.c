@@ -12,21 +12,6 @@
 
 #define ROOT	"/sys/fs/cgroup"
 
-static bool write_to(const char *dir, const char *name, const char *text)
-{
-	char path[128];
-	bool ok;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok;
-}
-
 void cgroup_make(struct cgroup *group, const char *controller)
 {
 	static unsigned int count;
@@ -35,15 +20,25 @@ void cgroup_make(struct cgroup *group, const char *controller)
 	if (access(ROOT "/cgroup.controllers", R_OK) || geteuid())
 		SKIP("needs root and cgroup2 at " ROOT);
 	snprintf(text, sizeof(text), "+%s", controller ?: "");
-	if (controller && !write_to(ROOT, "cgroup.subtree_control", text))
+	if (controller && !write_control(text, ROOT "/cgroup.subtree_control"))
 		SKIP("no %s controller", controller);
 	snprintf(group->path, sizeof(group->path), ROOT "/raio-%d-%u", getpid(), count++);
 	ASSERT_EQ(0, mkdir(group->path, 0755));
 }
 
+void cgroup_set(const struct cgroup *group, const char *file, const char *value)
+{
+	ASSERT_TRUE(write_control(value, "%s/%s", group->path, file));
+}
+
 void cgroup_enter(const struct cgroup *group)
 {
-	ASSERT_TRUE(write_to(group->path, "cgroup.procs", "0"));
+	cgroup_set(group, "cgroup.procs", "0");
+}
+
+void cgroup_leave(void)
+{
+	EXPECT_TRUE(write_control("0", ROOT "/cgroup.procs"));
 }
 
 long long cgroup_figure(const struct cgroup *group, const char *name, const char *key)
