@@ -52,6 +52,13 @@ void absent_map(struct absent *absent, size_t size)
 	ASSERT_EQ(0, ioctl(absent->uffd, UFFDIO_REGISTER, &reg));
 }
 
+char *absent_open_page(struct absent *absent)
+{
+	absent_open(absent);
+	absent_map(absent, getpagesize());
+	return absent->pages;
+}
+
 void absent_wait(const struct absent *absent)
 {
 	struct pollfd pollfd = { .fd = absent->uffd, .events = POLLIN };

@@ -25,6 +25,8 @@ void absent_open(struct absent *absent);
 /* Skips it as well where the userfaultfd does not have these UFFD_FEATURE_*. */
 void absent_open_features(struct absent *absent, uint64_t features);
 void absent_map(struct absent *absent, size_t size);
+/* Both, for one page, which is returned. */
+char *absent_open_page(struct absent *absent);
 /* Returns when somebody waits for one of the pages; takes the message of that fault. */
 void absent_wait(const struct absent *absent);
 /* They are there from now on, as zeroes. */

@@ -104,12 +104,6 @@ TEST(half_a_buffer)
 /* An iocb's page, which is there when the event of the iocb before is. */
 static struct absent page;
 
-static void make_page(void)
-{
-	absent_open(&page);
-	absent_map(&page, getpagesize());
-}
-
 static void *serve_after_event(void *arg)
 {
 	aio_context_t ctx = *(aio_context_t *)arg;
@@ -130,7 +124,7 @@ TEST(event_before_the_next_fault)
 	struct iocb first, *list[2];
 	pthread_t thread;
 
-	make_page();
+	absent_open_page(&page);
 	memset(buf, 0, BLOCK);
 	prep(&first, IOCB_CMD_PREAD, fd, buf, BLOCK, 0);
 	list[0] = &first;
@@ -167,7 +161,7 @@ TEST(file_after_the_fault)
 	struct iocb first, *list[2];
 	pthread_t thread;
 
-	make_page();
+	absent_open_page(&page);
 	fd_first = new_file(BLOCK);
 	fd_instead = new_file(BLOCK);
 	buf_after = aligned_buffer(BLOCK);
@@ -219,7 +213,7 @@ TEST_RAIO(requests_during_a_fault, "native: no NOOP")
 	struct iocb iocb;
 	int fds[2], i;
 
-	make_page();
+	absent_open_page(&page);
 	shared = new_context(1);
 	ASSERT_EQ(0, pipe(fds));
 	pipe_fd = fds[0];
@@ -261,7 +255,7 @@ TEST(direct_after_the_fault)
 	struct iocb first, *list[2];
 	pthread_t thread;
 
-	make_page();
+	absent_open_page(&page);
 	buf_after = aligned_buffer(BLOCK);
 	ASSERT_EQ(0, fsync(fd));
 	prep(&first, IOCB_CMD_PREAD, fd, buf, BLOCK, BLOCK);
@@ -292,7 +286,7 @@ static void direct_waits_for_memory(unsigned int before)
 	unsigned int i;
 	char *buf;
 
-	make_page();
+	absent_open_page(&page);
 	fd = new_file(16 * BLOCK);
 	ASSERT_EQ(0, fsync(fd));
 	direct = reopen(fd, O_RDONLY | O_DIRECT);

@@ -49,8 +49,7 @@ static void run(void (*make)(struct medium *), bool killed)
 	char byte = 0;
 	pid_t pid;
 
-	absent_open(&page);
-	absent_map(&page, getpagesize());
+	absent_open_page(&page);
 	make(&medium);
 	ASSERT_EQ(0, pipe(ready));
 	ASSERT_EQ(0, pipe(go));

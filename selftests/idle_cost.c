@@ -61,8 +61,7 @@ static void arm(enum pair pair)
 	int i;
 
 	raise_limits();
-	absent_open(&absent);
-	absent_map(&absent, getpagesize());
+	absent_open_page(&absent);
 	/* it is there when they are submitted, and then no more */
 	absent_serve(&absent);
 	for (i = 0; i < CONTEXTS; i++) {
@@ -204,8 +203,7 @@ static void run_locked(bool timeout)
 	struct iocb iocb;
 	char byte;
 
-	absent_open(&absent);
-	absent_map(&absent, getpagesize());
+	absent_open_page(&absent);
 	pair_open(PAIR_UNIX_STREAM, locked);
 	if (timeout)
 		ASSERT_EQ(0, setsockopt(locked[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)));

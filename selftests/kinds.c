@@ -929,8 +929,7 @@ TEST(inotify)
 
 static bool open_userfaultfd(struct object *object)
 {
-	absent_open(&object->absent);
-	absent_map(&object->absent, getpagesize());
+	absent_open_page(&object->absent);
 	/* it is not O_NONBLOCK */
 	object->fd = object->absent.uffd;
 	return fcntl(object->fd, F_SETFL, 0) == 0;

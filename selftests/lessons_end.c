@@ -4,7 +4,6 @@
  * have registered end, one TEST() for each: Documentation/lessons.md lists them all.
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -123,8 +122,7 @@ TEST(fix_880641bb9da2_asleep)
 	unsigned int i;
 
 	/* the vector of a request, which waits for its page */
-	absent_open(&absent);
-	absent_map(&absent, getpagesize());
+	absent_open_page(&absent);
 	prep(&batch.bad, IOCB_CMD_PREADV, new_file(1), absent.pages, 1, 0);
 	for (i = 0; i < COUNT; i++)
 		batch.list[i] = &batch.bad;

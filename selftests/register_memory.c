@@ -193,8 +193,7 @@ TEST_RAIO(folios_are_limited, WHY)
 	aio_context_t ctx;
 	unsigned int i;
 
-	if (geteuid())
-		SKIP("needs root, who gives it up");
+	need_root("who gives it up");
 	ASSERT_LE(0, raio_fd());
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
 	ASSERT_EQ(0, setresuid(NOBODY, NOBODY, NOBODY));
@@ -313,12 +312,6 @@ static void *destroy_and_serve(void *arg)
 	return arg;
 }
 
-static void make_page(void)
-{
-	absent_open(&page);
-	absent_map(&page, 4096);
-}
-
 static void submit_over_fault(unsigned int flags, int error)
 {
 	int fd;
@@ -327,7 +320,7 @@ static void submit_over_fault(unsigned int flags, int error)
 	struct io_event event;
 	pthread_t thread;
 
-	make_page();
+	absent_open_page(&page);
 	fd = new_file(100);
 	shared = new_context(4);
 	register_buffer(shared, buf, 4096);
@@ -363,7 +356,7 @@ TEST_RAIO(destroyed_during_the_fault, WHY)
 {
 	pthread_t thread;
 
-	make_page();
+	absent_open_page(&page);
 	shared = new_context(4);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, destroy_and_serve, NULL));
 	/* descriptor 0 */

@@ -23,12 +23,8 @@
 /* A page that a fault waits for. */
 static struct absent page;
 
-static char *missing_page(void)
-{
-	absent_open(&page);
-	absent_map(&page, getpagesize());
-	return page.pages;
-}
+/* A page that a fault waits for. */
+static struct absent page;
 
 /* Reads and writes that have nothing to do with the fault. */
 static void work(void)
@@ -67,7 +63,7 @@ static aio_context_t submit_faulting(struct iocb *iocb, int fds[2], char *buf)
 
 static void run(int fds[2])
 {
-	char *buf = missing_page();
+	char *buf = absent_open_page(&page);
 	struct io_event event;
 	struct iocb iocb;
 	aio_context_t ctx;
@@ -135,7 +131,7 @@ static void run_killed(int fds[2], bool by_request)
 	ASSERT_EQ(0, pipe(told));
 	pid = test_fork();
 	if (!pid) {
-		buf = missing_page();
+		buf = absent_open_page(&page);
 		keep_elsewhere();
 		if (by_request) {
 			submit_faulting(&iocb, fds, buf);
@@ -214,7 +210,7 @@ TEST_RAIO(many, "native: blocks")
 	static struct iocb iocbs[MANY];
 	static aio_context_t ctx[MANY];
 	unsigned long max = be_max_nr(), wanted = 2 * MANY * be_share(1);
-	char *buf = missing_page();
+	char *buf = absent_open_page(&page);
 	struct io_event event;
 	uint64_t one = 1;
 	pid_t pid;
@@ -258,7 +254,7 @@ static void *read_missing(void *buf)
 TEST(unix_write_beside_a_read)
 {
 	aio_context_t ctx = new_context(1);
-	char *buf = missing_page();
+	char *buf = absent_open_page(&page);
 	pthread_t thread;
 	struct iocb iocb;
 

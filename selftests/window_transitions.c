@@ -275,8 +275,7 @@ static void held(void)
 
 	ASSERT_EQ(0, pipe2(locked, O_CLOEXEC));
 	ASSERT_EQ(1, write(locked[1], "x", 1));
-	absent_open(&absent);
-	absent_map(&absent, getpagesize());
+	absent_open_page(&absent);
 	ASSERT_EQ(0, pthread_create(&reader, NULL, read_absent, NULL));
 	absent_wait(&absent);
 	ASSERT_EQ(0, pthread_create(&waits, NULL, wait_cancelled, NULL));

@@ -95,8 +95,7 @@ TEST_RAIO(last, "it is no module")
 	find_module(path, sizeof(path));
 	snprintf(command, sizeof(command), "insmod %s", path);
 	window_need();
-	absent_open(&absent);
-	absent_map(&absent, getpagesize());
+	absent_open_page(&absent);
 	window_hold("last");
 	leave_context();
 	ASSERT_TRUE(window_wait_held("last"));
