@@ -18,17 +18,16 @@
 
 #include "harness.h"
 #include "libraio.h"
+#include "said.h"
 
 #define NOBODY	65534
 
 static const struct __kernel_timespec zero;
-static int lines[2];
 
 /* stderr is a pipe from now on, and /dev is empty, for this process. */
 static void start(const char *choice)
 {
-	if (geteuid())
-		SKIP("needs root, for a /dev of its own");
+	need_root("for a /dev of its own");
 	if (choice)
 		setenv("RAIO_FALLBACK", choice, 1);
 	else
@@ -36,19 +35,7 @@ static void start(const char *choice)
 	ASSERT_EQ(0, unshare(CLONE_NEWNS));
 	ASSERT_EQ(0, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	ASSERT_EQ(0, mount("none", "/dev", "tmpfs", 0, NULL));
-	ASSERT_EQ(0, pipe2(lines, O_NONBLOCK | O_CLOEXEC));
-	ASSERT_EQ(2, dup2(lines[1], 2));
-}
-
-/* What was written is exactly that. */
-static void expect_said(const char *text)
-{
-	char seen[1024];
-	ssize_t len = read(lines[0], seen, sizeof(seen) - 1);
-
-	seen[len < 0 ? 0 : len] = 0;
-	if (!EXPECT_EQ(0, strcmp(text, seen)))
-		test_note("\"%s\" instead of \"%s\"", seen, text);
+	said_start();
 }
 
 static void expect_native(void)
@@ -245,7 +232,7 @@ TEST_RAIO(broken_stderr, "libraio's")
 
 	start(NULL);
 	signal(SIGPIPE, SIG_DFL);
-	close(lines[0]);
+	said_close();
 	expect_native();
 	EXPECT_EQ(0, sigpending(&pending));
 	EXPECT_EQ(0, sigismember(&pending, SIGPIPE));

@@ -14,14 +14,13 @@
 
 #include "harness.h"
 #include "libraio.h"
+#include "said.h"
 
 #define WHY	"libraio's"
 #define MEMLOCK	"RLIMIT_MEMLOCK (8192) is reached, or there is no memory\n"
 
 /* A user who has nothing else here. */
 #define ANN 61007
-
-static int lines[2];
 
 /* stderr is a pipe from now on. */
 static void start(const char *quiet)
@@ -30,27 +29,14 @@ static void start(const char *quiet)
 		setenv("RAIO_QUIET", quiet, 1);
 	else
 		unsetenv("RAIO_QUIET");
-	ASSERT_EQ(0, pipe2(lines, O_NONBLOCK | O_CLOEXEC));
-	ASSERT_EQ(2, dup2(lines[1], 2));
-}
-
-/* What was written since is exactly that. */
-static void expect_said(const char *text)
-{
-	char seen[1024];
-	ssize_t len = read(lines[0], seen, sizeof(seen) - 1);
-
-	seen[len < 0 ? 0 : len] = 0;
-	if (!EXPECT_EQ(0, strcmp(text, seen)))
-		test_note("\"%s\" instead of \"%s\"", seen, text);
+	said_start();
 }
 
 static void become_ann(rlim_t memlock)
 {
 	struct rlimit limit = { memlock, memlock };
 
-	if (geteuid())
-		SKIP("needs root, to be another user");
+	need_root("to be another user");
 	/* what the library has, and so that it has it */
 	EXPECT_EQ(0, raio_is_native());
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
@@ -65,14 +51,6 @@ static int setup(unsigned int nr_events)
 	if (ret == 0)
 		EXPECT_EQ(0, io_destroy(ctx));
 	return ret;
-}
-
-static unsigned long max_user_nr(void)
-{
-	struct raio_info info;
-
-	ASSERT_EQ(0, raio_ioctl(RAIO_IOC_INFO, &info));
-	return info.max_user_nr;
 }
 
 TEST_RAIO(max_nr, WHY)
@@ -103,7 +81,7 @@ TEST_RAIO(max_nr, WHY)
 
 TEST_RAIO(max_user_nr, WHY)
 {
-	unsigned long max = max_user_nr();
+	unsigned long max = raio_info().max_user_nr;
 	char line[100];
 
 	start(NULL);
@@ -150,7 +128,7 @@ TEST_RAIO(memlock_of_a_ring, WHY)
 
 TEST_RAIO(quiet, WHY)
 {
-	unsigned long max = max_user_nr();
+	unsigned long max = raio_info().max_user_nr;
 
 	start("1");
 	become_ann(8192);

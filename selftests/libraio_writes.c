@@ -13,10 +13,9 @@
 
 #include "harness.h"
 #include "libraio.h"
+#include "said.h"
 
 #define EXT4	0xef53
-
-static int lines[2];
 
 /* What libraio's open /dev/raio tells of its one context. */
 static unsigned long count_punts(void)
@@ -61,8 +60,7 @@ static unsigned long punts_of_a_write(const char *choice)
 		SKIP("RAIO_TEST_DIR is not on ext4");
 	if (choice)
 		setenv("RAIO_WRITES", choice, 1);
-	ASSERT_EQ(0, pipe2(lines, O_NONBLOCK | O_CLOEXEC));
-	ASSERT_EQ(2, dup2(lines[1], 2));
+	said_start();
 	ASSERT_EQ(0, io_setup(8, &ctx));
 	ASSERT_EQ(0, io_setup(8, &other));
 	prep(&iocb, IOCB_CMD_PWRITE, fd, buf, sizeof(buf), 0);
@@ -73,16 +71,6 @@ static unsigned long punts_of_a_write(const char *choice)
 	EXPECT_EQ(0, io_destroy(ctx));
 	EXPECT_EQ(0, io_destroy(other));
 	return count;
-}
-
-static void expect_said(const char *text)
-{
-	char seen[256];
-	ssize_t len = read(lines[0], seen, sizeof(seen) - 1);
-
-	seen[len < 0 ? 0 : len] = 0;
-	if (!EXPECT_EQ(0, strcmp(text, seen)))
-		test_note("\"%s\" instead of \"%s\"", seen, text);
 }
 
 TEST_RAIO(by_default, "libraio's")
