@@ -52,19 +52,6 @@ static void expect_bytes(int fd, size_t size)
 	}
 }
 
-static void check_empty(int in, int out)
-{
-	aio_context_t ctx = new_context(4);
-	struct iocb iocb;
-
-	memset(buf, 0, SIZE);
-	prep(&iocb, IOCB_CMD_PREAD, in, buf, SIZE, 0);
-	submit_unfinished(ctx, &iocb);
-	ASSERT_EQ(5, write(out, "hello", 5));
-	EXPECT_EQ(5, finish_one(ctx, &iocb));
-	EXPECT_EQ(0, memcmp(buf, "hello", 5));
-}
-
 static void check_full(int in, int out)
 {
 	aio_context_t ctx = new_context(4);
@@ -104,7 +91,7 @@ static void check_nearly_full(int in, int out)
 
 static void check(int in, int out)
 {
-	check_empty(in, out);
+	read_unfinished(in, out);
 	check_full(in, out);
 	check_nearly_full(in, out);
 }

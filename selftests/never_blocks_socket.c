@@ -23,19 +23,6 @@ static void set_nonblock(int fd, bool on)
 	ASSERT_EQ(0, fcntl(fd, F_SETFL, on ? O_NONBLOCK : 0));
 }
 
-static void check_read(int in, int out)
-{
-	aio_context_t ctx = new_context(4);
-	struct iocb iocb;
-
-	memset(buf, 0, SIZE);
-	prep(&iocb, IOCB_CMD_PREAD, in, buf, SIZE, 0);
-	submit_unfinished(ctx, &iocb);
-	ASSERT_EQ(5, write(out, "hello", 5));
-	EXPECT_EQ(5, finish_one(ctx, &iocb));
-	EXPECT_EQ(0, memcmp(buf, "hello", 5));
-}
-
 /* Writes until there is no space, and says how many bytes those were. */
 static size_t fill(int fd, size_t part)
 {
@@ -88,7 +75,7 @@ TEST_RAIO(unix_stream, "native: blocks until there is data or space")
 	int fds[2];
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
-	check_read(fds[0], fds[1]);
+	read_unfinished(fds[0], fds[1]);
 	check_write(fds[0], fds[1], SIZE);
 }
 
@@ -98,7 +85,7 @@ TEST_RAIO(unix_datagram, "native: blocks until there is data or space")
 	int fds[2];
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
-	check_read(fds[0], fds[1]);
+	read_unfinished(fds[0], fds[1]);
 	check_write(fds[0], fds[1], 64);
 }
 
@@ -135,8 +122,8 @@ TEST_RAIO(tcp_accepted, "native: blocks until there is data or space")
 	client = connect_to(&address, 0);
 	accepted = accept(server, NULL, NULL);
 	ASSERT_LE(0, accepted);
-	check_read(accepted, client);
-	check_read(client, accepted);
+	read_unfinished(accepted, client);
+	read_unfinished(client, accepted);
 	ASSERT_EQ(0, setsockopt(accepted, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)));
 	check_write(client, accepted, SIZE);
 }
@@ -203,7 +190,7 @@ TEST_RAIO(udp, "native: blocks until there is data")
 	int fds[2];
 
 	pair_open(PAIR_UDP, fds);
-	check_read(fds[0], fds[1]);
+	read_unfinished(fds[0], fds[1]);
 
 	prep(&iocb, IOCB_CMD_PWRITE, fds[1], "hello", 5, 0);
 	submit_without_wait(ctx, &iocb);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
+#include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "harness.h"
 #include "switches.h"
@@ -51,4 +53,18 @@ int64_t finish_one(aio_context_t ctx, struct iocb *iocb)
 	EXPECT_EQ((uintptr_t)iocb, event.obj);
 	EXPECT_EQ(0, events_now(ctx, &more, 1));
 	return event.res;
+}
+
+void read_unfinished(int in, int out)
+{
+	aio_context_t ctx = new_context(4);
+	static char buf[4096];
+	struct iocb iocb;
+
+	memset(buf, 0, sizeof(buf));
+	prep(&iocb, IOCB_CMD_PREAD, in, buf, sizeof(buf), 0);
+	submit_unfinished(ctx, &iocb);
+	ASSERT_EQ(5, write(out, "hello", 5));
+	EXPECT_EQ(5, finish_one(ctx, &iocb));
+	EXPECT_EQ(0, memcmp(buf, "hello", 5));
 }

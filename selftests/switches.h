@@ -23,5 +23,7 @@ void submit_without_wait(aio_context_t ctx, struct iocb *iocb);
 void submit_unfinished(aio_context_t ctx, struct iocb *iocb);
 /* Then its event comes: the result. */
 int64_t finish_one(aio_context_t ctx, struct iocb *iocb);
+/* A read of one end is not over until the other one is written to. */
+void read_unfinished(int in, int out);
 
 #endif /* RAIO_SWITCHES_H */
