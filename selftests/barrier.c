@@ -143,7 +143,7 @@ TEST_RAIO(write_sync_write, WHY)
 	}
 }
 
-/* More than are let go at once, and of all kinds. */
+/* More than are started at once when the barrier is over, and of all kinds. */
 TEST_RAIO(many_behind, WHY)
 {
 	aio_context_t ctx = new_context(1000);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Description: contexts that come and go with requests of all kinds in flight, in
- * processes that fork, exec, exit and are killed, leave nothing at their door.
+ * processes that fork, exec, exit and are killed, leave nothing behind at the open file
+ * that they were set up through.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -18,7 +19,7 @@
 #include "nullb.h"
 #include "special.h"
 
-#define WHY "its contexts have no door"
+#define WHY "its contexts have no open file"
 
 #define EVENTS 32
 #define SIZE 4096
@@ -159,8 +160,8 @@ static void live(unsigned int state)
 	_exit(0);
 }
 
-/* The contexts of the door, and the sum of what has ended there. */
-static unsigned int look_at_door(unsigned long *contexts, unsigned long *completed)
+/* The contexts that were set up through the open file, and how many requests of it are over. */
+static unsigned int look_at_open_file(unsigned long *contexts, unsigned long *completed)
 {
 	unsigned int there = 0;
 	char path[48], text[512];
@@ -223,7 +224,7 @@ TEST_RAIO(churn, WHY)
 	ASSERT_LE(0, raio_fd());
 	turn_over(start, getpid(), count, 20000);
 	/* a reader of /proc may have had the memory, and orphans run on: the watchdog ends it */
-	while (look_at_door(&contexts, &completed) > 0)
+	while (look_at_open_file(&contexts, &completed) > 0)
 		usleep(10000);
 	EXPECT_LT(count, contexts);
 	EXPECT_LT(0, (long long)completed);

@@ -20,7 +20,7 @@
 #include "harness.h"
 #include "medium.h"
 
-#define WHY "its contexts end when the holder lets go"
+#define WHY "its contexts end when the holder drops the address space"
 
 /* A page whose first write waits until it is served. */
 static struct absent page;
@@ -120,7 +120,7 @@ static int use_shared(void *arg)
 }
 
 /* The process that set it up is gone, and so is the file. */
-TEST_RAIO(shared_memory, "this is of the door that it has not")
+TEST_RAIO(shared_memory, "it has no open file")
 {
 	unsigned long before = be_nr();
 	char byte = 0;

@@ -61,7 +61,7 @@ void fail_nth_arm_self(void);
 void fail_pages_after(unsigned int pages);
 void fail_pages_end(void);
 
-/* What must not be left behind; what is let go of a moment later is waited for. */
+/* What must not be left behind; what is released a moment later is waited for. */
 struct left {
 	unsigned long nr;
 	long pinned;

@@ -146,7 +146,8 @@ TEST_RAIO(files, WHY)
 
 /*
  * More than kmalloc() has, so that it is vmalloc()'s, with areas, pages and their tables.
- * Of the array one page is there: it fails when the table is there, and is let go of.
+ * Only one page of the array is there: it fails when the table is allocated already, which
+ * is freed then.
  *
  * vmalloc() gets over any single failure here, as it tries large pages first.  So then all
  * pages after some are refused.

@@ -35,8 +35,8 @@ static struct io_event events[MAX_EVENTS];
 /* What a stream has that is full, since the request is a write; else 0. */
 static size_t filled;
 
-/* Has the request go on: there is data, or space. */
-static void let_go_on(void)
+/* There is data, or space: the request is tried again. */
+static void make_ready(void)
 {
 	char page[4096];
 	ssize_t part;
@@ -61,7 +61,7 @@ static void *let_sleeper_go_on(void *arg)
 
 	while (!__atomic_load_n(&returned, __ATOMIC_ACQUIRE) && thread_state(pid, pid) != 'S')
 		;
-	let_go_on();
+	make_ready();
 	return arg;
 }
 
@@ -147,13 +147,13 @@ static bool by_threads(int *got)
 	*got = 0;
 	ASSERT_LT(0, nr);
 	ASSERT_EQ(nr, fail_nth_arm_threads(tids, nr));
-	let_go_on();
+	make_ready();
 	wait_for_ring(ctx, 1);
 	return fail_nth_disarm_threads();
 }
 
-/* It sleeps in poll, which may be what fails; or be interrupted. */
-static bool by_summoned(int *got)
+/* By this task, interrupted while it sleeps in poll; poll itself may fail, too. */
+static bool by_interrupted(int *got)
 {
 	struct pollfd pollfd = { .fd = counter, .events = POLLIN };
 	pthread_t helper = start_helper();
@@ -172,7 +172,7 @@ static bool by_summoned(int *got)
 
 static bool is_watched(by_whom *run)
 {
-	return run == by_threads || run == by_summoned;
+	return run == by_threads || run == by_interrupted;
 }
 
 static void submit(unsigned int opcode, bool watched)
@@ -240,7 +240,7 @@ static void retry_one(unsigned int opcode, by_whom *run, const char *name)
 	for (fail_nth_start(); fail_nth_next();) {
 		bool failed;
 
-		ctx = new_context_flags(8, run == by_summoned ? RAIO_SETUP_NO_THREADS : 0);
+		ctx = new_context_flags(8, run == by_interrupted ? RAIO_SETUP_NO_THREADS : 0);
 		submit(opcode, is_watched(run));
 		failed = run(&got);
 		got = got < 0 ? 0 : got;
@@ -253,7 +253,7 @@ static void retry_one(unsigned int opcode, by_whom *run, const char *name)
 
 		/* and the next one is none the worse for it */
 		submit(opcode, false);
-		let_go_on();
+		make_ready();
 		ASSERT_EQ(1, events_wait(ctx, events, 1));
 		expect_event(wanted, false);
 		EXPECT_EQ(0, be_destroy(ctx));
@@ -316,7 +316,7 @@ TEST_RAIO(threads, WHY)
 
 TEST_RAIO(summoned, WHY)
 {
-	RETRY("unix stream", PREADV, by_summoned);
-	RETRY("TCP", PREAD, by_summoned);
-	RETRY("netlink", PREAD, by_summoned);
+	RETRY("unix stream", PREADV, by_interrupted);
+	RETRY("TCP", PREAD, by_interrupted);
+	RETRY("netlink", PREAD, by_interrupted);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: a context belongs to the memory of its process; /dev/raio is only
- * the door: it can be closed, opened again and passed on.
+ * Description: a context belongs to the memory of its process; an open /dev/raio is only
+ * used to make calls: it can be closed, opened again and passed on.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Description: several threads wait for one context: each gets its share, no
- * event comes twice, and a destroyed context lets all of them go.
+ * event comes twice, and all of them return when the context is destroyed.
  */
 #include <pthread.h>
 

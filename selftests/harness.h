@@ -117,7 +117,7 @@ unsigned long be_share(unsigned int nr_events);
 unsigned int be_fitting(unsigned long share);
 bool be_present(void);
 
-/* The door: opened at the first call. */
+/* An open /dev/raio: opened at the first call. */
 int raio_fd(void);
 void raio_close(void);
 /* The ioctl as it is; 0 or a count, or a negative errno. */

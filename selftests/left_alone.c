@@ -22,7 +22,7 @@
 
 #define WHY	"io_submit blocks"
 #define PAGE	4096
-#define MANY	100	/* more than a task runs at once that was interrupted for them */
+#define MANY	100	/* more than an interrupted task runs at once */
 
 static char buf[2 * PAGE];
 static struct io_event events[2];

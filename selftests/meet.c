@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Meetings: the one who looks on. */
+/* Meetings: the process that watches. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -21,14 +21,14 @@
 #include "window.h"
 #include "workers.h"
 
-/* How often one looks whether who acts waits, a millisecond apart. */
+/* How often it is looked, each millisecond, whether the acting thread waits. */
 #define LOOKS		2000
-/* So often in a row he was seen to wait; or to sleep, where the wait looks up with each tick. */
+/* So often in a row it waited; or slept, where the wait wakes up with each tick. */
 #define WAITS		3
 #define SLEEPS		50
-/* Who is held and can't sleep may have gone on before the other has begun. */
+/* A held task that can't sleep may have gone on before the other one has begun. */
 #define TRIES		8
-/* What a page takes. */
+/* How long the read of a page takes. */
 #define PAGE_NS		30000000
 
 struct meeting *meeting;
@@ -131,8 +131,8 @@ static unsigned long switches(pid_t pid, pid_t tid)
 }
 
 /*
- * Returns when who acts is done, or waits, and not just for a moment; or after a number of
- * looks.  One that is not there any more is on its way out.
+ * Returns when the acting thread is done, or waits for more than a moment; or after LOOKS.
+ * A thread that is not there any more is about to exit.
  */
 static void wait_acted(pid_t pid)
 {
@@ -183,7 +183,7 @@ static bool ends_process(enum action action)
 	return action == ACT_EXIT || action == ACT_KILL || action == ACT_EXEC;
 }
 
-/* One event for a request that was taken and not cancelled, whoever could still see it. */
+/* One event for a request that was taken and not cancelled, also if nobody could see it. */
 static void check_count(const struct row *row, enum action action)
 {
 	bool ends = ends_process(action) || row->come >= COME_EXIT;
@@ -232,7 +232,7 @@ static bool meet(const struct row *row, enum action action)
 	else if (wait_set(&meeting->begun, pid))
 		wait_acted(pid);
 	met = meeting->met && (row->spins || window_is_held(row->window));
-	window_let_go();
+	window_release();
 	set(&meeting->released);
 	EXPECT_EQ(expected_status(row, action), test_wait(pid));
 	EXPECT_EQ(before, be_nr());
@@ -243,7 +243,7 @@ static bool meet(const struct row *row, enum action action)
 	return met;
 }
 
-/* Who waits for one that spins with interrupts off must not keep the CPU from who is to be held. */
+/* A task that spins with interrupts off must not have the CPU of the task that will be held. */
 static void use_cpu(int cpu)
 {
 	cpu_set_t set;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Two that meet: one, who comes to a window, is held there, while another acts.
+ * Two tasks meet: one gets to a window and is held there, while another one acts.
  *
- * Each meeting has a process of its own.  Its first thread comes, or makes others come; a second
- * one, who has submitted what is there before, acts; and the test's own process looks on, does
- * what is better done from outside, and lets go.  Then each request has its one event, or was
- * cancelled, its data is right, and nothing of it is left.
+ * Each meeting has a process of its own.  Its first thread gets to the window, or makes another
+ * task get there.  A second thread has submitted what is in flight before, and acts.  The
+ * test's own process watches, does what has to be done from outside, and releases the task that
+ * is held.  Then each request has its one event, or was cancelled, its data is right, and
+ * nothing of it is left.
  */
 #ifndef RAIO_MEET_H
 #define RAIO_MEET_H
@@ -21,7 +22,7 @@
 #define MEET_SIZE	8
 #define OTHER_UID	65533
 
-/* What the request is that they meet about. */
+/* The request that both of them deal with. */
 enum subject {
 	PIPE_READ,	/* of MEET_DATA, through a descriptor that may be used anew */
 	PIPE_POLL,	/* its event is told by the wake itself */
@@ -29,11 +30,11 @@ enum subject {
 	PAGE_READ,	/* a thread begins it; then it waits for the page */
 };
 
-/* How somebody comes to the window. */
+/* How a task gets to the window. */
 enum come {
 	COME_SUBMIT,	/* the request is submitted */
 	COME_LATE,	/* so is one whose deadline is over */
-	COME_FEED,	/* what it waits for comes */
+	COME_FEED,	/* there is what it waits for */
 	COME_CANCEL,
 	COME_DESTROY,
 	COME_MUNMAP,
@@ -46,7 +47,7 @@ enum come {
 enum action {
 	ACT_CANCEL,
 	ACT_COMPLETE,	/* a driver completes another request */
-	ACT_KICK,	/* what it, or another request, waits for comes */
+	ACT_KICK,	/* there is what it, or another request, waits for */
 	ACT_DESTROY,
 	ACT_EXIT,
 	ACT_KILL,
@@ -54,30 +55,30 @@ enum action {
 	ACT_RMMOD,
 	ACT_MREMAP,
 	ACT_MUNMAP,
-	ACT_REUSE,	/* close of its descriptor, which is another file's then */
+	ACT_REUSE,	/* its descriptor is closed, and used for another file */
 	ACT_SETUID,
 	ACT_CAPSET,
 	ACT_REUSE_SETUID,
 	ACT_GETEVENTS,
 	ACT_SUBMIT,
-	ACT_DEADLINE,	/* that of another request is over */
+	ACT_DEADLINE,	/* that of another request expires */
 	ACT_CONSUME,	/* the program takes the events itself */
 	ACTIONS,
 };
 
 #define ACT(_name)	(1U << ACT_##_name)
 
-/* What a context is for calls while one is held. */
+/* What the context is for calls while a task is held. */
 enum context { ALIVE, DEAD, UNMAPPED };
 
 struct row {
 	const char *window;
 	enum subject subject;
 	enum come come;
-	unsigned int held;	/* what it is that is held, as one of the actions */
+	unsigned int held;	/* what the held task does, as one of the actions */
 	unsigned int actions;	/* those that meet it */
-	bool spins;		/* who is held may not sleep */
-	bool anew;		/* a signal has it submitted anew, by whoever he is then */
+	bool spins;		/* the held task may not sleep */
+	bool anew;		/* a signal has it submitted anew, with the user id of then */
 	enum context context;
 	int cancel;		/* what a cancel says */
 };
@@ -85,13 +86,13 @@ struct row {
 /* What all processes of a meeting share. */
 struct meeting {
 	int ready, come, act, begun, done, released;
-	bool met;		/* one was held when the other began */
+	bool met;		/* one task was held when the other one began to act */
 	pid_t actor;
 	bool taken, cancelled, busy;	/* of the request */
 	long act_result;
 };
 
-/* Made before the process is: those who look on may need them. */
+/* Made before the process is: the process that watches may need them. */
 struct meet_files {
 	int pipe[2], other[2];	/* other: for what is done beside the request */
 	int socket[2];
@@ -110,7 +111,7 @@ void meet_row(const struct row *row);
 __attribute__((__noreturn__)) void meet_run(const struct row *row, enum action action);
 /* The program that is executed. */
 int meet_executed(int argc, char **argv);
-/* Comes where the request waits for it. */
+/* Provides what the request waits for. */
 void meet_feed(const struct row *row, enum action action);
 
 #endif /* RAIO_MEET_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Meetings: what the one does who acts, and what it should come to. */
+/* Meetings: what the acting thread does, and with which result. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -44,7 +44,7 @@ static int drop_capabilities(void)
 	return syscall(SYS_capset, &header, data);
 }
 
-/* Then the page has come. */
+/* Then the page has been read. */
 static void wait_for_device(void)
 {
 	while (nullb_inflight(&meet_slow.nullb))
@@ -103,7 +103,7 @@ long meet_act(void)
 		ret = ring_reap(ring_of(run.ctx), &event, 1);
 		if (ret == 1)
 			meet_note(&event);
-		/* for the other, who finds that it was not to be his */
+		/* for the held task, which finds that the event was taken */
 		prep(&run.iocbs[LAST], IOCB_CMD_NOOP, -1, NULL, 0, 0);
 		EXPECT_EQ(1, meet_submit(LAST));
 		return ret;

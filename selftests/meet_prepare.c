@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Meetings: what is there before anybody comes. */
+/* Meetings: what is there before a task gets to the window. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -21,7 +21,7 @@ bool meet_is_message(const struct row *of, enum action with)
 	       (of->come == COME_SUBMIT || of->come == COME_FEED || of->come == COME_MREMAP);
 }
 
-/* The message is from who has submitted it, whatever he has become. */
+/* The message has the user id of its submit, also if that was changed since. */
 static void receive(const struct row *row)
 {
 	char data[4096], control[CMSG_SPACE(sizeof(struct ucred))];
@@ -135,7 +135,7 @@ void meet_prepare(void)
 	} else {
 		ASSERT_EQ(MEET_SIZE, write(meet_files.other[1], OTHER_DATA, MEET_SIZE));
 	}
-	/* a page fault may have to wait for who moves a mapping */
+	/* a page fault may have to wait until the mapping was moved */
 	if (run.row->come == COME_MREMAP)
 		ASSERT_EQ(0, mlockall(MCL_CURRENT));
 }

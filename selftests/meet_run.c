@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Meetings: the process in which they are. */
+/* Meetings: their process. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -17,7 +17,7 @@
 #include "window.h"
 #include "workers.h"
 
-/* An event that does not come within that is lost. */
+/* After that an event counts as lost. */
 #define EVENT_SECONDS	20
 #define STACK_SIZE	(64 * 1024)
 
@@ -166,7 +166,7 @@ static void come(void)
 		EXPECT_EQ(0, munmap((void *)run.place, run.ring_size));
 		return;
 	case COME_MREMAP:
-		/* who acts meanwhile knows where it is going */
+		/* the acting thread needs to know where it goes */
 		run.place = (uintptr_t)run.places[0];
 		at = mremap((void *)run.ctx, run.ring_size, run.ring_size,
 			    MREMAP_MAYMOVE | MREMAP_FIXED, run.places[0]);
@@ -187,7 +187,7 @@ static bool is_alive(void)
 	return run.row->context == ALIVE && run.action != ACT_DESTROY && run.action != ACT_MUNMAP;
 }
 
-/* What nobody has brought yet; and, for who waits for an event that is not to come, another one. */
+/* Provides what is still missing, and another event for a task that waits for one. */
 static void bring_rest(void)
 {
 	if (!is_alive())
@@ -237,7 +237,7 @@ static void check_files(void)
 	EXPECT_EQ(run.written, size < 0 ? 0 : size);
 }
 
-/* The last reference may be that of a timer, or a work item, which goes in a moment. */
+/* A timer or a work item may have the last reference for a moment. */
 static void wait_unpinned(void)
 {
 	uint64_t limit = now_ns() + EVENT_SECONDS * 1000000000ULL;
@@ -253,7 +253,7 @@ static void finish(pthread_t actor)
 	run.ctx = run.place;
 	bring_rest();
 	pthread_join(actor, NULL);
-	/* who can't be cancelled is run by a thread, or not */
+	/* a request that can't be cancelled is run by a thread, or not */
 	if (run.action == ACT_CANCEL && meeting->act_result == -EINPROGRESS)
 		meeting->act_result = -EAGAIN;
 	if (run.action != ACT_KILL && run.action != ACT_RMMOD)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the process of a meeting knows, for meet_run.c and meet_act.c. */
+/* The state of a meeting's process, for meet_run.c and meet_act.c. */
 #ifndef RAIO_MEET_RUN_H
 #define RAIO_MEET_RUN_H
 
@@ -28,18 +28,18 @@ struct run {
 
 extern struct run run;
 
-/* It is a message to a socket, which tells whom it is from; where nobody cancels it. */
+/* It is a message to a socket, which tells its sender; only where it is not cancelled. */
 bool meet_is_message(const struct row *row, enum action action);
-/* By the one who acts: the requests are his. */
+/* By the acting thread: the requests are its. */
 void meet_prepare(void);
 int meet_submit(int which);
 int meet_cancel(struct io_event *result);
-/* An event came: the request's only one, and the right one. */
+/* Checks an event: it is the request's only one, and the right one. */
 void meet_note(const struct io_event *event);
 /* Waits for one. */
 int meet_wait_event(void);
 __attribute__((__noreturn__)) void meet_execute(void);
-/* Acts, and what that should come to. */
+/* Acts, and what the result should be. */
 long meet_act(void);
 long meet_expected(void);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Description: requests on an open /dev/raio itself are refused with EINVAL: a
- * context that waits for its own door would be a knot.
+ * context that waits for its own open file would never end.
  */
 #include <fcntl.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: the end of a context lets go of its registered files before it waits for
+ * Description: the end of a context releases its registered files before it waits for
  * requests: one of them may be the server's end of what a request waits for.
  */
 #define _GNU_SOURCE

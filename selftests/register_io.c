@@ -268,7 +268,7 @@ TEST_RAIO(unregistered_while_armed, WHY)
 	ASSERT_EQ(1, events_wait(ctx, &event, 1));
 	EXPECT_EQ(3, event.res);
 	EXPECT_EQ(0, memcmp(buf, "abc", 3));
-	/* if a worker ran it, it lets go of both a moment later */
+	/* if a worker ran it, it releases both a moment later */
 	ASSERT_EQ(1, poll(&writer, 1, -1));
 	EXPECT_TRUE(writer.revents & POLLERR);
 	EXPECT_EQ(0, be_destroy(ctx));
@@ -322,7 +322,7 @@ TEST_RAIO(closed_file, WHY)
 	EXPECT_TRUE(is_pattern(buf, 10, 0, 0));
 }
 
-/* A file is let go of when the context ends. */
+/* A file is released when the context ends. */
 TEST_RAIO(destroyed, WHY)
 {
 	aio_context_t ctx = new_context(8);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Description: the module can't be unloaded under an open /dev/raio, nor under
- * a context whose door was closed.
+ * a context whose open file was closed.
  */
 #include <fcntl.h>
 #include <sys/syscall.h>

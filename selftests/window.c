@@ -9,9 +9,9 @@
 
 #define HOLD	"/sys/kernel/debug/raio/hold"
 #define HELD	"/sys/kernel/debug/raio/held"
-/* For somebody who is on his way. */
+/* How long it may take until a task gets to the window. */
 #define WAIT_NS	20000000000ULL
-/* For somebody who is there, and not yet held. */
+/* How often a task that is there is looked at until it is held. */
 #define LOOKS	1000
 
 static int hold_fd = -1, held_fd = -1;
@@ -23,7 +23,7 @@ void window_need(void)
 	held_fd = open(HELD, O_RDWR | O_CLOEXEC);
 	if (hold_fd < 0 || held_fd < 0)
 		SKIP("needs " HOLD ", of a kernel with fault injection: %m");
-	window_let_go();
+	window_release();
 }
 
 static void set(int fd, const char *window)
@@ -62,14 +62,14 @@ bool window_wait_held(const char *window)
 	while (is(hold_fd, window))
 		if (now_ns() > limit)
 			return false;
-	/* Somebody has come: he will be held, is, or was. */
+	/* A task is there: it will be held, is held, or was. */
 	for (look = 0; look < LOOKS; look++)
 		if (window_is_held(window))
 			return true;
 	return false;
 }
 
-void window_let_go(void)
+void window_release(void)
 {
 	set(hold_fd, "none");
 	set(held_fd, "none");

@@ -8,10 +8,10 @@
  *	... in another thread, submit what will be armed ...
  *	ASSERT_TRUE(window_wait_held("arm"));
  *	... do what is to meet it ...
- *	window_let_go();
+ *	window_release();
  *
- * Who is held goes on by himself after 5 s, or where he can't sleep after a moment; and
- * the harness lets go of all when a test is over.
+ * A task that is held goes on by itself after 5 s, or after a moment where it can't sleep;
+ * and the harness releases all of them when a test is over.
  */
 #ifndef RAIO_WINDOW_H
 #define RAIO_WINDOW_H
@@ -27,7 +27,7 @@ bool window_is_held(const char *window);
 /* Returns when somebody is held there; false if nobody comes. */
 bool window_wait_held(const char *window);
 /* Who is held goes on, and nobody is held any more. */
-void window_let_go(void);
+void window_release(void);
 /* As that, whatever there is; for the harness. */
 void window_reset(void);
 /* Before the module goes: its files may not be open then. */

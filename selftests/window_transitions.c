@@ -137,9 +137,9 @@ static pthread_t submit_held(const char *window)
 	return thread;
 }
 
-static void let_go(pthread_t thread)
+static void release(pthread_t thread)
 {
-	window_let_go();
+	window_release();
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 }
 
@@ -170,11 +170,11 @@ static void streams(void)
 	prep_read(0, fds[0]);
 	thread = submit_held("arm");
 	ASSERT_EQ(1, write(fds[1], "x", 1));
-	let_go(thread);
+	release(thread);
 	EXPECT_EQ(1, next_event());
 	thread = submit_held("arm");
 	EXPECT_EQ(-EAGAIN, be_cancel(ctx, &iocbs[0], &event));
-	let_go(thread);
+	release(thread);
 	EXPECT_EQ(-ECANCELED, next_event());
 }
 
@@ -221,7 +221,7 @@ static void pages(void)
 	thread = submit_held("wait");
 	while (nullb_inflight(&file.nullb))
 		;
-	let_go(thread);
+	release(thread);
 	EXPECT_EQ(BLOCK, next_event());
 
 	/* where it comes at once, the next one */
@@ -287,7 +287,7 @@ static void held(void)
 	submits = submit_held("retry");
 	ret = be_cancel(ctx, &iocbs[0], &event);
 	EXPECT_TRUE(ret == -EAGAIN || ret == -EINPROGRESS);
-	let_go(submits);
+	release(submits);
 	ASSERT_EQ(0, pthread_join(waits, NULL));
 	absent_serve(&absent);
 	ASSERT_EQ(0, pthread_join(reader, NULL));

@@ -110,7 +110,7 @@ TEST_RAIO(last, "it is no module")
 	EXPECT_TRUE(!__atomic_load_n(&removed, __ATOMIC_ACQUIRE));
 	EXPECT_LT(0, waits);
 	EXPECT_TRUE(window_is_held("last"));
-	window_let_go();
+	window_release();
 	window_forget();
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	EXPECT_TRUE(!be_present());

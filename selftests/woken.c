@@ -103,7 +103,7 @@ TEST_RAIO(eventfd_read, WHY)
 	}
 }
 
-/* One hands over to the next. */
+/* Each starts the next one. */
 TEST_RAIO(reads_in_order, WHY)
 {
 	aio_context_t ctx = begin();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A model of how requests come home, as in `rust/request/pool.rs` and `owner.rs`: the list that takes
+//! A model of how requests return to their pool, as in `rust/request/pool.rs` and `owner.rs`: the list that takes
 //! no lock, and the pool's end, which takes its client with it.
 
 use crate::check;
@@ -32,7 +32,7 @@ struct Pool {
     slots: [Slot; 2],
     returned: AtomicU32,
     kicks: AtomicU32,
-    /// What the pool has a reference to. With the last request at home it may go.
+    /// What the pool has a reference to. It may be dropped when the last request is back.
     client: UnsafeCell<bool>,
 }
 
@@ -136,7 +136,7 @@ fn who_takes_has_each_once() {
     });
 }
 
-/// One that was taken comes home again, with others on their way: the list is not mixed up.
+/// One that was taken returns again, while others return: the list stays intact.
 #[test]
 fn one_comes_home_twice() {
     check(|| {

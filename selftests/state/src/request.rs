@@ -399,7 +399,7 @@ impl Request {
         }
     }
 
-    /// After everybody has done what he had to: it had one event, and is at home. How it ended.
+    /// After all have done their work: it had one event, and is back in the pool. How it ended.
     pub(crate) fn expect_over(&self) -> End {
         while self.work() {}
         assert_eq!(self.word().phase(), Phase::Free);

@@ -39,10 +39,10 @@ fn reachable(from: u32) -> BTreeSet<u32> {
 fn every_request_can_come_home() {
     let words = reachable(Word::FREE.0);
     for &word in &words {
-        let home = reachable(word)
+        let free = reachable(word)
             .iter()
             .any(|&to| Word(to).phase() == Phase::Free);
-        assert!(home, "{:?} {word:#x}", Word(word).phase());
+        assert!(free, "{:?} {word:#x}", Word(word).phase());
     }
     println!("{} words", words.len());
 }
