@@ -66,7 +66,7 @@ static void out_stop(pid_t victim, const uint16_t *arg)
 static pid_t traced;
 
 /*
- * It stops when it can.  Its tracer lets it go then, and has to wait for its end; but that of the
+ * It stops when it can.  Its tracer detaches then, and has to wait for its end; but that of the
  * first thread is the victim's.
  */
 static void let_traced_go(pid_t victim)

@@ -55,7 +55,7 @@ long raio_call(unsigned int cmd, void *arg)
 	return ret < 0 ? -errno : ret;
 }
 
-/* Through either door: a context belongs to the address space. */
+/* Through either open file: a context belongs to the address space. */
 static long call_by(unsigned int selector, unsigned int cmd, void *arg)
 {
 	long ret = ioctl(door(selector), cmd, arg);
@@ -388,7 +388,7 @@ OP(reap)
 	atomic_flag_clear(&busy);
 }
 
-/* Contexts stay when their door is closed. */
+/* Contexts stay when their open file is closed. */
 OP(door)
 {
 	int fd = files_are_split() ? -1 : atomic_exchange(&doors[arg[0] & 1], -1);
@@ -400,7 +400,7 @@ OP(door)
 /* All that is pending has its event, and the contexts end. */
 void contexts_end(void)
 {
-	/* By a limit of its own it has no door any more: then its end is that of its contexts. */
+	/* By a limit of its own it has no open file any more: its exit ends its contexts then. */
 	if (door(0) < 0) {
 		note_tampered();
 		return;

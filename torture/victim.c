@@ -215,7 +215,7 @@ void victim_run(const struct program *which, unsigned int times)
 	shared->us_run += joined - started;
 	shared->us_end += now_us() - joined;
 	if (!tampered) {
-		/* What the driver or a thread still had is home in a moment. */
+		/* What the driver or a thread still has is freed in a moment. */
 		for (unsigned int i = 0; pinned() && i < 1000; i++)
 			usleep(10000);
 		if (pinned())
