@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: requests whose memory does not come cost nothing while they wait for it:
- * no time of a CPU that is no process's, and little of the one that waits.  Nor do
- * those that can't be armed, since too many wait for the same file, and those whose file
- * somebody keeps to himself.
+ * Description: requests whose memory is not there cost next to nothing while they wait for
+ * it: no CPU time outside of processes, and little of the process that waits.  The same
+ * holds for those that can't be armed, since too many wait for the same file, and for those
+ * whose file is locked.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -26,7 +26,7 @@
 #define EACH		100	/* where many of each context wait */
 #define SECONDS		3
 
-/* A fiftieth is the aim; a slow guest has needs of its own. */
+/* A fiftieth is the aim; a slow guest needs more. */
 #define PERCENT		20
 
 static struct absent absent;
@@ -74,8 +74,8 @@ static void arm(enum pair pair)
 }
 
 /*
- * Percent of a CPU, while this process sleeps.  What a host that is busy takes counts as well, now
- * and then: what costs all the time does so each time.
+ * Percent of a CPU, while this process sleeps.  What a busy host takes may count as well, but not
+ * each time.
  */
 static unsigned long cost(const char *when)
 {
@@ -91,7 +91,7 @@ static unsigned long cost(const char *when)
 	return percent;
 }
 
-/* Another process writes: what is to be done about that is nobody's own work. */
+/* Another process writes, which is not charged for what has to be done then. */
 static void make_ready(void)
 {
 	pid_t pid = test_fork();
@@ -137,7 +137,7 @@ TEST_RAIO(unix_sockets, WHY)
 	run(PAIR_UNIX_STREAM);
 }
 
-/* Most of them find a queue that is full. */
+/* For most of them the queue is full. */
 TEST_RAIO(held, WHY)
 {
 	static struct iocb polls[EACH];
@@ -192,7 +192,7 @@ static void *read_absent(void *unused)
 	return NULL;
 }
 
-/* Its lock is looked at from time to time, also where it is a thread that reads. */
+/* Its lock is tried from time to time, also where a thread reads. */
 static void run_locked(bool timeout)
 {
 	struct timeval limit = { .tv_sec = 1000 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: what nobody waits for comes all the same while the threads that there
- * are block for ever; and who wakes a request and runs it takes nothing from a file
- * that could be lost then.
+ * Description: requests that no call waits for are over all the same while the existing
+ * threads block for ever; and a task that wakes a request and runs it takes nothing from a
+ * file that could be lost then.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 static char buf[2 * PAGE];
 static struct io_event events[2];
 
-/* A thread that reads what never comes, and no other. */
+/* There is one thread, and it waits for input that never arrives. */
 static aio_context_t with_busy_thread(struct iocb *read)
 {
 	aio_context_t ctx = new_context(4);
@@ -45,7 +45,7 @@ static void wait_for_one_thread(void)
 		usleep(1000);
 }
 
-/* It is asked by a thread, and its queues do not say all. */
+/* A thread polls it, since not all its wakes go through the queues. */
 static void check_tty_poll(bool watched)
 {
 	int fds[2], fd = eventfd(0, EFD_CLOEXEC);
@@ -82,7 +82,7 @@ TEST_RAIO(tty_poll_watched, WHY)
 	check_tty_poll(true);
 }
 
-/* Another that blocks, when the one that is there does. */
+/* Another read that blocks, while the only thread does. */
 TEST_RAIO(tty_reads, WHY)
 {
 	int fds[2];
@@ -101,8 +101,8 @@ TEST_RAIO(tty_reads, WHY)
 }
 
 /*
- * The first is run by who comes, and not by who wakes the second, though that is on its
- * way to them: its memory is absent.
+ * The task that wakes the second request would run both, but leaves the first to another one,
+ * since its memory is not there.
  */
 static void check_not_lost(int from, int to, const void *data, size_t size)
 {
@@ -179,7 +179,7 @@ static void wait_stopped(pid_t pid)
 	} while (state != 'T');
 }
 
-/* A task is told once of all that is there when it comes. */
+/* A task is interrupted once for all events that are there by then. */
 TEST_RAIO(many_at_once, WHY)
 {
 	aio_context_t ctx = new_context_flags(MANY, RAIO_SETUP_NO_THREADS);
@@ -211,8 +211,8 @@ TEST_RAIO(many_at_once, WHY)
 }
 
 /*
- * When the parent sleeps somebody writes to first, of another context, whose event counted
- * counts; when that was served, to second.
+ * When the parent sleeps a child writes to first, of another context; and when the eventfd
+ * counted tells of that one's event, to second.
  */
 static pid_t write_one_by_one(int first, int counted, int second)
 {
@@ -229,7 +229,7 @@ static pid_t write_one_by_one(int first, int counted, int second)
 	return pid;
 }
 
-/* Another context's business is no signal: what blocks in submit goes on. */
+/* Work of another context is no signal: a call that blocks in submit goes on. */
 TEST_RAIO(told_in_submit, WHY)
 {
 	aio_context_t ctx = new_context_flags(4, RAIO_SETUP_NO_THREADS);
@@ -254,7 +254,7 @@ TEST_RAIO(told_in_submit, WHY)
 	EXPECT_EQ(1, (long long)events[0].res);
 }
 
-/* Nor does ENTER say that one came, when it has submitted something. */
+/* Nor does ENTER return EINTR for it, when it has submitted something. */
 TEST_RAIO(told_in_enter, WHY)
 {
 	aio_context_t ctx = new_context_flags(4, RAIO_SETUP_NO_THREADS);
@@ -282,7 +282,7 @@ TEST_RAIO(told_in_enter, WHY)
 	EXPECT_EQ(0, test_wait(pid));
 }
 
-/* What a call has waited for so far is not all that it gives. */
+/* A call that has got some of its events so far goes on to wait for the others. */
 TEST_RAIO(told_in_getevents, WHY)
 {
 	aio_context_t ctx = new_context_flags(4, RAIO_SETUP_NO_THREADS);

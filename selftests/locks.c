@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: what the file of a request holds is free when its process has been
+ * Description: what the file of a request holds is released when its process has been
  * waited for, has executed a program, or has destroyed the context: a lock of flock(2),
  * a mount, and the end of a pipe or socket whose peer then sees the end of it.
  */
@@ -306,7 +306,7 @@ static void mount_tmpfs(void)
 		SKIP("needs root, to mount: %m");
 }
 
-/* A file system on a device: what it reads has not come when the process ends. */
+/* A file system on a device: its read is not over when the process exits. */
 static void mount_disk(void)
 {
 	char command[128];

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: whatever one user does to hold up what works for him, the requests of
- * another user go on, his processes end, and when the first one is killed all that he
- * had is given back, though somebody keeps the memory that he waited for.
+ * Description: whatever one user, the attacker, does to make the tasks that work for him
+ * wait, the requests of another user, the victim, go on, and the victim's processes end.
+ * When the attacker is killed all that he had is given back, even if another process keeps
+ * the memory that he waited for.
  *
- * The bounds are generous: what is wrong here takes for ever.
+ * The bounds are generous: a failure here takes for ever.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -47,14 +48,14 @@ static unsigned long nr_before;
 static int told[2];		/* the attacker: it is in place */
 static struct absent absent;
 
-/* Who they are */
+/* The users */
 
 static void be_user(uid_t uid)
 {
 	struct rlimit memlock = { RLIM_INFINITY, RLIM_INFINITY };
 	struct rlimit files = { 4 * MANY, 4 * MANY };
 
-	/* whoever may open it */
+	/* any user may open it */
 	raio_close();
 	ASSERT_LE(0, raio_fd());
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &memlock));
@@ -73,7 +74,7 @@ static int open_pidfd(pid_t pid)
 	return fd;
 }
 
-/* It is over in that time. */
+/* Must be over in that time. */
 static bool ends(pid_t pid)
 {
 	struct pollfd pollfd = { .fd = open_pidfd(pid), .events = POLLIN };
@@ -156,7 +157,7 @@ static void victim_works(int file)
 	arm_read(fds);
 }
 
-/* What the victim does comes in time, and it ends. */
+/* The victim's requests are over in time, and it ends. */
 static void expect_victim(const char *when)
 {
 	int file = new_file(4096);
@@ -257,7 +258,7 @@ static void in_place(void)
 	ASSERT_EQ(1, write(told[1], "x", 1));
 }
 
-/* Someone else has its descriptors: they do not end with it. */
+/* Another process has its descriptors: its exit does not close them. */
 static void keep_elsewhere(void)
 {
 	if (!test_fork()) {
@@ -267,7 +268,7 @@ static void keep_elsewhere(void)
 	}
 }
 
-/* As many as there may be, at most that many; each has a place for one request. */
+/* As many contexts as the limits allow, at most that many; each is for one request. */
 static unsigned int many_contexts(aio_context_t *ctx, unsigned int max)
 {
 	unsigned int count;
@@ -297,13 +298,13 @@ static void arm_many(unsigned int count, unsigned int opcode, int fd, void *buf,
 	}
 }
 
-/* What is left to do takes a moment: for the test it is too early, and never too late. */
+/* The rest is done a moment later, so the test waits for it. */
 static void settle(void)
 {
 	usleep(500000);
 }
 
-/* The attacker's children die after him; the last of them closes what they tell by. */
+/* The attacker's children die after him; the last one closes the pipe that tells of them. */
 static void expect_children_end(void)
 {
 	struct pollfd pollfd = { .fd = told[0] };
@@ -314,7 +315,7 @@ static void expect_children_end(void)
 
 /*
  * nr_before is set.  The attack is prepared by root where it must be, and runs as the
- * attacker until he is killed; not so who keeps his descriptors.
+ * attacker until he is killed; the process that keeps his descriptors lives on.
  */
 static void run_with(void (*prepare)(void), void (*attack)(void), void (*done)(void))
 {
@@ -449,9 +450,9 @@ TEST_RAIO(pipe_reads_absent, WHY)
 }
 
 /*
- * The mutex of a pipe, which the attacker holds over a fault of a write of his own.  What
- * a victim has armed there was woken just before, and wants it.  Who is first is not
- * known: there are many pipes.
+ * The mutex of a pipe, which the attacker holds during a page fault of his own write.  The
+ * victim's requests there were woken just before, and need it.  It is not known which of
+ * them is first: there are many pipes.
  */
 
 #define PIPES	32
@@ -519,8 +520,8 @@ static void kill_sharing(void)
 }
 
 /*
- * Between a look at the lock and the call is a moment in which the attacker may be
- * faster, and then the victim waits as in read(2): not each time.
+ * Between the check of the lock and the call the attacker may be faster, and then the victim
+ * waits as in read(2): this must not happen each time.
  */
 static void run_mutex(enum pair pair)
 {
@@ -551,8 +552,8 @@ TEST_RAIO(fifo_mutex, WHY)
 }
 
 /*
- * The lock of a socket, which a read(2) holds over a fault, while the other requests that
- * the same data has woken want it.
+ * The lock of a socket, which a read(2) holds during a page fault, while the other requests
+ * that the same data has woken need it.
  */
 
 #define HOLDERS	4
@@ -674,7 +675,7 @@ TEST_RAIO(memory_of_fuse, WHY)
 	run_prepared(map_fuse, fuse_reads);
 }
 
-/* Groups of threads that do not run, and that others want to end. */
+/* Thread groups that do not run, and that others want to end. */
 
 static int go[2];
 static char stacks[SOME][16384] __attribute__((aligned(16)));
@@ -709,7 +710,7 @@ static unsigned int contexts_with_threads(void)
 	return count;
 }
 
-/* The children go on when somebody has seen that their parent has stopped. */
+/* The children go on when it was seen that their parent has stopped. */
 static void start_releaser(unsigned int count, char state)
 {
 	pid_t parent = getpid();
@@ -735,7 +736,7 @@ TEST_RAIO(stopped, WHY)
 	run(stopped_group);
 }
 
-/* A tracer stops all threads, once there is one that the module has made. */
+/* A tracer stops all threads, when the module has made one. */
 static void attach_all(pid_t pid)
 {
 	char path[40];
@@ -821,7 +822,7 @@ static void frozen_group(void)
 	in_place();
 }
 
-/* Those that destroy are frozen as well, so it is the idle threads that are waited for. */
+/* The threads in destroy are frozen as well, so only the idle threads are waited for. */
 static void freeze_and_look(void)
 {
 	set_frozen(true);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: when destroy has returned the threads that the context had are gone for
- * all that counts them: the process is one of a single thread, and may do what only such
- * a one may.
+ * Description: when destroy has returned the context's threads have exited, also for the
+ * calls that count threads: the process may do what only a single-threaded one may.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -99,7 +98,7 @@ TEST_RAIO(tasks, WHY)
 	}
 }
 
-/* It needs a child for each round: there is an end to namespaces in namespaces. */
+/* Each round has a child of its own: the nesting of namespaces is limited. */
 static void run_in_child(int (*single)(void))
 {
 	unsigned int i, round, failed;
@@ -170,7 +169,7 @@ TEST_RAIO(setns_user, WHY)
 	run_in_child(set_user);
 }
 
-/* A mount namespace is for those who share no directories with a thread. */
+/* setns() to a mount namespace fails for a task that shares its fs_struct with a thread. */
 static int mount_namespace;
 
 static int set_mount(void)

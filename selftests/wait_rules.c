@@ -72,7 +72,7 @@ static long long plain(void)
 	return ret < 0 ? -errno : ret;
 }
 
-/* The ring is looked at, and nobody is in a call that could do the work. */
+/* The ring is read, and no task is in a call that could do the work. */
 static int look(aio_context_t ctx, struct io_event *event)
 {
 	uint64_t end = now_ns() + LIMIT_S * 1000000000ULL;
@@ -222,7 +222,7 @@ TEST(rcvtimeo_unix_seqpacket)
 	run_rcvtimeo(PAIR_UNIX_SEQPACKET);
 }
 
-/* These no thread may serve: it waits in submit, as with native aio. */
+/* No thread may run these: submit waits, as with native aio. */
 TEST(rcvtimeo_netlink)
 {
 	run_rcvtimeo(PAIR_NETLINK);
@@ -266,7 +266,7 @@ static void drain(const int fds[2])
 	pair_drain(fds[0]);
 }
 
-/* What goes through TCP comes in small parts. */
+/* TCP delivers it in small parts. */
 static void drain_to_end(const int fds[2])
 {
 	while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE)) {
@@ -283,7 +283,7 @@ static void run_sndtimeo(enum pair pair)
 	    .then = drain_to_end, .expected = SIZE);
 }
 
-/* What went before the timeout is the result. */
+/* What was moved before the timeout is the result. */
 static void run_sndtimeo_part(enum pair pair)
 {
 	RUN(.pair = pair, .opcode = IOCB_CMD_PWRITE, .size = BIG, .set = set_sndtimeo_small,
@@ -349,7 +349,7 @@ static void end_of_stream(const int fds[2])
 	ASSERT_EQ(0, shutdown(fds[1], SHUT_WR));
 }
 
-/* Less than the mark is there before, or comes first. */
+/* Less than the mark is there before, or arrives first. */
 static void run_rcvlowat(enum pair pair)
 {
 	RUN(.pair = pair, .set = set_rcvlowat_some, .first = write_more, .expected = 14);
@@ -388,7 +388,7 @@ TEST(rcvlowat_unix)
 TEST(rcvlowat_unix_ends)
 {
 	run_rcvlowat_ends(PAIR_UNIX_STREAM);
-	/* TCP wakes nobody for less than the mark, whatever he wants */
+	/* TCP wakes nobody for less than the mark, whatever mark it has */
 	RUN(.pair = PAIR_UNIX_STREAM, .set = set_rcvlowat, .size = 4, .first = write_some,
 	    .expected = 4);
 }
@@ -576,7 +576,7 @@ static void foreground_first(void)
 	EXPECT_EQ(14, request_waiting());
 }
 
-/* Job control looks at a read when it begins: who has taken something has begun. */
+/* Job control checks a read when it begins: a read that has taken something has begun. */
 static void put_into_background(pid_t child)
 {
 	while (tcgetpgrp(fds[0]) != child || bytes_to_read())

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Description: many requests of many contexts that wait for one file: all of them have
- * their event when it is ready, and who makes it ready does not pay for that.
+ * their event when it is ready, and the task that makes it ready is not
+ * charged for that.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -13,7 +14,7 @@
 
 #define CONTEXTS	160
 #define EACH		125	/* 20,000 of them */
-/* What a wake of all may take; a host that is busy may take more, now and then. */
+/* How long a wake of all may take; on a busy host it may take longer now and then. */
 #define LIMIT_NS	2000000000ULL
 #define TRIES		3
 
@@ -104,7 +105,7 @@ TEST(tcp)
 	run(PAIR_TCP);
 }
 
-/* The one who writes has nothing to do with them. */
+/* The writer has no part in them. */
 TEST(another_process)
 {
 	struct io_event events[EACH];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Description: the credentials at submit count: not those that the process gets
- * later, nor those of whoever runs the request.
+ * later, nor those of the task that runs the request.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

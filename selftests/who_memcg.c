@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Description: memory that a request needs is charged to the memory cgroup of
- * the process that submitted it, whoever runs it.
+ * the process that submitted it, whichever task runs it.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -38,7 +38,7 @@ static void run_child(void (*child)(void))
 		_exit(0);
 	}
 	ret = test_wait(pid);
-	/* nobody is there */
+	/* no task is in it */
 	EXPECT_EQ(0, charged(&other));
 	cgroup_remove(&group);
 	cgroup_remove(&other);

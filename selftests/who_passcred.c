@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: who receives a message with SO_PASSCRED sees the pid and the user
- * that the sender had when it submitted, whoever has sent it in the end.
+ * Description: the receiver of a message with SO_PASSCRED sees the pid and the
+ * user that the sender had when it submitted, whichever task has sent it in the end.
  */
 #define _GNU_SOURCE
 #include <string.h>

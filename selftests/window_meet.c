@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: whoever is held between two steps of a request, and whatever others do to it,
- * its context or its process meanwhile: it has one event or is cancelled, with the data and the
- * rights that it was submitted with, and all calls return.
+ * Description: a task is held between two steps of a request, and another one acts on the
+ * request, its context or its process meanwhile: the request has one event or is cancelled,
+ * with the data and the rights that it was submitted with, and all calls return.
  */
 #include "harness.h"
 #include "meet.h"
@@ -31,7 +31,7 @@ TEST_RAIO(submit, WHY)
 	meet_row(&submit_row);
 }
 
-/* It is running, and ends when it is to be armed. */
+/* It is running, and is over when it would be armed. */
 static const struct row arm_row = {
 	.window = "arm", .come = COME_SUBMIT, .cancel = -EAGAIN,
 	.actions = EVERYTHING | ACT(REUSE_SETUID),
@@ -52,7 +52,7 @@ TEST_RAIO(armed, WHY)
 	meet_row(&armed_row);
 }
 
-/* A thread has begun it, and waits for nothing that could be ended. */
+/* A thread has begun it, and does not sleep in a way that can be interrupted. */
 static const struct row page_row = {
 	.window = "wait", .come = COME_SUBMIT, .subject = PAGE_READ,
 	.cancel = -EAGAIN, .actions = EVERYTHING,
@@ -63,7 +63,7 @@ TEST_RAIO(page, WHY)
 	meet_row(&page_row);
 }
 
-/* Who cancels it waits for the lock of the wait queue. */
+/* A cancel of it waits for the lock of the wait queue. */
 static const struct row kick_row = {
 	.window = "kick", .come = COME_FEED, .held = ACT(KICK), .spins = true,
 	.actions = EVERYTHING,
@@ -176,7 +176,7 @@ TEST_RAIO(destroy, WHY)
 	meet_row(&destroy_row);
 }
 
-/* A driver has nothing any more. */
+/* No driver has a request any more. */
 static const struct row drained_row = {
 	.window = "drained", .come = COME_DESTROY, .held = ACT(DESTROY),
 	.context = DEAD, .cancel = -EINVAL, .actions = EVERYTHING & ~ACT(COMPLETE),
@@ -207,7 +207,7 @@ TEST_RAIO(munmap_destroy, WHY)
 	meet_row(&munmap_destroy_row);
 }
 
-/* Until it is there it is known by where it was. */
+/* Until it has moved its old address counts. */
 static const struct row mremap_row = {
 	.window = "moved", .come = COME_MREMAP, .held = ACT(MREMAP),
 	.actions = EVERYTHING,
@@ -266,22 +266,23 @@ static const struct row *const rows[] = {
 	&exit_row, &exit_destroy_row, &exec_row,
 };
 
-/* Each two of these meet, the one held, the other beside it. */
+/* Any two of these meet: one task is held, the other one acts. */
 static const unsigned int kinds[] = {
 	ACT(CANCEL), ACT(COMPLETE), ACT(KICK), ACT(DESTROY), ACT(EXIT) | ACT(KILL), ACT(EXEC),
 	ACT(RMMOD), ACT(MREMAP), ACT(MUNMAP), ACT(REUSE), ACT(SETUID),
 };
 
 /*
- * But not
+ * Except for
  *
- * - two of close and reuse, and setuid, which don't come into the module, where the windows
- *   are: both are done while a third is held;
- * - exit or exec, and another exec, close and reuse, or setuid: who comes to a window by exit or
- *   exec is the only thread by then, and the others have no window.  (He can be killed there.)
- * - rmmod, and close and reuse, setuid, or another rmmod: it comes where there is no context any
- *   more, so no process that could do that; and one rmmod has not begun before the other is over.
- *   What it meets in a window of its own is in window_unload.
+ * - two of close and reuse, and setuid: they don't enter the module, where the windows are; both
+ *   are done while a third task is held;
+ * - exit or exec, and another exec, close and reuse, or setuid: a task that gets to a window in
+ *   exit or exec is the only thread by then, and the others have no window.  (It can be killed
+ *   there.)
+ * - rmmod, and close and reuse, setuid, or another rmmod: it runs when there is no context any
+ *   more, so no process that could do that; and one rmmod does not begin before the other is
+ *   over.  window_unload tests what it meets in a window of its own.
  */
 static const unsigned int never[] = {
 	ACT(REUSE) | ACT(SETUID), ACT(EXIT) | ACT(EXEC) | ACT(REUSE) | ACT(SETUID),

@@ -2,8 +2,8 @@
 /*
  * Description: each transition of src/pure/state.rs is taken, and the kernel has seen it.
  *
- * One can't be: Running, Fire.  A wake fires what is armed by its only entry, under the lock of
- * that entry's queue; and whoever runs the request again has taken the entry off first.
+ * One can't be taken: Running, Fire.  A wake fires what is armed by its only entry, under the
+ * lock of that entry's queue; and a task that runs the request again removes the entry first.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -25,11 +25,11 @@
 
 #define FILE_NAME	"/sys/kernel/debug/raio/transitions"
 #define BLOCK		4096
-/* What a page takes. */
+/* How long the read of a page takes. */
 #define PAGE_NS		50000000
-/* Until a timer of no time has fired inside of a call. */
+/* Tries until a timer that expires at once has fired inside of a call. */
 #define TRIES		1000
-/* Until a page has not come before its read is cancelled. */
+/* Tries until a read is cancelled before its page is there. */
 #define PAGE_TRIES	100
 
 /* Bit n is a word with the flags n: any, none, and those that have one of them. */
@@ -43,7 +43,7 @@
 
 static const struct transition {
 	const char *phase, *step;
-	uint32_t words;		/* of which one is enough */
+	uint32_t words;		/* one of them is enough */
 } transitions[] = {
 	{ "Free", "Take", ANY },
 	{ "Prep", "Queue", ANY },
@@ -77,7 +77,7 @@ static const struct transition {
 	{ "Done", "Free", ANY },
 };
 
-/* The words from which the kernel has seen that step, bit 16 and up where it was refused. */
+/* The words from which the kernel has taken that step; from bit 16 on, those that refused it. */
 static uint32_t words_of(const char *phase, const char *step)
 {
 	FILE *file = fopen(FILE_NAME, "re");
@@ -178,7 +178,7 @@ static void streams(void)
 	EXPECT_EQ(-ECANCELED, next_event());
 }
 
-/* A driver that is done before, after, and that refuses. */
+/* A driver that completes the request early or late, and one that refuses it. */
 static void drivers(void)
 {
 	static const struct transition done_issue = { "Done", "Issue", ANY };
@@ -205,7 +205,7 @@ static void drivers(void)
 	close(fd);
 }
 
-/* A page that comes, that comes too early, and one for which nobody waits any more. */
+/* A page that is read, one that is read too early, and one for which no request waits any more. */
 static void pages(void)
 {
 	bool cancelled = false;
@@ -224,7 +224,7 @@ static void pages(void)
 	release(thread);
 	EXPECT_EQ(BLOCK, next_event());
 
-	/* where it comes at once, the next one */
+	/* if it is there at once, the next one is tried */
 	for (block = 2; block < PAGE_TRIES && !cancelled; block++) {
 		prep(&iocbs[0], IOCB_CMD_PREAD, file.fd, bufs[0], BLOCK, block * BLOCK);
 		ASSERT_EQ(1, submit_one(ctx, &iocbs[0]));
@@ -263,9 +263,9 @@ static void *wait_cancelled(void *arg)
 }
 
 /*
- * One that is held, since somebody keeps the pipe to himself, is cancelled when it is tried
- * again, just before it would be held once more.  Who tries it again is another thread, the one
- * that submits it or the one that waits: not this one, which looks for who is held.
+ * A request on the list Held, since another thread has the pipe locked, is cancelled when it is
+ * tried again, just before it would be put there once more.  The thread that submits it or the
+ * one that waits tries it again: not this one, which looks for the held thread.
  */
 static void held(void)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: rmmod while the work queue, which has ended a context, is still in the module, with
- * no reference to it any more: it waits for that.  Then the module can be loaded again.
+ * Description: rmmod waits for a work item that has ended a context and still runs code of the
+ * module, without a reference to it.  Then the module can be loaded again.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -25,7 +25,7 @@ static pid_t remover;
 static int removed;
 static char byte_of_child = 'x';
 
-/* Holds the child's address space until the page is served: it is the last who has it. */
+/* Has the last reference to the child's address space, until the page is served. */
 static void *hold_memory(void *arg)
 {
 	char path[32];
@@ -38,7 +38,7 @@ static void *hold_memory(void *arg)
 	return NULL;
 }
 
-/* A process that ends, and whose context is left to the work queue. */
+/* A process exits, and the work queue ends its context. */
 static void leave_context(void)
 {
 	pthread_t thread;
@@ -73,7 +73,7 @@ static void *remove_module(void *arg)
 	return NULL;
 }
 
-/* The module's file lies beside the directory of the tests. */
+/* The module's file is beside the directory of the tests. */
 static void find_module(char *path, size_t size)
 {
 	char self[200];

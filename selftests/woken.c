@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Description: who makes a pipe ready for a request of its own process runs that
- * on its way back to user space; and whoever else makes a file ready, or does not
- * come back, its event comes.
+ * Description: a task that makes a pipe ready for a request of its own process runs it
+ * on its way back to user space; if another one makes the file ready, or if the task does
+ * not return there, the request has its event, too.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
