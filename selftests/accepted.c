@@ -52,7 +52,7 @@ static void wait_for_ever(void)
 	int fds[2];
 
 	pair_open(PAIR_PIPE, fds);
-	prep(&iocb, IOCB_CMD_POLL, fds[0], NULL, 0, 0);
+	prep_poll(&iocb, fds[0], 0);
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	events_wait(ctx, &event, COUNT + 1);
 }

@@ -194,7 +194,7 @@ static void *submit_and_fault(void *arg)
 	int i;
 
 	(void)arg;
-	prep(&iocb, IOCB_CMD_POLL, pipe_fd, (void *)POLLIN, 0, 0);
+	prep_poll(&iocb, pipe_fd, POLLIN);
 	list[0] = &iocb;
 	for (i = 0; i < NOOPS; i++) {
 		prep(&noops[i], IOCB_CMD_NOOP, -1, NULL, 0, 0);
@@ -224,7 +224,7 @@ TEST_RAIO(requests_during_a_fault, "native: no NOOP")
 			absent_wait(&page);
 	}
 	/* Of 126 that the ring holds, 12 are armed. */
-	prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+	prep_poll(&iocb, fds[0], POLLIN);
 	EXPECT_EQ(1, submit_one(shared, &iocb));
 	absent_serve(&page);
 	ASSERT_EQ(1, write(fds[1], "", 1));

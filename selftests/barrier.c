@@ -56,7 +56,7 @@ TEST_RAIO(alone, WHY)
 		prep(&iocb, IOCB_CMD_PWRITE, fds[1], buf, 10, 0);
 		barrier(&iocb);
 		ASSERT_EQ(10, run_one(ctx, &iocb));
-		prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)(uintptr_t)POLLIN, 0, 0);
+		prep_poll(&iocb, fds[0], POLLIN);
 		barrier(&iocb);
 		ASSERT_EQ(POLLIN, run_one(ctx, &iocb));
 		prep(&iocb, IOCB_CMD_PREAD, fds[0], back, 10, 0);
@@ -167,7 +167,7 @@ TEST_RAIO(many_behind, WHY)
 			prep(&iocbs[i], IOCB_CMD_PWRITE, fd, buf, SIZE, 0);
 			break;
 		default:
-			prep(&iocbs[i], IOCB_CMD_POLL, fds[1], (void *)(uintptr_t)POLLOUT, 0, 0);
+			prep_poll(&iocbs[i], fds[1], POLLOUT);
 		}
 		if (i % 100 == 0)
 			barrier(&iocbs[i]);

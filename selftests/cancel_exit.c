@@ -49,7 +49,7 @@ static aio_context_t submit_all(void)
 
 	for (i = 0; i < COUNT; i++) {
 		if (is_native() || i % 3 == 0)
-			prep(&iocbs[i], IOCB_CMD_POLL, fds[i % PAIRS][0], (void *)POLLIN, 0, 0);
+			prep_poll(&iocbs[i], fds[i % PAIRS][0], POLLIN);
 		else
 			prep(&iocbs[i], IOCB_CMD_PREAD, fds[i % PAIRS][0], &bufs[i], 1, 0);
 		ASSERT_EQ(1, submit_one(ctx, &iocbs[i]));

@@ -46,7 +46,7 @@ TEST(poll)
 	ASSERT_EQ(0, pipe(fds));
 	make_context(1);
 	for (i = 0; i < 200; i++) {
-		prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+		prep_poll(&iocb, fds[0], POLLIN);
 		ASSERT_EQ(1, submit_one(ctx, &iocb));
 		expect_cancelled(&iocb);
 	}
@@ -61,7 +61,7 @@ TEST(no_result)
 
 	ASSERT_EQ(0, pipe(fds));
 	make_context(1);
-	prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+	prep_poll(&iocb, fds[0], POLLIN);
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	EXPECT_EQ(-EINPROGRESS, be_cancel(ctx, &iocb, NULL));
 	ASSERT_EQ(1, events_wait(ctx, &event, 1));
@@ -96,7 +96,7 @@ TEST(completed)
 
 	ASSERT_EQ(0, pipe(fds));
 	make_context(1);
-	prep(&iocb, IOCB_CMD_POLL, fds[1], (void *)POLLOUT, 0, 0);
+	prep_poll(&iocb, fds[1], POLLOUT);
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	ASSERT_EQ(1, events_wait(ctx, &event, 1));
 	EXPECT_EQ(POLLOUT, (long long)event.res);

@@ -21,7 +21,7 @@ static aio_context_t submit_polls(int fds[2])
 
 	ASSERT_EQ(0, pipe(fds));
 	for (i = 0; i < COUNT; i++) {
-		prep(&iocbs[i], IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+		prep_poll(&iocbs[i], fds[0], POLLIN);
 		ASSERT_EQ(1, submit_one(ctx, &iocbs[i]));
 	}
 	return ctx;
@@ -121,7 +121,7 @@ TEST_RAIO(submitted_twice, "all of its keys are the same")
 	if (cancels_into_ring())
 		SKIP("the events are in the ring");
 	ASSERT_EQ(0, pipe(fds));
-	prep(&iocbs[0], IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+	prep_poll(&iocbs[0], fds[0], POLLIN);
 	ASSERT_EQ(1, submit_one(ctx, &iocbs[0]));
 	first = iocbs[0].aio_key;
 	ASSERT_EQ(1, submit_one(ctx, &iocbs[0]));

@@ -78,7 +78,7 @@ static void run_batch(aio_context_t ctx, unsigned int batch, bool poll, struct t
 
 	for (i = 0; i < BATCH; i++) {
 		if (poll)
-			prep(&iocbs[i], IOCB_CMD_POLL, fds[i][0], (void *)POLLIN, 0, 0);
+			prep_poll(&iocbs[i], fds[i][0], POLLIN);
 		else
 			prep(&iocbs[i], IOCB_CMD_PREAD, fds[i][0], &bytes[i], 1, 0);
 		list[i] = &iocbs[i];

@@ -40,7 +40,7 @@ static void run_all(struct io_event *result)
 	for (i = 0; i < 200; i++) {
 		prep(&iocb, IOCB_CMD_PREAD, fds[0], buf, sizeof(buf), 0);
 		run(&iocb, result);
-		prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+		prep_poll(&iocb, fds[0], POLLIN);
 		run(&iocb, result);
 	}
 	ASSERT_EQ(0, pipe(fds));

@@ -126,7 +126,7 @@ static void submit_all(aio_context_t ctx, unsigned int count, int fd, bool poll)
 	memset(over, 0, count);
 	for (i = 0; i < count; i++) {
 		if (poll)
-			prep(&iocbs[i], IOCB_CMD_POLL, fd, (void *)POLLIN, 0, 0);
+			prep_poll(&iocbs[i], fd, POLLIN);
 		else
 			prep(&iocbs[i], IOCB_CMD_PREAD, fd, buf, sizeof(buf), 0);
 		list[i] = &iocbs[i];

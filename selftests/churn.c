@@ -65,7 +65,7 @@ static void prep_any(struct iocb *iocb, struct raio_deadline *deadline, unsigned
 		prep(iocb, IOCB_CMD_PREAD, event, buf, sizeof(uint64_t), 0);
 		break;
 	default:
-		prep(iocb, IOCB_CMD_POLL, sockets[0], (void *)(uintptr_t)1 /* POLLIN */, 0, 0);
+		prep_poll(iocb, sockets[0], 1 /* POLLIN */);
 		break;
 	}
 	if (random_number(state) % 8 == 0)

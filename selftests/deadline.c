@@ -83,7 +83,7 @@ TEST_RAIO(poll, WHY)
 	int fds[2];
 
 	ASSERT_EQ(0, pipe(fds));
-	prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)(uintptr_t)POLLIN, 0, 0);
+	prep_poll(&iocb, fds[0], POLLIN);
 	late(ctx, &iocb);
 }
 

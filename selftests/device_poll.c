@@ -128,7 +128,7 @@ TEST_RAIO(poll_wakes_for_poll, WHY)
 	int fds[2];
 
 	ASSERT_EQ(0, pipe(fds));
-	prep(&iocb, IOCB_CMD_POLL, fds[0], NULL, 0, 0);
+	prep_poll(&iocb, fds[0], 0);
 	iocb.aio_buf = POLLIN;
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	EXPECT_EQ(0, polled(raio_fd()));

@@ -64,7 +64,7 @@ static void get_busy(struct busy *busy, unsigned int accepted_flags)
 	fix_file(&iocbs[1], 0);
 	prep(&iocbs[2], IOCB_CMD_PREAD, busy->tcp[0], busy->buf[2], 64, 0);
 	set_deadline(&iocbs[2], &busy->deadline, 3600 * 1000);
-	prep(&iocbs[3], IOCB_CMD_POLL, busy->eventfd, (void *)1, 0, 0);
+	prep_poll(&iocbs[3], busy->eventfd, 1);
 	prep(&iocbs[4], IOCB_CMD_PWRITE, busy->file, busy->buf[4], 64, 0);
 	memset(busy->buf[4], 'x', 64);
 	iocbs[4].aio_flags |= accepted_flags;

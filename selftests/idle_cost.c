@@ -149,7 +149,7 @@ TEST_RAIO(held, WHY)
 	pair_open(PAIR_PIPE, pair);
 	for (i = 0; i < EACH; i++) {
 		list[i] = &polls[i];
-		prep(list[i], IOCB_CMD_POLL, pair[0], (void *)POLLIN, 0, 0);
+		prep_poll(list[i], pair[0], POLLIN);
 	}
 	for (i = 0; i < count; i++) {
 		ctxs[i] = new_context(EACH);

@@ -60,7 +60,7 @@ static void retry_read(aio_context_t ctx, const int fds[2], bool wait)
 
 	prep(&iocb, IOCB_CMD_PREAD, fds[0], &byte, 1, 0);
 	if (is_native())
-		prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+		prep_poll(&iocb, fds[0], POLLIN);
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	ASSERT_EQ(1, write(fds[1], "x", 1));
 	if (!wait)

@@ -55,7 +55,7 @@ static void check_tty_poll(bool watched)
 
 	ctx = with_busy_thread(&first);
 	pair_open(PAIR_TTY, fds);
-	prep(&poll, IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+	prep_poll(&poll, fds[0], POLLIN);
 	if (watched) {
 		poll.aio_flags = IOCB_FLAG_RESFD;
 		poll.aio_resfd = fd;
@@ -297,7 +297,7 @@ TEST_RAIO(told_in_getevents, WHY)
 	first.aio_flags = IOCB_FLAG_RESFD;
 	first.aio_resfd = fd;
 	ASSERT_EQ(1, submit_one(other, &first));
-	prep(&there, IOCB_CMD_POLL, more[1], (void *)POLLOUT, 0, 0);
+	prep_poll(&there, more[1], POLLOUT);
 	ASSERT_EQ(1, submit_one(ctx, &there));
 	prep(&second, IOCB_CMD_PREAD, more[0], buf + 1, 1, 0);
 	ASSERT_EQ(1, submit_one(ctx, &second));

@@ -161,7 +161,7 @@ TEST(cve_2024_35815)
 		expect_all(ctx);
 		EXPECT_EQ(0, ioctl(fd, PROVIDER_CANCELS));
 		/* what is no transfer has no kiocb */
-		prep(&iocbs[0], IOCB_CMD_POLL, fd, (void *)0x4, 0, 0);
+		prep_poll(&iocbs[0], fd, 0x4);
 		if (modes[i] != PROVIDER_WAKES)
 			EXPECT_EQ(0x4, run_one(ctx, &iocbs[0]));
 		prep(&iocbs[0], IOCB_CMD_FSYNC, fd, NULL, 0, 0);

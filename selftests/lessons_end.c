@@ -254,7 +254,7 @@ TEST_RAIO(cve_2022_2602_request, "it registers nothing")
 
 	pollfd.fd = make_cycle(sockets);
 	ASSERT_EQ(0, register_files(ctx, sockets, 2));
-	prep(&iocb, IOCB_CMD_POLL, -1, (void *)POLLPRI, 0, 0);
+	prep_poll(&iocb, -1, POLLPRI);
 	fix_file(&iocb, 1);
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 	EXPECT_EQ(0, unregister_files(ctx));

@@ -18,11 +18,6 @@
 
 #include "harness.h"
 
-static void prep_poll(struct iocb *iocb, int fd, uint64_t mask)
-{
-	prep(iocb, IOCB_CMD_POLL, fd, (void *)(uintptr_t)mask, 0, 0);
-}
-
 /* Returns when nobody has the other end of that pipe any more. */
 static void wait_other_end_gone(int fd)
 {

@@ -223,7 +223,7 @@ TEST_RAIO(cancel, "libraio's")
 	int fds[2];
 
 	ASSERT_EQ(0, pipe(fds));
-	prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+	prep_poll(&iocb, fds[0], POLLIN);
 	ASSERT_EQ(1, io_submit(ctx, 1, list));
 	EXPECT_EQ(-EINPROGRESS, io_cancel(ctx, &iocb, &event));
 	EXPECT_EQ(0, event.obj);

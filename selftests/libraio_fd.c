@@ -58,7 +58,7 @@ static void expect_all_work(aio_context_t ctx, void (*meddle)(int fd))
 	int fds[2];
 
 	ASSERT_EQ(0, pipe(fds));
-	prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)1, 0, 0);
+	prep_poll(&iocb, fds[0], 1);
 	meddle(device_fd());
 	ASSERT_EQ(1, io_submit(ctx, 1, list));
 	meddle(device_fd());

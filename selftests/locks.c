@@ -48,13 +48,13 @@ static void submit(unsigned int count, int fd)
 
 static void poll_in(int fd)
 {
-	prep(&iocbs[0], IOCB_CMD_POLL, fd, (void *)POLLIN, 0, 0);
+	prep_poll(&iocbs[0], fd, POLLIN);
 	submit(1, fd);
 }
 
 static void poll_error(int fd)
 {
-	prep(&iocbs[0], IOCB_CMD_POLL, fd, (void *)POLLERR, 0, 0);
+	prep_poll(&iocbs[0], fd, POLLERR);
 	submit(1, fd);
 }
 

@@ -92,7 +92,7 @@ long meet_act(void)
 	case ACT_GETEVENTS:
 		return meet_wait_event();
 	case ACT_DEADLINE:
-		prep(&run.iocbs[BESIDE], IOCB_CMD_POLL, meet_files.other[0], (void *)POLLPRI, 0, 0);
+		prep_poll(&run.iocbs[BESIDE], meet_files.other[0], POLLPRI);
 		set_deadline(&run.iocbs[BESIDE], &run.deadlines[BESIDE], 0);
 		return meet_submit(BESIDE);
 	case ACT_SUBMIT:

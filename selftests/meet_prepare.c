@@ -75,7 +75,7 @@ static void prepare_iocb(void)
 	run.reader = meet_files.pipe[0];
 	switch (run.row->subject) {
 	case PIPE_POLL:
-		prep(iocb, IOCB_CMD_POLL, run.reader, (void *)POLLIN, 0, 0);
+		prep_poll(iocb, run.reader, POLLIN);
 		return;
 	case DRIVER_READ:
 		run.reader = meet_files.driver;

@@ -122,7 +122,7 @@ TEST_RAIO(poll, "native: blocks until the server answers")
 
 	start(0);
 	fuse_hold(&fuse, FUSE_OP(FUSE_POLL));
-	prep(&iocb, IOCB_CMD_POLL, fd, (void *)POLLIN, 0, 0);
+	prep_poll(&iocb, fd, POLLIN);
 	submit_unfinished(ctx, &iocb);
 	finish(&iocb, POLLIN);
 }

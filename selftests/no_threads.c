@@ -48,7 +48,7 @@ static void run_poll(bool wait)
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
 	for (round = 0; round < 20; round++) {
-		prep(&iocb, IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+		prep_poll(&iocb, fds[0], POLLIN);
 		submit_unfinished(ctx, &iocb);
 		pid = write_when_asleep(fds[1]);
 		EXPECT_TRUE(result_of(ctx, wait) & POLLIN);

@@ -25,11 +25,6 @@
 
 static aio_context_t ctx;
 
-static void prep_poll(struct iocb *iocb, int fd, uint64_t mask)
-{
-	prep(iocb, IOCB_CMD_POLL, fd, (void *)(uintptr_t)mask, 0, 0);
-}
-
 static int64_t run_poll(int fd, uint64_t mask)
 {
 	struct iocb iocb;

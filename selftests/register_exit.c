@@ -27,7 +27,7 @@ static void be_polled(aio_context_t ctx, int dev)
 {
 	static struct iocb iocb;
 
-	prep(&iocb, IOCB_CMD_POLL, dev, (void *)POLLPRI, 0, 0);
+	prep_poll(&iocb, dev, POLLPRI);
 	ASSERT_EQ(1, submit_one(ctx, &iocb));
 }
 

@@ -231,7 +231,7 @@ TEST_RAIO(poll_and_fsync, WHY)
 
 	ASSERT_EQ(0, pipe(fds));
 	ASSERT_EQ(0, register_files(ctx, (int32_t []){ fds[1], new_file(1) }, 2));
-	prep(&iocb, IOCB_CMD_POLL, -1, (void *)POLLOUT, 0, 0);
+	prep_poll(&iocb, -1, POLLOUT);
 	fix_file(&iocb, 0);
 	EXPECT_EQ(POLLOUT, run_one(ctx, &iocb));
 	prep(&iocb, IOCB_CMD_FSYNC, -1, NULL, 0, 0);

@@ -145,6 +145,11 @@ void prep(struct iocb *iocb, unsigned int opcode, int fd, void *buf, size_t size
 	iocb->aio_offset = offset;
 }
 
+void prep_poll(struct iocb *iocb, int fd, uint64_t events)
+{
+	prep(iocb, IOCB_CMD_POLL, fd, (void *)(uintptr_t)events, 0, 0);
+}
+
 int submit_one(aio_context_t ctx, struct iocb *iocb)
 {
 	return be_submit(ctx, 1, &iocb);

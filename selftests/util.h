@@ -32,6 +32,7 @@ void *guarded_buffer(size_t size);
 void *read_only_copy(const void *bytes, size_t size);
 
 void prep(struct iocb *iocb, unsigned int opcode, int fd, void *buf, size_t size, int64_t offset);
+void prep_poll(struct iocb *iocb, int fd, uint64_t events);
 /* One request: its event, or the error of its submit. */
 int submit_one(aio_context_t ctx, struct iocb *iocb);
 int64_t run_one(aio_context_t ctx, struct iocb *iocb);

@@ -40,7 +40,7 @@ static unsigned int arm(int fd)
 			break;
 		for (j = 0; j < EACH; j++) {
 			list[j] = &iocbs[i][j];
-			prep(list[j], IOCB_CMD_POLL, fd, (void *)POLLIN, 0, 0);
+			prep_poll(list[j], fd, POLLIN);
 		}
 		ASSERT_EQ(EACH, be_submit(ctxs[i], EACH, list));
 	}

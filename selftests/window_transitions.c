@@ -159,7 +159,7 @@ static void streams(void)
 	ASSERT_EQ(1, submit_one(ctx, &iocbs[0]));
 	ASSERT_EQ(1, write(fds[1], "x", 1));
 	EXPECT_EQ(1, next_event());
-	prep(&iocbs[0], IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+	prep_poll(&iocbs[0], fds[0], POLLIN);
 	ASSERT_EQ(1, submit_one(ctx, &iocbs[0]));
 	ASSERT_EQ(1, write(fds[1], "x", 1));
 	EXPECT_EQ(POLLIN, next_event() & POLLIN);

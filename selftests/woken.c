@@ -120,7 +120,7 @@ TEST_RAIO(polls, WHY)
 	unsigned int i;
 
 	for (i = 0; i < 4; i++)
-		prep(&iocbs[i], IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+		prep_poll(&iocbs[i], fds[0], POLLIN);
 	expect_at_once(ctx, 4, fds[1], 1);
 }
 
@@ -131,7 +131,7 @@ TEST_RAIO(many, WHY)
 	unsigned int i;
 
 	for (i = 0; i < MANY; i++)
-		prep(&iocbs[i], IOCB_CMD_POLL, fds[0], (void *)POLLIN, 0, 0);
+		prep_poll(&iocbs[i], fds[0], POLLIN);
 	submit(ctx, MANY);
 	ASSERT_EQ(1, write(fds[1], "x", 1));
 	wait_for_ring(ctx, MANY);
