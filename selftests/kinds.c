@@ -38,7 +38,7 @@
 #include "harness.h"
 #include "nullb.h"
 #include "pairs.h"
-#include "provider/provider.h"
+#include "provider_open.h"
 #include "workers.h"
 
 #define SIZE	4096
@@ -1078,7 +1078,7 @@ TEST(dev_cuse)
 
 static bool open_provider(struct object *object)
 {
-	path = "/dev/raio_provider";
+	path = PROVIDER_PATH;
 	return open_path(object);
 }
 

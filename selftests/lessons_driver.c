@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "harness.h"
-#include "provider/provider.h"
+#include "provider_open.h"
 #include "workers.h"
 
 #define COUNT	32
@@ -20,24 +20,6 @@
 static uint8_t bufs[COUNT][SIZE];
 static struct iocb iocbs[COUNT], *list[COUNT];
 static struct io_event events[COUNT];
-
-static int provider(enum provider_mode mode)
-{
-	int fd = open("/dev/raio_provider", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		SKIP("needs the module: /dev/raio_provider: %m");
-	ASSERT_EQ(0, ioctl(fd, PROVIDER_SET_MODE, mode));
-	return fd;
-}
-
-static void fill(uint8_t *buf, int64_t offset)
-{
-	int i;
-
-	for (i = 0; i < SIZE; i++)
-		buf[i] = PROVIDER_BYTE(offset + i);
-}
 
 static void prep_all(int fd)
 {
@@ -51,7 +33,7 @@ static void prep_all(int fd)
 		list[i] = &iocbs[i];
 		memset(bufs[i], 0, SIZE);
 		if (write)
-			fill(bufs[i], i * SIZE);
+			provider_fill(bufs[i], SIZE, i * SIZE);
 	}
 }
 
@@ -67,7 +49,7 @@ static void expect_all(aio_context_t ctx)
 	}
 	for (i = 0; i < COUNT; i++) {
 		EXPECT_EQ(SIZE, (long long)events[i].res);
-		fill(expected, i * SIZE);
+		provider_fill(expected, SIZE, i * SIZE);
 		EXPECT_EQ(0, memcmp(expected, bufs[i], SIZE));
 	}
 	EXPECT_EQ(0, events_now(ctx, events, 1));
@@ -96,7 +78,7 @@ TEST(fix_8d25f7de755e)
 	for (i = 0; i < ARRAY_SIZE(values); i++) {
 		aio_context_t ctx = new_context(COUNT);
 
-		fd = provider(PROVIDER_HELD);
+		fd = provider_open(PROVIDER_PATH, PROVIDER_HELD);
 		prep_all(fd);
 		ASSERT_EQ(COUNT, be_submit(ctx, COUNT, list));
 		seem_consumed(ring_of(ctx), values[i][0], values[i][1]);
@@ -122,7 +104,7 @@ TEST(fix_8d25f7de755e)
  */
 TEST(cve_2024_26764)
 {
-	int fd = provider(PROVIDER_HELD), i;
+	int fd = provider_open(PROVIDER_PATH, PROVIDER_HELD), i;
 	aio_context_t ctx = new_context(COUNT);
 
 	ASSERT_EQ(0, ioctl(fd, PROVIDER_SET_CANCEL, 1));
@@ -154,7 +136,7 @@ TEST(cve_2024_35815)
 	int fd;
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
-		fd = provider(modes[i]);
+		fd = provider_open(PROVIDER_PATH, modes[i]);
 		ASSERT_EQ(0, ioctl(fd, PROVIDER_SET_CANCEL, 1));
 		prep_all(fd);
 		ASSERT_EQ(COUNT, be_submit(ctx, COUNT, list));

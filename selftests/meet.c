@@ -17,7 +17,7 @@
 
 #include "harness.h"
 #include "meet.h"
-#include "provider/provider.h"
+#include "provider_open.h"
 #include "window.h"
 #include "workers.h"
 
@@ -46,16 +46,6 @@ const char *action_name(enum action action)
 	return names[action];
 }
 
-static int open_provider(enum provider_mode mode)
-{
-	int fd = open("/dev/raio_provider", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		SKIP("needs the module of /dev/raio_provider: %m");
-	ASSERT_EQ(0, ioctl(fd, PROVIDER_SET_MODE, mode));
-	return fd;
-}
-
 static void open_files(const struct row *row)
 {
 	int on = 1;
@@ -69,8 +59,8 @@ static void open_files(const struct row *row)
 	ASSERT_EQ(0, pipe2(meet_files.other, O_CLOEXEC));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, meet_files.socket));
 	ASSERT_EQ(0, setsockopt(meet_files.socket[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
-	meet_files.driver = open_provider(PROVIDER_TIMER);
-	meet_files.held = open_provider(PROVIDER_HELD);
+	meet_files.driver = provider_open(PROVIDER_PATH, PROVIDER_TIMER);
+	meet_files.held = provider_open(PROVIDER_PATH, PROVIDER_HELD);
 	meet_files.counter = eventfd(0, EFD_NONBLOCK);
 	ASSERT_LE(0, meet_files.counter);
 }

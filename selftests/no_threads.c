@@ -8,13 +8,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "fuse.h"
 #include "harness.h"
-#include "provider/provider.h"
+#include "provider_open.h"
 #include "switches.h"
 #include "workers.h"
 
@@ -194,12 +193,9 @@ TEST_RAIO(fuse_read, WHY)
 static void run_late_eagain(bool wait)
 {
 	aio_context_t ctx = new_context_alone();
-	int fd = open("/dev/raio_provider", O_RDWR | O_CLOEXEC), round;
+	int fd = provider_open(PROVIDER_PATH, PROVIDER_LATE_EAGAIN), round;
 	uint8_t byte;
 
-	if (fd < 0)
-		SKIP("needs the module: %m");
-	ASSERT_EQ(0, ioctl(fd, PROVIDER_SET_MODE, PROVIDER_LATE_EAGAIN));
 	for (round = 0; round < 20; round++) {
 		byte = 0;
 		prep(&iocb, IOCB_CMD_PREAD, fd, &byte, 1, round);

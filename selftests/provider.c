@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "harness.h"
-#include "provider/provider.h"
+#include "provider_open.h"
 #include "workers.h"
 
 #define COUNT	32
@@ -24,7 +24,7 @@
 
 #define BOTH(_name, _test, ...)						\
 	static void _name(const char *path);				\
-	_test(_name##_c __VA_OPT__(,) __VA_ARGS__) { _name("/dev/raio_provider"); } \
+	_test(_name##_c __VA_OPT__(,) __VA_ARGS__) { _name(PROVIDER_PATH); } \
 	_test(_name##_rust __VA_OPT__(,) __VA_ARGS__) { _name("/dev/raio_provider_rust"); } \
 	static void _name(const char *path)
 
@@ -37,24 +37,6 @@ struct batch {
 	struct io_event events[COUNT];
 	int fd;
 };
-
-static int provider(const char *path, enum provider_mode mode)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		SKIP("needs the module: %s: %m", path);
-	ASSERT_EQ(0, ioctl(fd, PROVIDER_SET_MODE, mode));
-	return fd;
-}
-
-static void fill(uint8_t *buf, size_t size, int64_t offset)
-{
-	size_t i;
-
-	for (i = 0; i < size; i++)
-		buf[i] = PROVIDER_BYTE(offset + i);
-}
 
 static bool is_filled(const uint8_t *buf, size_t size, int64_t offset)
 {
@@ -77,7 +59,7 @@ static struct batch *new_batch(int fd, unsigned int opcode)
 		prep(&batch.iocbs[i], opcode, fd, batch.bufs[i], SIZE, i * SIZE);
 		batch.list[i] = &batch.iocbs[i];
 		if (opcode == IOCB_CMD_PWRITE)
-			fill(batch.bufs[i], SIZE, i * SIZE);
+			provider_fill(batch.bufs[i], SIZE, i * SIZE);
 	}
 	return &batch;
 }
@@ -107,7 +89,7 @@ static void expect_events(aio_context_t ctx, struct batch *batch, int64_t result
 static void run_batch(const char *path, enum provider_mode mode, unsigned int opcode,
 		      int64_t result)
 {
-	struct batch *batch = new_batch(provider(path, mode), opcode);
+	struct batch *batch = new_batch(provider_open(path, mode), opcode);
 	aio_context_t ctx = new_context(COUNT);
 	int round;
 
@@ -166,9 +148,9 @@ TEST_BOTH(vectors)
 	struct iovec to[] = { { read_back, SIZE }, { read_back + SIZE, SIZE + 1 } };
 	aio_context_t ctx = new_context(1);
 	struct iocb iocb;
-	int fd = provider(path, PROVIDER_TIMER);
+	int fd = provider_open(path, PROVIDER_TIMER);
 
-	fill(bytes, sizeof(bytes), 77);
+	provider_fill(bytes, sizeof(bytes), 77);
 	prep(&iocb, IOCB_CMD_PWRITEV, fd, iov, ARRAY_SIZE(iov), 77);
 	EXPECT_EQ(sizeof(bytes), run_one(ctx, &iocb));
 	prep(&iocb, IOCB_CMD_PREADV, fd, to, ARRAY_SIZE(to), 77);
@@ -183,7 +165,7 @@ TEST_BOTH(vectors)
 /* A driver that does not answer holds up nobody but its request. */
 TEST_BOTH(held)
 {
-	struct batch *batch = new_batch(provider(path, PROVIDER_HELD), IOCB_CMD_PREAD);
+	struct batch *batch = new_batch(provider_open(path, PROVIDER_HELD), IOCB_CMD_PREAD);
 	aio_context_t ctx = new_context(COUNT + 1);
 	struct rusage before, after;
 	struct io_event event;
@@ -210,7 +192,7 @@ TEST_BOTH(held)
 /* A process is not dead before its last request is. */
 TEST_BOTH(held_at_exit)
 {
-	int fd = provider(path, PROVIDER_HELD), status, i;
+	int fd = provider_open(path, PROVIDER_HELD), status, i;
 	struct batch *batch = new_batch(fd, IOCB_CMD_PREAD);
 	pid_t pid = test_fork();
 
@@ -231,7 +213,7 @@ TEST_BOTH(held_at_exit)
 
 TEST_BOTH(held_at_destroy)
 {
-	struct batch *batch = new_batch(provider(path, PROVIDER_HELD), IOCB_CMD_PREAD);
+	struct batch *batch = new_batch(provider_open(path, PROVIDER_HELD), IOCB_CMD_PREAD);
 	aio_context_t ctx = new_context(COUNT);
 	pid_t pid;
 
@@ -248,7 +230,7 @@ TEST_BOTH(held_at_destroy)
 
 TEST_RAIO_BOTH(wakes, "native: io_submit waits for the driver")
 {
-	struct batch *batch = new_batch(provider(path, PROVIDER_WAKES), IOCB_CMD_PREAD);
+	struct batch *batch = new_batch(provider_open(path, PROVIDER_WAKES), IOCB_CMD_PREAD);
 	aio_context_t ctx = new_context(COUNT);
 	struct rusage before, after;
 
@@ -271,19 +253,19 @@ TEST_RAIO_BOTH(wakes_soon, "native: io_submit waits for the driver")
 	aio_context_t ctx = new_context(1);
 	static uint8_t buf[SIZE];
 	struct iocb iocb;
-	int fd = provider(path, PROVIDER_WAKES);
+	int fd = provider_open(path, PROVIDER_WAKES);
 
 	for (i = 0; i < rounds; i++) {
 		ASSERT_EQ(0, ioctl(fd, PROVIDER_SET_DELAY, i % 50));
 		prep(&iocb, i % 2 ? IOCB_CMD_PREAD : IOCB_CMD_PWRITE, fd, buf, SIZE, i);
-		fill(buf, SIZE, i);
+		provider_fill(buf, SIZE, i);
 		ASSERT_EQ(SIZE, run_one(ctx, &iocb));
 	}
 }
 
 TEST_RAIO_BOTH(late_eagain, "native: every try may wait")
 {
-	struct batch *batch = new_batch(provider(path, PROVIDER_LATE_EAGAIN), IOCB_CMD_PREAD);
+	struct batch *batch = new_batch(provider_open(path, PROVIDER_LATE_EAGAIN), IOCB_CMD_PREAD);
 	aio_context_t ctx = new_context(COUNT);
 	int calls, nowait_calls;
 
@@ -299,7 +281,7 @@ TEST_RAIO_BOTH(late_eagain, "native: every try may wait")
 
 TEST_RAIO_BOTH(late_eagain_write, "native: every try may wait")
 {
-	struct batch *batch = new_batch(provider(path, PROVIDER_LATE_EAGAIN), IOCB_CMD_PWRITE);
+	struct batch *batch = new_batch(provider_open(path, PROVIDER_LATE_EAGAIN), IOCB_CMD_PWRITE);
 	aio_context_t ctx = new_context(COUNT);
 
 	ASSERT_EQ(COUNT, be_submit(ctx, COUNT, batch->list));
@@ -309,7 +291,7 @@ TEST_RAIO_BOTH(late_eagain_write, "native: every try may wait")
 /* The program looks at the ring alone: there may be no thread, and nobody who waits. */
 TEST_RAIO_BOTH(late_eagain_nobody_waits, "native: every try may wait")
 {
-	struct batch *batch = new_batch(provider(path, PROVIDER_LATE_EAGAIN), IOCB_CMD_PREAD);
+	struct batch *batch = new_batch(provider_open(path, PROVIDER_LATE_EAGAIN), IOCB_CMD_PREAD);
 	aio_context_t ctx = new_context(COUNT);
 
 	ASSERT_EQ(1, be_submit(ctx, 1, batch->list));
@@ -330,7 +312,7 @@ TEST_BOTH(rwf_nowait)
 	int fd;
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
-		fd = provider(path, modes[i]);
+		fd = provider_open(path, modes[i]);
 		prep(&iocb, IOCB_CMD_PREAD, fd, buf, 1, 0);
 		iocb.aio_rw_flags = RWF_NOWAIT;
 		EXPECT_EQ(-EAGAIN, run_one(ctx, &iocb));
@@ -355,7 +337,7 @@ TEST_BOTH(mixed)
 	unsigned int seed = 1;
 
 	for (i = 0; i < count; i++)
-		fds[i] = provider(path, modes[i]);
+		fds[i] = provider_open(path, modes[i]);
 	for (i = 0; i < COUNT; i++)
 		batch->iocbs[i].aio_fildes = fds[i % count];
 	ASSERT_EQ(COUNT, be_submit(ctx, COUNT, list));
