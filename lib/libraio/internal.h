@@ -84,6 +84,7 @@ static inline int mode_of(struct state *state)
 	return unlikely(mode == MODE_UNDECIDED) ? __raio_decide(state) : mode;
 }
 
+/* device.c */
 /*
  * An open /dev/raio that has been looked at, or a negative errno.  *reason says
  * what is wrong with it if errno would not.
@@ -91,8 +92,6 @@ static inline int mode_of(struct state *state)
 int __raio_open(uint64_t *rdev, const char **reason);
 /* The number is that device, and not one that was opened with O_PATH. */
 bool __raio_is_device(int fd, uint64_t rdev);
-/* door.c: another open file of the device that is to be used instead, or negative. */
-int __raio_counted_door(uint64_t rdev);
 /* The ioctl, after it was tried with that number + 1 of a file, or 0: what was it then? */
 long __raio_ioctl_again(struct state *state, unsigned int cmd, void *arg, uint32_t fd, long ret);
 

@@ -7,18 +7,12 @@
  * the state: if the number is not a /dev/raio here, another is opened.
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "internal.h"
 
-#define DEVICE	"/dev/raio"
-/* A high number costs kernel memory: the table of files goes up to it. */
-#define HIGHEST	1024
 #define TRIES	8
 
 struct state *__raio_state;
@@ -49,72 +43,6 @@ struct state *__raio_state_create(void)
 		return state;
 	sys(SYS_munmap, state, sizeof(*state));
 	return other;
-}
-
-/* Out of the way of programs that expect the low numbers. */
-static int move_up(int fd)
-{
-	struct rlimit limit = { 0 };
-	unsigned long lowest = HIGHEST;
-	long high;
-
-	if (!sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) && limit.rlim_cur < HIGHEST)
-		lowest = limit.rlim_cur;
-	lowest -= lowest / 64 + 1;
-	if ((long)lowest <= fd)
-		return fd;
-	high = sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, lowest);
-	if (high < 0)
-		return fd;
-	sys(SYS_close, fd);
-	return high;
-}
-
-int __raio_open(uint64_t *rdev, const char **reason)
-{
-	struct raio_info info = { 0 };
-	struct stat stat = { 0 };
-	long fd, ret;
-	int door;
-
-	*reason = NULL;
-	do {
-		fd = sys(SYS_openat, AT_FDCWD, DEVICE, O_RDWR | O_CLOEXEC | O_NOCTTY);
-	} while (fd == -EINTR);
-	if (fd < 0)
-		return fd;
-
-	ret = sys(SYS_ioctl, fd, RAIO_IOC_INFO, &info);
-	if (!ret)
-		ret = sys(SYS_fstat, fd, &stat);
-	if (ret) {
-		*reason = "it is not raio's";
-	} else if (info.major != RAIO_API_MAJOR) {
-		*reason = "it has another major version";
-		ret = -EPROTO;
-	}
-	if (ret) {
-		sys(SYS_close, fd);
-		return ret < 0 ? ret : -ENOTTY;
-	}
-	*rdev = stat.st_rdev;
-	door = __raio_counted_door(stat.st_rdev);
-	if (door >= 0) {
-		sys(SYS_close, fd);
-		fd = door;
-	}
-	return move_up(fd);
-}
-
-bool __raio_is_device(int fd, uint64_t rdev)
-{
-	struct stat stat = { 0 };
-	long flags;
-
-	if (sys(SYS_fstat, fd, &stat) || !S_ISCHR(stat.st_mode) || stat.st_rdev != rdev)
-		return false;
-	flags = sys(SYS_fcntl, fd, F_GETFL);
-	return flags >= 0 && !(flags & O_PATH);
 }
 
 /* Whoever is first keeps its file; returns the one to be used. */

@@ -3,7 +3,7 @@
 //! `raio run --stats`: what was done through raio, by the program and its children.
 //!
 //! They set their contexts up through an open `/dev/raio` that is ours as well (`RAIO_DOOR`, see
-//! libraio's door.c). Its fdinfo has the sums of contexts that have ended, however that was.
+//! libraio's device.c). Its fdinfo has the sums of contexts that have ended, however that was.
 
 use crate::{
     device,
