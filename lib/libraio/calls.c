@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The calls as the kernel would have them, by raio or by native aio. */
+/*
+ * The calls that enter the kernel, by raio or by native aio.  Arguments are as the kernel
+ * takes them.
+ */
 #include <limits.h>
 #include <linux/futex.h>
 
@@ -27,10 +30,24 @@ static bool can_write(void *address)
 		   add_0_wake_none) != -EFAULT;
 }
 
+static long raio_submit(struct state *state, uint64_t ctx, long nr, void *iocbpp)
+{
+	struct raio_submit submit = { .ctx_id = ctx, .nr = nr, .iocbpp = (uintptr_t)iocbpp };
+
+	return raio_ioctl(state, RAIO_IOC_SUBMIT, &submit);
+}
+
+static long raio_destroy(struct state *state, uint64_t ctx)
+{
+	struct raio_destroy destroy = { .ctx_id = ctx };
+
+	return raio_ioctl(state, RAIO_IOC_DESTROY, &destroy);
+}
+
 static long raio_setup(struct state *state, unsigned int nr_events, uint64_t *ctxp)
 {
 	struct raio_setup setup = { .nr_events = nr_events };
-	struct raio_destroy destroy = { 0 };
+	struct slot *slot = NULL;
 	long ret;
 
 	if (!__raio_can_read(ctxp))
@@ -44,115 +61,25 @@ static long raio_setup(struct state *state, unsigned int nr_events, uint64_t *ct
 		return ret;
 	}
 	if (!can_write(ctxp)) {
-		destroy.ctx_id = setup.ctx_id;
-		raio_ioctl(state, RAIO_IOC_DESTROY, &destroy);
+		raio_destroy(state, setup.ctx_id);
 		return -EFAULT;
 	}
 	if (__raio_can_reap())
-		__raio_context_add(state, setup.ctx_id, false);
+		slot = __raio_context_claim(state, setup.ctx_id);
+	if (slot)
+		__raio_context_publish(slot, setup.ctx_id,
+				       !raio_submit(state, setup.ctx_id, 0, NULL), true);
 	*ctxp = setup.ctx_id;
 	return 0;
 }
 
-static long native_setup(struct state *state, unsigned int nr_events, uint64_t *ctxp)
-{
-	long ret = sys(SYS_io_setup, nr_events, ctxp);
-
-	if (!ret)
-		__raio_context_add(state, *ctxp, true);
-	return ret;
-}
-
-long __raio_setup(unsigned int nr_events, uint64_t *ctxp)
-{
-	struct state *state = state_get();
-	int mode;
-
-	if (!state)
-		return -ENOMEM;
-	mode = mode_of(state);
-	switch (mode) {
-	case MODE_RAIO:
-		return raio_setup(state, nr_events, ctxp);
-	case MODE_NATIVE:
-		return native_setup(state, nr_events, ctxp);
-	case MODE_FAIL:
-		return -ENOSYS;
-	default:
-		return mode;
-	}
-}
-
-long __raio_destroy(uint64_t ctx)
-{
-	struct raio_destroy destroy = { .ctx_id = ctx };
-	struct state *state = state_get();
-	long ret;
-	int mode;
-
-	if (!state)
-		return -ENOMEM;
-	mode = mode_of(state);
-	switch (mode) {
-	case MODE_RAIO:
-		__raio_context_remove(state, ctx);
-		ret = raio_ioctl(state, RAIO_IOC_DESTROY, &destroy);
-		__raio_context_removed(state, ctx);
-		return ret;
-	case MODE_NATIVE:
-		__raio_context_remove(state, ctx);
-		ret = sys(SYS_io_destroy, ctx);
-		__raio_context_removed(state, ctx);
-		return ret;
-	case MODE_FAIL:
-		return -ENOSYS;
-	default:
-		return mode;
-	}
-}
-
-long __raio_submit(uint64_t ctx, long nr, void *iocbpp)
-{
-	struct raio_submit submit = { .ctx_id = ctx, .nr = nr, .iocbpp = (uintptr_t)iocbpp };
-	struct state *state = state_get();
-	int mode;
-
-	if (unlikely(!state))
-		return -ENOMEM;
-	mode = mode_of(state);
-	if (likely(mode == MODE_RAIO))
-		return raio_ioctl(state, RAIO_IOC_SUBMIT, &submit);
-	switch (mode) {
-	case MODE_NATIVE:
-		return sys(SYS_io_submit, ctx, nr, iocbpp);
-	case MODE_FAIL:
-		return -ENOSYS;
-	default:
-		return mode;
-	}
-}
-
-long __raio_cancel(uint64_t ctx, void *iocb, void *event)
+static long raio_cancel(struct state *state, uint64_t ctx, void *iocb, void *event)
 {
 	struct raio_cancel cancel = {
 		.ctx_id = ctx, .iocb = (uintptr_t)iocb, .result = (uintptr_t)event,
 	};
-	struct state *state = state_get();
-	int mode;
 
-	if (!state)
-		return -ENOMEM;
-	mode = mode_of(state);
-	switch (mode) {
-	case MODE_RAIO:
-		return raio_ioctl(state, RAIO_IOC_CANCEL, &cancel);
-	case MODE_NATIVE:
-		return sys(SYS_io_cancel, ctx, iocb, event);
-	case MODE_FAIL:
-		return -ENOSYS;
-	default:
-		return mode;
-	}
+	return raio_ioctl(state, RAIO_IOC_CANCEL, &cancel);
 }
 
 static long raio_getevents(struct state *state, const struct getevents *get)
@@ -169,67 +96,6 @@ static long raio_getevents(struct state *state, const struct getevents *get)
 	__raio_context_leave(slot);
 	__raio_note_good(state, get, ret);
 	return ret;
-}
-
-static long native_getevents(struct state *state, const struct getevents *get)
-{
-	const struct {
-		const void *sigmask;
-		size_t size;
-	} set = { get->sigmask, get->sigsetsize };
-
-	if (get->trusted && __raio_native_empty(state, get->ctx, get->timeout))
-		return 0;
-	if (!get->sigmask)
-		return sys(SYS_io_getevents, get->ctx, get->min_nr, get->nr, get->events,
-			   get->timeout);
-	return sys(SYS_io_pgetevents, get->ctx, get->min_nr, get->nr, get->events,
-		   get->timeout, &set);
-}
-
-/* The ring was looked at already. */
-static long call(const struct getevents *get)
-{
-	struct state *state = state_get();
-	int mode;
-
-	if (!state)
-		return -ENOMEM;
-	mode = mode_of(state);
-	switch (mode) {
-	case MODE_RAIO:
-		return raio_getevents(state, get);
-	case MODE_NATIVE:
-		return native_getevents(state, get);
-	case MODE_FAIL:
-		return -ENOSYS;
-	default:
-		return mode;
-	}
-}
-
-long __raio_getevents(const struct getevents *get)
-{
-	long ret;
-
-	/* A signal that only the mask lets through must come though there are events. */
-	if (!get->sigmask) {
-		ret = __raio_reap(get->ctx, get->min_nr, get->nr, get->events, get->timeout);
-		if (ret >= 0)
-			return ret;
-	}
-	return call(get);
-}
-
-long __raio_call(uint64_t ctx, long min_nr, long nr, struct io_event *events,
-		 const struct timespec *timeout)
-{
-	const struct getevents get = {
-		.ctx = ctx, .min_nr = min_nr, .nr = nr, .events = events,
-		.timeout = timeout, .trusted = true,
-	};
-
-	return call(&get);
 }
 
 static long raio_enter(struct state *state, long nr, void *iocbpp, long *submitted,
@@ -250,56 +116,225 @@ static long raio_enter(struct state *state, long nr, void *iocbpp, long *submitt
 	return ret;
 }
 
-long __raio_enter(uint64_t ctx, long nr, void *iocbpp, long *submitted,
-		  const struct getevents *get)
-{
-	struct state *state = state_get();
-	struct getevents now = *get;
-	int mode;
-	long ret;
-
-	*submitted = 0;
-	if (!state)
-		return -ENOMEM;
-	mode = mode_of(state);
-	if (mode < 0)
-		return mode;
-	if (mode == MODE_RAIO && nr)
-		return raio_enter(state, nr, iocbpp, submitted, get);
-	if (nr) {
-		ret = __raio_submit(ctx, nr, iocbpp);
-		if (ret <= 0)
-			return ret;
-		*submitted = ret;
-		/* As RAIO_IOC_ENTER: what would be waited for may be among the rest. */
-		if (ret < nr)
-			now.min_nr = 0;
-	}
-	return __raio_getevents(&now);
-}
-
-long __raio_register(uint64_t ctx, unsigned int opcode, const void *array, unsigned int nr)
+static long raio_register(struct state *state, uint64_t ctx, unsigned int opcode,
+			  const void *array, unsigned int nr)
 {
 	struct raio_register arg = {
 		.ctx_id = ctx, .opcode = opcode, .nr = nr, .array = (uintptr_t)array,
 	};
-	struct state *state = state_get();
-	int mode;
+	long ret = raio_ioctl(state, RAIO_IOC_REGISTER, &arg);
+
+	__raio_register_refused(state, opcode, ret);
+	/* A module that is older than the call. */
+	return ret == -ENOTTY ? -ENOSYS : ret;
+}
+
+static long native_submit(struct state *state, uint64_t ctx, long nr, void *iocbpp)
+{
+	(void)state;
+	return sys(SYS_io_submit, ctx, nr, iocbpp);
+}
+
+static long native_setup(struct state *state, unsigned int nr_events, uint64_t *ctxp)
+{
+	struct slot *slot;
 	long ret;
 
-	if (!state)
-		return -ENOMEM;
-	mode = mode_of(state);
-	switch (mode) {
-	case MODE_RAIO:
-		ret = raio_ioctl(state, RAIO_IOC_REGISTER, &arg);
-		__raio_register_refused(state, opcode, ret);
-		/* A module that is older than the call. */
-		return ret == -ENOTTY ? -ENOSYS : ret;
-	case MODE_NATIVE:
-	case MODE_FAIL:
-		return -ENOSYS;
-	default:
+	ret = sys(SYS_io_setup, nr_events, ctxp);
+	if (ret)
+		return ret;
+	slot = __raio_context_claim(state, *ctxp);
+	if (slot)
+		__raio_context_publish(slot, *ctxp, !native_submit(state, *ctxp, 0, NULL), false);
+	return 0;
+}
+
+static long native_destroy(struct state *state, uint64_t ctx)
+{
+	(void)state;
+	return sys(SYS_io_destroy, ctx);
+}
+
+static long native_cancel(struct state *state, uint64_t ctx, void *iocb, void *event)
+{
+	(void)state;
+	return sys(SYS_io_cancel, ctx, iocb, event);
+}
+
+/* As libaio looks at the ring of native aio, but only where there is one. */
+static bool native_empty(struct state *state, uint64_t ctx, const struct timespec *timeout)
+{
+	struct raio_ring *ring = (struct raio_ring *)ctx;
+	struct slot *slot;
+	bool empty;
+
+	if (!is_zero(timeout))
+		return false;
+	slot = slot_find(state, ctx);
+	if (!slot || !slot_hold(slot, ctx))
+		return false;
+	empty = __atomic_load_n(&ring->magic, __ATOMIC_RELAXED) == RAIO_RING_MAGIC &&
+		__atomic_load_n(&ring->head, __ATOMIC_RELAXED) ==
+		__atomic_load_n(&ring->tail, __ATOMIC_RELAXED);
+	slot_drop(slot);
+	return empty;
+}
+
+static long native_getevents(struct state *state, const struct getevents *get)
+{
+	const struct {
+		const void *sigmask;
+		size_t size;
+	} set = { get->sigmask, get->sigsetsize };
+
+	if (get->trusted && native_empty(state, get->ctx, get->timeout))
+		return 0;
+	if (!get->sigmask)
+		return sys(SYS_io_getevents, get->ctx, get->min_nr, get->nr, get->events,
+			   get->timeout);
+	return sys(SYS_io_pgetevents, get->ctx, get->min_nr, get->nr, get->events,
+		   get->timeout, &set);
+}
+
+static long native_enter(struct state *state, long nr, void *iocbpp, long *submitted,
+			 const struct getevents *get)
+{
+	struct getevents now = *get;
+	long ret = native_submit(state, get->ctx, nr, iocbpp);
+
+	if (ret <= 0)
+		return ret;
+	*submitted = ret;
+	/* As RAIO_IOC_ENTER: what would be waited for may be among the rest. */
+	if (ret < nr)
+		now.min_nr = 0;
+	return native_getevents(state, &now);
+}
+
+static long native_register(struct state *state, uint64_t ctx, unsigned int opcode,
+			    const void *array, unsigned int nr)
+{
+	(void)state, (void)ctx, (void)opcode, (void)array, (void)nr;
+	return -ENOSYS;
+}
+
+/* By mode. */
+static const struct {
+	long (*setup)(struct state *state, unsigned int nr_events, uint64_t *ctxp);
+	long (*destroy)(struct state *state, uint64_t ctx);
+	long (*submit)(struct state *state, uint64_t ctx, long nr, void *iocbpp);
+	long (*cancel)(struct state *state, uint64_t ctx, void *iocb, void *event);
+	long (*getevents)(struct state *state, const struct getevents *get);
+	long (*enter)(struct state *state, long nr, void *iocbpp, long *submitted,
+		      const struct getevents *get);
+	long (*enlist)(struct state *state, uint64_t ctx, unsigned int opcode,
+		       const void *array, unsigned int nr);
+} backends[] = {
+	[MODE_RAIO] = {
+		.setup = raio_setup,
+		.destroy = raio_destroy,
+		.submit = raio_submit,
+		.cancel = raio_cancel,
+		.getevents = raio_getevents,
+		.enter = raio_enter,
+		.enlist = raio_register,
+	},
+	[MODE_NATIVE] = {
+		.setup = native_setup,
+		.destroy = native_destroy,
+		.submit = native_submit,
+		.cancel = native_cancel,
+		.getevents = native_getevents,
+		.enter = native_enter,
+		.enlist = native_register,
+	},
+};
+
+long __raio_setup(unsigned int nr_events, uint64_t *ctxp)
+{
+	struct state *state;
+	int mode = mode_get(&state);
+
+	return mode < 0 ? mode : backends[mode].setup(state, nr_events, ctxp);
+}
+
+long __raio_destroy(uint64_t ctx)
+{
+	struct state *state;
+	int mode = mode_get(&state);
+	long ret;
+
+	if (mode < 0)
 		return mode;
-	}
+	__raio_context_remove(state, ctx);
+	ret = backends[mode].destroy(state, ctx);
+	__raio_context_removed(state, ctx);
+	return ret;
+}
+
+/*
+ * Programs call submit and getevents most.  So those of raio are called directly, and may be
+ * inlined; by the table it would cost some instructions more.
+ */
+long __raio_submit(uint64_t ctx, long nr, void *iocbpp)
+{
+	struct state *state;
+	int mode = mode_get(&state);
+
+	if (likely(mode == MODE_RAIO))
+		return raio_submit(state, ctx, nr, iocbpp);
+	return mode < 0 ? mode : backends[mode].submit(state, ctx, nr, iocbpp);
+}
+
+static inline long call(const struct getevents *get)
+{
+	struct state *state;
+	int mode = mode_get(&state);
+
+	if (likely(mode == MODE_RAIO))
+		return raio_getevents(state, get);
+	return mode < 0 ? mode : backends[mode].getevents(state, get);
+}
+
+long __raio_call(const struct getevents *get)
+{
+	return call(get);
+}
+
+long __raio_call_timed(uint64_t ctx, long min_nr, long nr, struct io_event *events,
+		       const struct timespec *timeout)
+{
+	const struct getevents get = {
+		.ctx = ctx, .min_nr = min_nr, .nr = nr, .events = events,
+		.timeout = timeout, .trusted = true,
+	};
+
+	return call(&get);
+}
+
+long __raio_enter(long nr, void *iocbpp, long *submitted, const struct getevents *get)
+{
+	struct state *state;
+	int mode = mode_get(&state);
+
+	*submitted = 0;
+	if (likely(mode == MODE_RAIO))
+		return raio_enter(state, nr, iocbpp, submitted, get);
+	return mode < 0 ? mode : backends[mode].enter(state, nr, iocbpp, submitted, get);
+}
+
+long __raio_cancel(uint64_t ctx, void *iocb, void *event)
+{
+	struct state *state;
+	int mode = mode_get(&state);
+
+	return mode < 0 ? mode : backends[mode].cancel(state, ctx, iocb, event);
+}
+
+long __raio_register(uint64_t ctx, unsigned int opcode, const void *array, unsigned int nr)
+{
+	struct state *state;
+	int mode = mode_get(&state);
+
+	return mode < 0 ? mode : backends[mode].enlist(state, ctx, opcode, array, nr);
 }

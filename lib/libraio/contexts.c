@@ -10,10 +10,26 @@
 
 #include "internal.h"
 
-/* How long io_destroy lets others leave the ring: so often yield, and then sleep. */
+/* How long io_destroy waits for others to leave the ring: yields first, and then sleeps. */
 #define YIELDS	100
 #define SLEEPS	100
 #define SLEEP	((struct timespec){ .tv_nsec = 1000000 })
+
+#ifdef __x86_64__
+#include <cpuid.h>
+
+bool __raio_can_reap(void)
+{
+	unsigned int eax, ebx, ecx, edx;
+
+	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_CMPXCHG16B);
+}
+#else
+bool __raio_can_reap(void)
+{
+	return false;
+}
+#endif
 
 static bool claim(struct slot *slot, uint64_t ctx)
 {
@@ -69,16 +85,17 @@ static void set(struct slot *slot, uint64_t from, uint64_t to)
 }
 
 /*
- * Before the program knows the context, so that no call on it is on its way.
+ * Takes a slot for a new context, before the program knows it, so that it has no call on it
+ * yet.  NULL if there is no slot.  The caller submits nothing to the context then, and says
+ * with publish() whether that call found it.
  *
- * But for those who use an id that they should not: the address may have been
- * that of another context.  Who destroys that one may end the new one as well,
- * and at any time.  If its call comes before the submit of nothing, that fails; else
- * leaving is above 0, or it has found the slot and cleared it.
+ * That is against programs that use an id after io_destroy: the address may have been that
+ * of another context, and who destroys that one may end the new one as well, at any time.
+ * If its call comes before the submit of nothing, that one fails; else leaving is above 0,
+ * or it has found the slot and cleared it.
  */
-void __raio_context_add(struct state *state, uint64_t ctx, bool native)
+struct slot *__raio_context_claim(struct state *state, uint64_t ctx)
 {
-	struct raio_ring *ring = (struct raio_ring *)ctx;
 	struct slot *slot;
 
 	/* The program has unmapped a ring at this address. */
@@ -90,17 +107,23 @@ void __raio_context_add(struct state *state, uint64_t ctx, bool native)
 	if (!slot)
 		slot = claim_any(state, ctx);
 	if (!slot)
-		return;
+		return NULL;
 	__atomic_store_n(&slot->last, ctx, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->nr, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->native, native, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&state->slots[slot_hash(ctx)].leaving, __ATOMIC_SEQ_CST) ||
-	    __raio_submit(ctx, 0, NULL)) {
+	if (__atomic_load_n(&state->slots[slot_hash(ctx)].leaving, __ATOMIC_SEQ_CST)) {
 		set(slot, ctx | SLOT_NEW, 0);
-		return;
+		return NULL;
 	}
-	set(slot, ctx | SLOT_NEW, ctx);
-	if (!native && slot_hold(slot, ctx)) {
+	return slot;
+}
+
+/* With reaped, events are taken out of the ring: by its size, which is 0 till then. */
+void __raio_context_publish(struct slot *slot, uint64_t ctx, bool exists, bool reaped)
+{
+	struct raio_ring *ring = (struct raio_ring *)ctx;
+
+	set(slot, ctx | SLOT_NEW, exists ? ctx : 0);
+	if (exists && reaped && slot_hold(slot, ctx)) {
 		__atomic_store_n(&slot->nr, __atomic_load_n(&ring->nr, __ATOMIC_RELAXED),
 				 __ATOMIC_RELEASE);
 		slot_drop(slot);

@@ -2,6 +2,21 @@
 /*
  * What the files of libraio share.
  *
+ * They are layers, and each calls only those below it:
+ *
+ *	libaio.c	the exported functions
+ *	raw.c		the system calls by their numbers
+ *	ring.c		events, from the ring or else from the kernel
+ *	calls.c		the calls that enter the kernel, by raio or by native aio
+ *	contexts.c	the contexts whose rings are mapped
+ *	pages.c		addresses that the kernel has found to be good
+ *	writes.c	RAIO_WRITES
+ *	limits.c	which limit has refused a call
+ *	state.c		raio or native aio, and the ioctls
+ *	device.c	opening /dev/raio
+ *	complain.c	the lines on stderr
+ *	sys.h		system calls
+ *
  * All of it may run in several threads, in a signal handler that interrupted it,
  * and in the child of vfork(); and a handler may leave it by siglongjmp().  So
  * there are no locks and no allocator, and nothing waits for another thread but
@@ -33,7 +48,7 @@ enum mode {
 	MODE_UNDECIDED = 0,
 	MODE_RAIO,
 	MODE_NATIVE,
-	MODE_FAIL,	/* as a kernel without aio: ENOSYS */
+	MODE_FAIL = -ENOSYS,	/* what each call returns, as in a kernel without aio */
 };
 
 /* A context whose ring may be looked at in user space; see ring.c. */
@@ -43,7 +58,6 @@ struct slot {
 	uint32_t users;		/* who may touch the ring */
 	uint32_t in_kernel;	/* who may be in a call that consumes events */
 	uint32_t nr;		/* of the ring, or 0 if that is not known */
-	uint32_t native;
 	uint32_t leaving;	/* who destroys a context that would be here first */
 } __attribute__((aligned(64)));
 
@@ -52,66 +66,18 @@ struct slot {
 
 /* What belongs to an address space.  A child of fork() finds it all zero. */
 struct state {
-	uint32_t mode;
+	int32_t mode;
 	uint32_t fd;		/* number + 1 of an open /dev/raio, or 0 */
 	uint64_t rdev;		/* what device that is */
 	uint32_t complained;	/* the limits that a line was written for */
 	uint32_t setup_flags;	/* RAIO_SETUP_* of all contexts, or 0: not known yet */
-	/* Pages for events and timeouts, see ring.c: their numbers, inverted. */
+	/* Pages for events and timeouts, see pages.c: their numbers, inverted. */
 	uintptr_t writable[GOOD_PAGES];
 	uintptr_t readable[GOOD_PAGES];
 	struct slot slots[SLOTS];
 };
 
-extern struct state *__raio_state;
-
-/* NULL if there is no memory. */
-struct state *__raio_state_create(void);
-/* MODE_*, or a negative errno. */
-int __raio_decide(struct state *state);
-
-static inline struct state *state_get(void)
-{
-	struct state *state = __atomic_load_n(&__raio_state, __ATOMIC_ACQUIRE);
-
-	return unlikely(!state) ? __raio_state_create() : state;
-}
-
-static inline int mode_of(struct state *state)
-{
-	int mode = __atomic_load_n(&state->mode, __ATOMIC_ACQUIRE);
-
-	return unlikely(mode == MODE_UNDECIDED) ? __raio_decide(state) : mode;
-}
-
-/* device.c */
-/*
- * An open /dev/raio that has been looked at, or a negative errno.  *reason says
- * what is wrong with it if errno would not.
- */
-int __raio_open(uint64_t *rdev, const char **reason);
-/* The number is that device, and not one that was opened with O_PATH. */
-bool __raio_is_device(int fd, uint64_t rdev);
-/* The ioctl, after it was tried with that number + 1 of a file, or 0: what was it then? */
-long __raio_ioctl_again(struct state *state, unsigned int cmd, void *arg, uint32_t fd, long ret);
-
-/* The ioctl, through whatever /dev/raio is open or can be opened. */
-static inline long raio_ioctl(struct state *state, unsigned int cmd, void *arg)
-{
-	uint32_t fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE);
-	long ret = -EBADF;
-
-	if (likely(fd)) {
-		ret = sys(SYS_ioctl, fd - 1, cmd, arg);
-		if (likely(ret >= 0))
-			return ret;
-	}
-	return __raio_ioctl_again(state, cmd, arg, fd, ret);
-}
-
-/* writes.c */
-uint32_t __raio_setup_flags(struct state *state);
-
+/* complain.c */
 /* The line about RAIO_WRITES. */
 void __raio_complain_writes(void);
 /* The line that the counts of `raio run --stats` lack this process. */
@@ -129,12 +95,95 @@ enum limit {
 void __raio_complain_limit(struct state *state, enum limit limit, const char *call,
 			   uint64_t value);
 
+/* device.c */
+/*
+ * An open /dev/raio that has been looked at, or a negative errno.  *reason says
+ * what is wrong with it if errno would not.
+ */
+int __raio_open(uint64_t *rdev, const char **reason);
+/* The number is that device, and not one that was opened with O_PATH. */
+bool __raio_is_device(int fd, uint64_t rdev);
+
+/* state.c */
+extern struct state *__raio_state;
+
+/* NULL if there is no memory. */
+struct state *__raio_state_create(void);
+/* MODE_*, or a negative errno. */
+int __raio_decide(struct state *state);
+/* The ioctl, after it was tried with that number + 1 of a file, or 0: what was it then? */
+long __raio_ioctl_again(struct state *state, unsigned int cmd, void *arg, uint32_t fd, long ret);
+
+/* MODE_RAIO or MODE_NATIVE, and the state; or a negative errno. */
+static inline int mode_get(struct state **statep)
+{
+	struct state *state = __atomic_load_n(&__raio_state, __ATOMIC_ACQUIRE);
+	int mode;
+
+	if (unlikely(!state))
+		state = __raio_state_create();
+	if (unlikely(!state))
+		return -ENOMEM;
+	*statep = state;
+	mode = __atomic_load_n(&state->mode, __ATOMIC_ACQUIRE);
+	return unlikely(mode == MODE_UNDECIDED) ? __raio_decide(state) : mode;
+}
+
+/* The ioctl, through whatever /dev/raio is open or can be opened. */
+static inline long raio_ioctl(struct state *state, unsigned int cmd, void *arg)
+{
+	uint32_t fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE);
+	long ret = -EBADF;
+
+	if (likely(fd)) {
+		ret = sys(SYS_ioctl, fd - 1, cmd, arg);
+		if (likely(ret >= 0))
+			return ret;
+	}
+	return __raio_ioctl_again(state, cmd, arg, fd, ret);
+}
+
 /* limits.c: after a call of raio has failed. */
 void __raio_setup_refused(struct state *state, unsigned int nr_events, long error);
 void __raio_register_refused(struct state *state, unsigned int opcode, long error);
 
+/* writes.c */
+uint32_t __raio_setup_flags(struct state *state);
+
+struct getevents {
+	uint64_t ctx;
+	long min_nr;
+	long nr;
+	struct io_event *events;
+	const void *timeout;
+	const void *sigmask;		/* the kernel's */
+	size_t sigsetsize;
+	/* timeout may be looked at here, where a bad one is fatal */
+	bool trusted;
+};
+
+static inline bool is_zero(const struct timespec *timeout)
+{
+	return timeout && !timeout->tv_sec && !timeout->tv_nsec;
+}
+
+/* pages.c */
+static inline bool is_good(const uintptr_t *pages, const void *address)
+{
+	uintptr_t number = (uintptr_t)address >> 12;
+
+	return __atomic_load_n(&pages[number % GOOD_PAGES], __ATOMIC_RELAXED) == ~number;
+}
+
+/* Such a call has returned ret. */
+void __raio_note_good(struct state *state, const struct getevents *get, long ret);
+
 /* contexts.c */
-void __raio_context_add(struct state *state, uint64_t ctx, bool native);
+/* Whether this CPU can take events out of a ring. */
+bool __raio_can_reap(void);
+/* The two halves of adding a context. */
+struct slot *__raio_context_claim(struct state *state, uint64_t ctx);
+void __raio_context_publish(struct slot *slot, uint64_t ctx, bool exists, bool reaped);
 void __raio_context_remove(struct state *state, uint64_t ctx);
 void __raio_context_removed(struct state *state, uint64_t ctx);
 /* Around calls that may consume events; the first may return NULL. */
@@ -184,43 +233,26 @@ static inline void slot_drop(struct slot *slot)
 	__atomic_fetch_sub(&slot->users, 1, __ATOMIC_RELEASE);
 }
 
-/* ring.c: the number of events, or -1: ask the kernel. */
-bool __raio_can_reap(void);
-/* As io_getevents(); and its second half, where there is something to wait for. */
-long __raio_reap_or_call(uint64_t ctx, long min_nr, long nr, struct io_event *events,
-			 const struct timespec *timeout);
-long __raio_call(uint64_t ctx, long min_nr, long nr, struct io_event *events,
-		 const struct timespec *timeout);
-long __raio_reap(uint64_t ctx, long min_nr, long nr, struct io_event *events,
-		 const struct timespec *timeout);
-/* For a context of native aio, as libaio does. */
-bool __raio_native_empty(struct state *state, uint64_t ctx, const struct timespec *timeout);
-
 /* calls.c */
-struct getevents {
-	uint64_t ctx;
-	long min_nr;
-	long nr;
-	struct io_event *events;
-	const void *timeout;
-	const void *sigmask;		/* the kernel's */
-	size_t sigsetsize;
-	/* timeout may be looked at here, where a bad one is fatal */
-	bool trusted;
-};
-
-/* The kernel has said that of such a call: the addresses are good. */
-void __raio_note_good(struct state *state, const struct getevents *get, long ret);
-
 long __raio_setup(unsigned int nr_events, uint64_t *ctxp);
 long __raio_destroy(uint64_t ctx);
 long __raio_submit(uint64_t ctx, long nr, void *iocbpp);
 long __raio_cancel(uint64_t ctx, void *iocb, void *event);
-long __raio_getevents(const struct getevents *get);
-long __raio_enter(uint64_t ctx, long nr, void *iocbpp, long *submitted,
-		  const struct getevents *get);
+/* nr is not 0. */
+long __raio_enter(long nr, void *iocbpp, long *submitted, const struct getevents *get);
 long __raio_register(uint64_t ctx, unsigned int opcode, const void *array, unsigned int nr);
 bool __raio_can_read(const void *address);
+/* getevents, where the ring was looked at already. */
+long __raio_call(const struct getevents *get);
+/* The same with the arguments of io_getevents(). */
+long __raio_call_timed(uint64_t ctx, long min_nr, long nr, struct io_event *events,
+		       const struct timespec *timeout);
+
+/* ring.c */
+long __raio_getevents(const struct getevents *get);
+/* The same with the arguments of io_getevents(). */
+long __raio_getevents_timed(uint64_t ctx, long min_nr, long nr, struct io_event *events,
+			    const struct timespec *timeout);
 
 /* raw.c; -ENOSYS if it is none of the six. */
 long __raio_syscall(int number, const long *args);

@@ -33,7 +33,7 @@ int io_cancel(struct io_context *ctx, struct iocb *iocb, struct io_event *event)
 int io_getevents(struct io_context *ctx, long min_nr, long nr, struct io_event *events,
 		 struct timespec *timeout)
 {
-	return __raio_reap_or_call(ID(ctx), min_nr, nr, events, timeout);
+	return __raio_getevents_timed(ID(ctx), min_nr, nr, events, timeout);
 }
 
 int io_pgetevents(struct io_context *ctx, long min_nr, long nr, struct io_event *events,
@@ -115,22 +115,10 @@ int io_queue_wait_0_1(struct io_context *ctx, struct timespec *timeout)
 
 int raio_is_native(void)
 {
-	struct state *state = state_get();
-	int mode;
+	struct state *state;
+	int mode = mode_get(&state);
 
-	if (!state)
-		return -ENOMEM;
-	mode = mode_of(state);
-	switch (mode) {
-	case MODE_RAIO:
-		return 0;
-	case MODE_NATIVE:
-		return 1;
-	case MODE_FAIL:
-		return -ENOSYS;
-	default:
-		return mode;
-	}
+	return mode < 0 ? mode : mode == MODE_NATIVE;
 }
 
 int raio_submit_and_getevents(struct io_context *ctx, long nr, struct iocb **iocbpp,
@@ -141,9 +129,10 @@ int raio_submit_and_getevents(struct io_context *ctx, long nr, struct iocb **ioc
 		.ctx = ID(ctx), .min_nr = min_nr, .nr = nr_events, .events = events,
 		.timeout = timeout, .trusted = true,
 	};
-	long taken, ret;
+	long taken = 0, ret;
 
-	ret = __raio_enter(ID(ctx), nr, iocbpp, &taken, &get);
+	/* To submit nothing is getevents alone, for which the ring may be enough. */
+	ret = nr ? __raio_enter(nr, iocbpp, &taken, &get) : __raio_getevents(&get);
 	if (submitted)
 		*submitted = taken;
 	return ret;

@@ -39,45 +39,8 @@
 
 #define TRIES	64
 
-static inline bool is_zero(const struct timespec *timeout)
-{
-	return timeout && !timeout->tv_sec && !timeout->tv_nsec;
-}
-
 #ifdef __x86_64__
-#include <cpuid.h>
 #include <emmintrin.h>
-
-/*
- * Where events are to go, or a timeout is, that is no such memory: for the kernel to
- * say, as EFAULT.  So some pages are kept for which it has said that they are; what is
- * on others goes to the kernel.  (A program that has unmapped one since is not told.)
- */
-static inline bool is_good(const uintptr_t *pages, const void *address)
-{
-	uintptr_t number = (uintptr_t)address >> 12;
-
-	return __atomic_load_n(&pages[number % GOOD_PAGES], __ATOMIC_RELAXED) == ~number;
-}
-
-static inline void note_good(uintptr_t *pages, const void *address)
-{
-	uintptr_t number = (uintptr_t)address >> 12;
-
-	if (!is_good(pages, address))
-		__atomic_store_n(&pages[number % GOOD_PAGES], ~number, __ATOMIC_RELAXED);
-}
-
-void __raio_note_good(struct state *state, const struct getevents *get, long ret)
-{
-	const char *last = (const char *)(get->timeout + 1) - 1;
-
-	if (ret > 0)
-		note_good(state->writable, get->events);
-	/* It is read first, and may lie in two pages. */
-	if (ret >= 0 && get->timeout && !(((uintptr_t)last ^ (uintptr_t)get->timeout) >> 12))
-		note_good(state->readable, get->timeout);
-}
 
 /*
  * The start of struct raio_ring, as it is exchanged: id with nr in the upper half,
@@ -93,13 +56,6 @@ static_assert(sizeof(struct raio_ring) == 32 && sizeof(struct io_event) == 32, "
 static_assert(offsetof(struct raio_ring, id) == 0 && offsetof(struct raio_ring, nr) == 4 &&
 	      offsetof(struct raio_ring, head) == 8 && offsetof(struct raio_ring, tail) == 12,
 	      "layout");
-
-bool __raio_can_reap(void)
-{
-	unsigned int eax, ebx, ecx, edx;
-
-	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_CMPXCHG16B);
-}
 
 /* On failure, *old is what is there. */
 static inline bool exchange(struct header *header, struct header *old, uint64_t id_nr,
@@ -244,18 +200,6 @@ long reap_any(uint64_t ctx, long min_nr, long nr, struct io_event *events,
 	return ret;
 }
 #else
-bool __raio_can_reap(void)
-{
-	return false;
-}
-
-void __raio_note_good(struct state *state, const struct getevents *get, long ret)
-{
-	(void)state;
-	(void)get;
-	(void)ret;
-}
-
 static inline long reap_any(uint64_t ctx, long min_nr, long nr, struct io_event *events,
 			    const struct timespec *timeout)
 {
@@ -264,36 +208,24 @@ static inline long reap_any(uint64_t ctx, long min_nr, long nr, struct io_event 
 }
 #endif
 
-long __raio_reap(uint64_t ctx, long min_nr, long nr, struct io_event *events,
-		 const struct timespec *timeout)
+long __raio_getevents(const struct getevents *get)
 {
-	return reap_any(ctx, min_nr, nr, events, timeout);
+	long ret;
+
+	/* A signal that only the mask lets through must come though there are events. */
+	if (!get->sigmask) {
+		ret = reap_any(get->ctx, get->min_nr, get->nr, get->events, get->timeout);
+		if (ret >= 0)
+			return ret;
+	}
+	return __raio_call(get);
 }
 
 /* What programs call most: all of it is here, and the kernel's part is not. */
-long __raio_reap_or_call(uint64_t ctx, long min_nr, long nr, struct io_event *events,
-			 const struct timespec *timeout)
+long __raio_getevents_timed(uint64_t ctx, long min_nr, long nr, struct io_event *events,
+			    const struct timespec *timeout)
 {
 	long ret = reap_any(ctx, min_nr, nr, events, timeout);
 
-	return likely(ret >= 0) ? ret : __raio_call(ctx, min_nr, nr, events, timeout);
-}
-
-/* As libaio looks at the ring of native aio, but only where there is one. */
-bool __raio_native_empty(struct state *state, uint64_t ctx, const struct timespec *timeout)
-{
-	struct raio_ring *ring = (struct raio_ring *)ctx;
-	struct slot *slot;
-	bool empty;
-
-	if (!is_zero(timeout))
-		return false;
-	slot = slot_find(state, ctx);
-	if (!slot || !slot_hold(slot, ctx))
-		return false;
-	empty = __atomic_load_n(&ring->magic, __ATOMIC_RELAXED) == RAIO_RING_MAGIC &&
-		__atomic_load_n(&ring->head, __ATOMIC_RELAXED) ==
-		__atomic_load_n(&ring->tail, __ATOMIC_RELAXED);
-	slot_drop(slot);
-	return empty;
+	return likely(ret >= 0) ? ret : __raio_call_timed(ctx, min_nr, nr, events, timeout);
 }

@@ -17,8 +17,11 @@
 
 struct state *__raio_state;
 
-/* A child has the fallback of its parent, without a line of its own. */
-static uint32_t fallback;
+/*
+ * MODE_NATIVE or MODE_FAIL, where raio can't be used.  A child has that of its parent, without
+ * a line of its own.
+ */
+static int32_t fallback;
 
 /* Number + 1 of the last /dev/raio, and its device: a child inherits them. */
 static uint32_t last_fd;
@@ -103,7 +106,7 @@ static bool is_shortage(int error)
 
 int __raio_decide(struct state *state)
 {
-	uint32_t mode = __atomic_load_n(&fallback, __ATOMIC_ACQUIRE), other = MODE_UNDECIDED;
+	int32_t mode = __atomic_load_n(&fallback, __ATOMIC_ACQUIRE), other = MODE_UNDECIDED;
 	const char *reason = NULL, *choice = NULL;
 	uint64_t rdev = 0;
 	int fd = -1;
