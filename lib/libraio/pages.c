@@ -18,7 +18,7 @@ static inline void note_good(uintptr_t *pages, const void *address)
 
 void __raio_note_good(struct state *state, const struct getevents *get, long ret)
 {
-	const char *last = (const char *)(get->timeout + 1) - 1;
+	const char *last = (const char *)get->timeout + sizeof(struct timespec) - 1;
 
 	if (ret > 0)
 		note_good(state->writable, get->events);
