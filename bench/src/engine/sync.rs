@@ -2,7 +2,7 @@
 
 //! One system call for each operation.
 
-use super::{check, Buffers, Engine, Kind, Op};
+use super::interface::{check, Buffers, Engine, Kind, Op};
 use crate::marks::Marks;
 use std::io;
 
@@ -13,7 +13,7 @@ impl Engine for Sync {
         marks.begin();
         for (i, op) in ops.iter().enumerate() {
             let buffer = buffers.address(i).cast();
-            let block = buffers.block;
+            let block = buffers.block();
             // SAFETY: The buffer has room for a block.
             let result = unsafe {
                 match op.kind {

@@ -3,7 +3,7 @@
 //! io_uring at its best: one task that submits, which also does what completions need when it
 //! waits, in the same call.
 
-use super::{check, Buffers, Engine, Kind, Op, Setup};
+use super::interface::{check, Buffers, Engine, Kind, Op, Setup};
 use crate::marks::Marks;
 use io_uring::{opcode, types, IoUring};
 use std::io;
@@ -38,7 +38,7 @@ impl Uring {
     /// Queues `op` as number `i`.
     #[inline]
     fn push(&mut self, i: usize, op: &Op, buffers: &Buffers) -> io::Result<()> {
-        let (buffer, len) = (buffers.address(i), buffers.block as u32);
+        let (buffer, len) = (buffers.address(i), buffers.block() as u32);
         let (fd, file) = (types::Fd(op.fd), types::Fixed(op.file));
         let entry = match (op.kind, self.fixed) {
             (Kind::Noop, _) => opcode::Nop::new().build(),
@@ -77,7 +77,7 @@ impl Engine for Uring {
             check(
                 &ops[entry.user_data() as usize],
                 entry.result().into(),
-                buffers.block,
+                buffers.block(),
             )?;
             got += 1;
         }
