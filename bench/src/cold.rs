@@ -4,12 +4,12 @@
 //! another block: when some are over, as many are submitted in one call.
 
 use crate::{
+    args::Args,
+    blocks::{check_data, Random},
     engine::{self, Buffers, Engine, Kind, Op, Setup},
-    files::check_data,
     marks::Marks,
     measure::{print, repeat, switches, REPETITIONS},
     result::Cold,
-    run::{Args, Random},
 };
 use std::{
     fs::{self, File},

@@ -3,10 +3,10 @@
 //! What contexts cost: to make and destroy, and in memory.
 
 use crate::{
+    args::Args,
     engine::{self, Buffers, Engine, Handle, Kind, Name, Setup},
-    measure::{measure, print, round},
-    result::{Memory, Run},
-    run::Args,
+    measure::{measure, print},
+    result::{round, Memory, Run},
     streams::{self, op_of},
 };
 use std::{fs, io, os::fd::AsRawFd};

@@ -3,10 +3,11 @@
 //! Rounds of as many operations as are to be in flight, on a file or on nothing.
 
 use crate::{
+    args::Args,
+    blocks::{check_data, stamp, Random},
     engine::{self, Buffers, Engine, Kind, Op, Setup},
     marks::Marks,
     measure::measure,
-    run::{stamp, Args, Random},
     streams::{self, Pair},
 };
 use std::{io, os::fd::AsRawFd};
@@ -68,15 +69,6 @@ pub fn rounds(args: &Args, kind: Kind, fd: i32, seed: u64) -> Vec<Vec<Op>> {
     (0..(args.ops / args.depth).max(16))
         .map(|_| (0..args.depth).map(&mut op).collect())
         .collect()
-}
-
-/// What [`stamp`] has left there.
-pub fn check_data(block: &[u8], op: &Op) -> io::Result<()> {
-    if block[..8] == op.offset.to_le_bytes() {
-        Ok(())
-    } else {
-        Err(io::Error::other(format!("wrong data at {}", op.offset)))
-    }
 }
 
 /// Leaves reads of an empty pipe in flight.

@@ -2,6 +2,8 @@
 
 //! Measures what an I/O costs: sync, native aio, io_uring and raio, the same operations.
 
+mod args;
+mod blocks;
 mod cold;
 mod contexts;
 mod engine;
@@ -29,7 +31,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Runs one engine on one file, and prints a line of JSON
-    Run(run::Args),
+    Run(args::Args),
     /// Fills a file with blocks that begin with their offset
     Fill {
         file: PathBuf,
@@ -80,7 +82,7 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Run(args) => run::run(&args)
             .map_err(|error| format!("{} {}: {error}", args.engine.text(), args.workload))?,
         Command::Fill { file, size } => {
-            run::fill(&file, size).map_err(|error| format!("{}: {error}", file.display()))?;
+            blocks::fill(&file, size).map_err(|error| format!("{}: {error}", file.display()))?;
         }
         Command::Report {
             lines,

@@ -3,9 +3,9 @@
 //! Does the same several times, and prints a line of what it cost.
 
 use crate::{
+    args::Args,
     marks::{self, Marks},
-    result::{Calls, Run, QUANTILES},
-    run::Args,
+    result::{round, Calls, Run, QUANTILES},
 };
 use std::io;
 
@@ -70,10 +70,6 @@ pub fn repeat(
 pub fn print(run: &Run) -> io::Result<()> {
     println!("{}", serde_json::to_string(run)?);
     Ok(())
-}
-
-pub fn round(count: f64) -> f64 {
-    (count * 10.0).round() / 10.0
 }
 
 /// Nothing of a few calls.

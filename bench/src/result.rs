@@ -2,7 +2,7 @@
 
 //! The results of a benchmark: what was measured, and on what.
 
-use crate::{measure::round, run::Args};
+use crate::args::Args;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fs, io, path::Path};
 
@@ -107,6 +107,11 @@ pub const ENGINES: [&str; 8] = [
     "raio-fixed",
     "libraio",
 ];
+
+/// To one decimal.
+pub fn round(count: f64) -> f64 {
+    (count * 10.0).round() / 10.0
+}
 
 impl Run {
     /// Nothing was measured yet.

@@ -3,10 +3,11 @@
 //! Pipes and sockets: requests that wait until there is something to read.
 
 use crate::{
+    args::Args,
+    blocks::Random,
     engine::{self, sync, Buffers, Engine, Kind, Name, Op, Setup},
     marks::{self, Marks},
     measure::measure,
-    run::{Args, Random},
 };
 use std::{
     fs::File,

@@ -3,11 +3,11 @@
 //! Threads that submit at once: each to a context of its own, or all to one.
 
 use crate::{
+    args::Args,
     engine::{Buffers, Engine, Handle, Kind, Op},
     files,
     marks::Marks,
-    measure::{print, repeat},
-    run::Args,
+    measure::{print, repeat, REPETITIONS},
 };
 use std::{io, os::fd::AsRawFd, sync::Barrier, thread};
 
@@ -36,7 +36,7 @@ pub fn run(args: &Args, kind: Kind) -> io::Result<()> {
             scope.spawn(move || {
                 let mut worker = work(number).expect("a context");
                 // Once to warm up.
-                for _ in 0..=crate::measure::REPETITIONS {
+                for _ in 0..=REPETITIONS {
                     gate.start.wait();
                     worker.all(&mut Marks::default()).expect("all is done");
                     gate.stop.wait();
