@@ -163,7 +163,7 @@ impl Io {
         let mut buffer = sized(buffer, self.capacity);
         buffer[..bytes.len()].copy_from_slice(bytes);
         let part = buffer.slice(..bytes.len());
-        let write = Transfer::write_all(self.shared(), self.target(), part);
+        let write = Transfer::write(self.shared(), self.target(), part);
         Writing::Busy(Box::new(write))
     }
 

@@ -208,7 +208,7 @@ impl Handle {
         buffer: B,
     ) -> Transfer<'a, B, Incomplete> {
         let at = (fd.file(), Position::Current);
-        Transfer::read_exact(self.by_ref(), at, buffer)
+        Transfer::read(self.by_ref(), at, buffer)
     }
 
     /// [`write`](Self::write) until all is written; an error tells how much was.
@@ -218,7 +218,7 @@ impl Handle {
         buffer: B,
     ) -> Transfer<'a, B, Incomplete> {
         let at = (fd.file(), Position::Current);
-        Transfer::write_all(self.by_ref(), at, buffer)
+        Transfer::write(self.by_ref(), at, buffer)
     }
 
     /// [`read_exact`](Self::read_exact), from that offset of a file.
@@ -229,7 +229,7 @@ impl Handle {
         offset: u64,
     ) -> Transfer<'a, B, Incomplete> {
         let at = (fd.file(), Position::At(offset));
-        Transfer::read_exact(self.by_ref(), at, buffer)
+        Transfer::read(self.by_ref(), at, buffer)
     }
 
     /// [`write_all`](Self::write_all), to that offset of a file.
@@ -240,7 +240,7 @@ impl Handle {
         offset: u64,
     ) -> Transfer<'a, B, Incomplete> {
         let at = (fd.file(), Position::At(offset));
-        Transfer::write_all(self.by_ref(), at, buffer)
+        Transfer::write(self.by_ref(), at, buffer)
     }
 
     /// [`Request::read_vectored_at`].

@@ -127,15 +127,36 @@ impl<'a, B, E> Transfer<'a, B, E> {
     }
 }
 
-impl<'a, B: IoBufMut, E> Transfer<'a, B, E> {
-    fn new_read(
-        shared: SharedRef<'a>,
-        (file, position): (File<'a>, Position),
-        buffer: B,
-        extent: Extent,
-        fail: fn(usize, io::Error) -> E,
-    ) -> Self {
-        let request = Request::new(Operation::Read, file, Data::read(buffer), position);
+/// The error of a transfer, which says how much of it is to be done.
+pub(super) trait Failure {
+    const EXTENT: Extent;
+
+    /// After so many bytes.
+    fn new(moved: usize, error: io::Error) -> Self;
+}
+
+impl Failure for io::Error {
+    const EXTENT: Extent = Extent::Call;
+
+    fn new(_: usize, error: io::Error) -> Self {
+        error
+    }
+}
+
+impl Failure for Incomplete {
+    const EXTENT: Extent = Extent::All;
+
+    fn new(moved: usize, source: io::Error) -> Self {
+        Self { moved, source }
+    }
+}
+
+impl<'a, B: IoBuf, E> Transfer<'a, B, E> {
+    pub(super) fn read(shared: SharedRef<'a>, at: (File<'a>, Position), buffer: B) -> Self
+    where
+        B: IoBufMut,
+        E: Failure,
+    {
         let give_back = |completion: Completion| {
             let moved = completion.moved;
             let mut buffer: B = buffer_of(completion);
@@ -144,53 +165,35 @@ impl<'a, B: IoBufMut, E> Transfer<'a, B, E> {
             unsafe { buffer.set_buf_init(moved) };
             buffer
         };
-        Self::new(shared, request, extent, give_back, fail)
+        Self::one(shared, Operation::Read, at, Data::read(buffer), give_back)
     }
-}
 
-impl<'a, B: IoBuf, E> Transfer<'a, B, E> {
-    fn new_write(
+    pub(super) fn write(shared: SharedRef<'a>, at: (File<'a>, Position), buffer: B) -> Self
+    where
+        E: Failure,
+    {
+        Self::one(shared, Operation::Write, at, Data::write(buffer), buffer_of)
+    }
+
+    fn one(
         shared: SharedRef<'a>,
+        operation: Operation,
         (file, position): (File<'a>, Position),
-        buffer: B,
-        extent: Extent,
-        fail: fn(usize, io::Error) -> E,
-    ) -> Self {
-        let request = Request::new(Operation::Write, file, Data::write(buffer), position);
-        Self::new(shared, request, extent, buffer_of, fail)
-    }
-}
-
-impl<'a, B: IoBuf> Transfer<'a, B> {
-    pub(super) fn read(shared: SharedRef<'a>, at: (File<'a>, Position), buffer: B) -> Self
+        data: Data,
+        give_back: fn(Completion) -> B,
+    ) -> Self
     where
-        B: IoBufMut,
+        E: Failure,
     {
-        Self::new_read(shared, at, buffer, Extent::Call, |_, error| error)
-    }
-
-    pub(super) fn write(shared: SharedRef<'a>, at: (File<'a>, Position), buffer: B) -> Self {
-        Self::new_write(shared, at, buffer, Extent::Call, |_, error| error)
-    }
-}
-
-impl<'a, B: IoBuf> Transfer<'a, B, Incomplete> {
-    pub(super) fn read_exact(shared: SharedRef<'a>, at: (File<'a>, Position), buffer: B) -> Self
-    where
-        B: IoBufMut,
-    {
-        Self::new_read(shared, at, buffer, Extent::All, Incomplete::new)
-    }
-
-    pub(super) fn write_all(shared: SharedRef<'a>, at: (File<'a>, Position), buffer: B) -> Self {
-        Self::new_write(shared, at, buffer, Extent::All, Incomplete::new)
+        let request = Request::new(operation, file, data, position);
+        Self::new(shared, request, E::EXTENT, give_back, E::new)
     }
 }
 
 impl<'a> Transfer<'a, Vec<Buffer>> {
     pub(super) fn vectored(shared: SharedRef<'a>, request: Request<'a>) -> Self {
         let give_back = |completion: Completion| completion.buffers;
-        Self::new(shared, request, Extent::Call, give_back, |_, error| error)
+        Self::new(shared, request, Extent::Call, give_back, Failure::new)
     }
 }
 
@@ -224,12 +227,6 @@ pub struct Incomplete {
     /// Why there were no more.  The end of the file is
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof).
     pub source: io::Error,
-}
-
-impl Incomplete {
-    pub(super) fn new(moved: usize, source: io::Error) -> Self {
-        Self { moved, source }
-    }
 }
 
 impl fmt::Display for Incomplete {
