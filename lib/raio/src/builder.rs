@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 use crate::{
-    door::{page_size, Door, DEVICE},
+    device::{page_size, Device, DEVICE},
     process::Process,
     ring::Ring,
     sys, Context, Error, Result,
@@ -58,8 +58,8 @@ impl Builder {
 
     /// Makes the context.
     pub fn build(self) -> Result<Context> {
-        let door = Door::open(&self.device)?;
-        if u64::from(self.flags & sys::RAIO_SETUP_SYNC_WRITES) & !door.setup_flags != 0 {
+        let device = Device::open(&self.device)?;
+        if u64::from(self.flags & sys::RAIO_SETUP_SYNC_WRITES) & !device.setup_flags != 0 {
             return Err(Error::older("RAIO_IOC_SETUP", "RAIO_SETUP_SYNC_WRITES"));
         }
         let process = Process::current().map_err(|error| Error::new("madvise", error))?;
@@ -69,13 +69,13 @@ impl Builder {
             ctx_id: 0,
         };
         // SAFETY: The argument has no addresses.
-        unsafe { door.call("RAIO_IOC_SETUP", sys::RAIO_IOC_SETUP, &mut arg) }
-            .map_err(|error| door.explain_setup(self.nr_events, error))?;
+        unsafe { device.call("RAIO_IOC_SETUP", sys::RAIO_IOC_SETUP, &mut arg) }
+            .map_err(|error| device.explain_setup(self.nr_events, error))?;
         // SAFETY: It is that context, which nobody else knows of, and which `Context`
         // destroys when it does not use the ring any more.
         let ring = unsafe { Ring::new(arg.ctx_id, self.nr_events, page_size()) };
         Ok(Context::from_parts(
-            door,
+            device,
             process,
             arg.ctx_id,
             ring,

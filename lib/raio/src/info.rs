@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 use crate::{
-    door::{Door, DEVICE},
+    device::{Device, DEVICE},
     sys, Operation, Result,
 };
 use std::{mem::offset_of, path::Path};
@@ -40,7 +40,7 @@ pub struct Info {
 impl Info {
     /// Asks `/dev/raio`.
     pub fn query() -> Result<Self> {
-        Door::open(Path::new(DEVICE))?.info()
+        Device::open(Path::new(DEVICE))?.info()
     }
 
     /// Whether requests of that kind are served.

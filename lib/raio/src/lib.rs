@@ -90,7 +90,7 @@ mod completion;
 mod context;
 mod data;
 mod deadline;
-mod door;
+mod device;
 mod error;
 mod flags;
 mod info;

@@ -4,7 +4,7 @@
 
 use crate::{
     data::IoVec,
-    door::{memlock_limit, page_size},
+    device::{memlock_limit, page_size},
     sys,
     wait::address,
     Buffer, Context, Error, ErrorKind, Limit, Result,

@@ -27,7 +27,7 @@ impl Context {
             flags: 0,
         };
         // SAFETY: The iocb is that of a slot in use; the event outlives the call.
-        match unsafe { self.door.call(CANCEL, sys::RAIO_IOC_CANCEL, &mut arg) } {
+        match unsafe { self.device.call(CANCEL, sys::RAIO_IOC_CANCEL, &mut arg) } {
             Ok(_) => self.slots.finish_id(id, &event).ok_or_else(gone),
             Err(error) => Err(match error.raw_os_error() {
                 // EINVAL: its event is in the ring already.

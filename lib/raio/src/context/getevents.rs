@@ -85,7 +85,7 @@ impl Context {
         // SAFETY: `events` has room for as many as there are slots; it, the timeout
         // and the mask outlive the call.
         let nr = unsafe {
-            self.door
+            self.device
                 .call(GETEVENTS, sys::RAIO_IOC_GETEVENTS, &mut arg)?
         };
         self.finish(nr, completions)

@@ -8,8 +8,8 @@ mod submit;
 pub use enter::Entered;
 
 use crate::{
-    door::Door, process::Process, registered::Registered, ring::Ring, slots::Slots, sys, Builder,
-    Error, ErrorKind, Info, RequestId, Result,
+    device::Device, process::Process, registered::Registered, ring::Ring, slots::Slots, sys,
+    Builder, Error, ErrorKind, Info, RequestId, Result,
 };
 use std::{
     fmt, mem,
@@ -32,7 +32,7 @@ const REGISTER: &str = "RAIO_IOC_REGISTER";
 /// The file descriptor that it is known by ([`AsFd`]) is readable, for poll(2) and
 /// epoll(7), while there are completions to be taken.
 pub struct Context {
-    door: Door,
+    device: Device,
     process: Process,
     id: u64,
     // Not used any more when `drop` has destroyed the context.
@@ -63,14 +63,14 @@ impl Context {
     }
 
     pub(crate) fn from_parts(
-        door: Door,
+        device: Device,
         process: Process,
         id: u64,
         ring: Option<Ring>,
         nr: u32,
     ) -> Self {
         Self {
-            door,
+            device,
             process,
             id,
             ring,
@@ -84,12 +84,12 @@ impl Context {
 
     /// What the kernel's side is and can do.
     pub fn info(&self) -> Result<Info> {
-        self.door.info()
+        self.device.info()
     }
 
     #[cfg(feature = "tokio")]
     pub(crate) fn has_deadline(&self) -> bool {
-        self.door.features & sys::RAIO_FEATURE_DEADLINE != 0
+        self.device.features & sys::RAIO_FEATURE_DEADLINE != 0
     }
 
     /// The number of requests that can be in flight at a time.
@@ -132,7 +132,7 @@ impl Context {
             flags: 0,
         };
         // SAFETY: By the contract of this function.
-        match unsafe { self.door.call(REGISTER, sys::RAIO_IOC_REGISTER, &mut arg) } {
+        match unsafe { self.device.call(REGISTER, sys::RAIO_IOC_REGISTER, &mut arg) } {
             Ok(_) => Ok(()),
             Err(error) => Err(match error.raw_os_error() {
                 Some(libc::ENOTTY) => error.with_kind(ErrorKind::Unsupported),
@@ -145,7 +145,7 @@ impl Context {
 
 impl AsFd for Context {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.door.file.as_fd()
+        self.device.file.as_fd()
     }
 }
 
@@ -174,7 +174,7 @@ impl Drop for Context {
         };
         // SAFETY: The argument has no addresses.
         let destroyed = unsafe {
-            self.door
+            self.device
                 .call("RAIO_IOC_DESTROY", sys::RAIO_IOC_DESTROY, &mut arg)
         };
         if destroyed.is_err() {

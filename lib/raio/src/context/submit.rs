@@ -31,7 +31,7 @@ impl Context {
 
     /// Stages what can be submitted of the queue, up to what this module is too old for.
     pub(super) fn stage(&mut self, queue: &VecDeque<Request<'_>>) -> Result<()> {
-        let features = self.door.features;
+        let features = self.device.features;
         if let Some(what) = queue.front().and_then(|first| first.lacks(features)) {
             return Err(Error::older(SUBMIT, what));
         }
@@ -52,14 +52,14 @@ impl Context {
         if let Err(error) = self.in_this_process(SUBMIT) {
             return Err(Rejected::new(request, error));
         }
-        if let Some(what) = request.lacks(self.door.features) {
+        if let Some(what) = request.lacks(self.device.features) {
             return Err(Rejected::new(request, Error::older(SUBMIT, what)));
         }
         let full = || Error::errno(SUBMIT, ErrorKind::Full, libc::EAGAIN);
         self.slots.stage(
             iter::once(&request),
             &self.registered,
-            self.door.features,
+            self.device.features,
             &mut self.batch,
         );
         if self.batch.is_empty() {
@@ -95,7 +95,7 @@ impl Context {
         // by nobody until their requests have ended.  The buffers they name are
         // exclusively the requests', which leave their owner only into these slots;
         // vectors are so as well.
-        unsafe { self.door.call(SUBMIT, sys::RAIO_IOC_SUBMIT, &mut arg) }
+        unsafe { self.device.call(SUBMIT, sys::RAIO_IOC_SUBMIT, &mut arg) }
             .map_err(|error| explain_submit(error, first, &self.registered))
     }
 

@@ -159,7 +159,7 @@ fn a_timeout_ends_the_wait() {
 fn what_is_in_the_ring_is_taken_without_a_call() {
     need_device!();
     let mut context = Context::new(100).unwrap();
-    let door = context.as_fd().try_clone_to_owned().unwrap();
+    let file = context.as_fd().try_clone_to_owned().unwrap();
     let null = File::open("/dev/null").unwrap();
     let number = context.as_fd().as_raw_fd();
     // SAFETY: Nobody else uses the number meanwhile; it is the context's again below.
@@ -172,7 +172,7 @@ fn what_is_in_the_ring_is_taken_without_a_call() {
         let mut completions = Vec::new();
         replace(null.as_raw_fd());
         let nr = context.getevents(100, None, &mut completions);
-        replace(door.as_raw_fd());
+        replace(file.as_raw_fd());
         assert_eq!(nr.unwrap(), 100);
         words.extend(completions.iter().map(|completion| completion.user_data));
     }

@@ -8,7 +8,7 @@ pub(crate) const DEVICE: &str = "/dev/raio";
 
 /// An open `/dev/raio`.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct Device {
     pub(crate) file: File,
     /// What it can do, `RAIO_FEATURE_*`.
     pub(crate) features: u64,
@@ -16,7 +16,7 @@ pub(crate) struct Door {
     pub(crate) setup_flags: u64,
 }
 
-impl Door {
+impl Device {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let open = File::options().read(true).write(true).open(path);
         let file = open.map_err(|error| {
@@ -29,7 +29,7 @@ impl Door {
                 .with_kind(kind)
                 .with_path(path.into())
         })?;
-        let mut door = Self {
+        let mut device = Self {
             file,
             features: 0,
             setup_flags: 0,
@@ -40,11 +40,11 @@ impl Door {
                 .with_kind(ErrorKind::Unsupported)
                 .with_path(path.into())
         };
-        match door.info() {
+        match device.info() {
             Ok(info) if info.major == sys::RAIO_API_MAJOR => {
-                door.features = info.features;
-                door.setup_flags = info.setup_flags;
-                Ok(door)
+                device.features = info.features;
+                device.setup_flags = info.setup_flags;
+                Ok(device)
             }
             Ok(_) => Err(unsupported("another major version of the interface")),
             Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => {
@@ -161,9 +161,9 @@ mod tests {
 
     #[test]
     fn without_a_device_says_so() {
-        let error = Door::open(Path::new("/dev/raio-not-there")).unwrap_err();
+        let error = Device::open(Path::new("/dev/raio-not-there")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoDevice);
-        let error = Door::open(Path::new("/dev/null")).unwrap_err();
+        let error = Device::open(Path::new("/dev/null")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert_eq!(
             error.to_string(),
