@@ -6,7 +6,7 @@ use crate::device;
 use serde::Serialize;
 use std::{
     collections::BTreeSet,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -152,7 +152,7 @@ pub struct Process {
     /// When it was started, in ticks: tells a pid that is used again.
     pub started: u64,
     /// The open files of the device that it has.
-    pub doors: usize,
+    pub device_files: usize,
     /// Its contexts, by id; `None` where nothing open tells of it.
     pub contexts: Vec<(u64, Option<Counters>)>,
 }
@@ -190,20 +190,13 @@ pub fn read_process(pid: u32, thorough: bool) -> io::Result<Process> {
 
 fn look_at(pid: u32, thorough: bool) -> io::Result<Process> {
     let proc = PathBuf::from(format!("/proc/{pid}"));
-    let mut doors = Vec::new();
-    for entry in fs::read_dir(proc.join("fd"))? {
-        let entry = entry?;
-        // What was closed meanwhile is not there.
-        if fs::read_link(entry.path()).is_ok_and(|target| is_door(&target, &entry.path())) {
-            doors.push(entry.file_name());
-        }
-    }
+    let files = device_files(&proc)?;
     let mut process = Process {
         pid,
-        doors: doors.len(),
+        device_files: files.len(),
         ..Process::default()
     };
-    if doors.is_empty() && !thorough {
+    if files.is_empty() && !thorough {
         return Ok(process);
     }
     let stat = fs::read(proc.join("stat")).unwrap_or_default();
@@ -212,8 +205,8 @@ fn look_at(pid: u32, thorough: bool) -> io::Result<Process> {
     // A forked child has the same open files, but not the contexts.
     let rings = parse_maps(&fs::read(proc.join("maps")).unwrap_or_default());
     let mut unseen: BTreeSet<u64> = rings.clone();
-    for door in doors {
-        let text = fs::read_to_string(proc.join("fdinfo").join(door)).unwrap_or_default();
+    for file in files {
+        let text = fs::read_to_string(proc.join("fdinfo").join(file)).unwrap_or_default();
         for (id, counters) in parse(&text) {
             if unseen.remove(&id) {
                 process.contexts.push((id, Some(counters)));
@@ -226,25 +219,32 @@ fn look_at(pid: u32, thorough: bool) -> io::Result<Process> {
     Ok(process)
 }
 
-/// Where our own process is told of the device that it has open, if that is once.
-pub fn own_door() -> io::Result<PathBuf> {
-    let mut doors = Vec::new();
-    for entry in fs::read_dir("/proc/self/fd")? {
-        let entry = entry?;
-        if fs::read_link(entry.path()).is_ok_and(|target| is_door(&target, &entry.path())) {
-            doors.push(Path::new("/proc/self/fdinfo").join(entry.file_name()));
-        }
-    }
-    match doors.len() {
-        1 => Ok(doors.remove(0)),
+/// The fdinfo of the device in our own process, if it is open once.
+pub fn own_fdinfo() -> io::Result<PathBuf> {
+    let proc = Path::new("/proc/self");
+    match &device_files(proc)?[..] {
+        [file] => Ok(proc.join("fdinfo").join(file)),
         _ => Err(io::Error::other(
             "the device is not open, or more than once",
         )),
     }
 }
 
+/// The file descriptors of a process that are the device.
+fn device_files(proc: &Path) -> io::Result<Vec<OsString>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(proc.join("fd"))? {
+        let entry = entry?;
+        // What was closed meanwhile is not there.
+        if fs::read_link(entry.path()).is_ok_and(|target| is_device(&target, &entry.path())) {
+            files.push(entry.file_name());
+        }
+    }
+    Ok(files)
+}
+
 /// Whether an open file, by the name that it was opened by, is the device.
-fn is_door(target: &Path, link: &Path) -> bool {
+fn is_device(target: &Path, link: &Path) -> bool {
     // Only what is called so is looked at further: to look may block, for some files.
     let name = target.file_name().map(OsStr::as_encoded_bytes);
     matches!(name, Some(b"raio" | b"raio (deleted)"))

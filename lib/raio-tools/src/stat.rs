@@ -105,7 +105,7 @@ fn snapshot(args: &cli::Stat) -> io::Result<Snapshot> {
 
 impl Snapshot {
     fn add(&mut self, process: Process) {
-        self.processes += usize::from(process.doors > 0 || !process.contexts.is_empty());
+        self.processes += usize::from(process.device_files > 0 || !process.contexts.is_empty());
         self.contexts
             .extend(process.contexts.into_iter().map(|(id, counters)| Row {
                 pid: process.pid,
@@ -325,7 +325,7 @@ mod tests {
             pid: 7,
             command: "evil\x1b[2J".to_string(),
             started: 1,
-            doors: 1,
+            device_files: 1,
             contexts: vec![(0x1000, Some(counters)), (0x2000, None)],
         });
         snapshot

@@ -101,7 +101,7 @@ impl Prober {
     pub fn new() -> Result<Self, Box<dyn std::error::Error>> {
         Ok(Self {
             context: device::context(1)?,
-            fdinfo: fdinfo::own_door()?,
+            fdinfo: fdinfo::own_fdinfo()?,
         })
     }
 

@@ -62,13 +62,13 @@ struct Report {
 
 /// Runs the command, and then ends as it did.
 pub fn run(command: &mut Command, path: &Path, json: bool) -> Outcome {
-    let door = open_door()?;
-    read(&door)?.ok_or(NoTotals)?;
+    let file = open_device()?;
+    read(&file)?.ok_or(NoTotals)?;
     // Children that have closed it take it from us, where the kernel asks whether they may.
     let _ = set_ptracer(PTracer::Any);
     command.env(
         "RAIO_DOOR",
-        format!("{}:{}", door.as_raw_fd(), std::process::id()),
+        format!("{}:{}", file.as_raw_fd(), std::process::id()),
     );
     let signals = Signals::block()?;
     let mut child = match signals.spawn(command) {
@@ -76,7 +76,7 @@ pub fn run(command: &mut Command, path: &Path, json: bool) -> Outcome {
         Err(error) => return Ok(super::not_started(path, &error)),
     };
     let status = signals.wait(&mut child)?;
-    let (totals, open) = last(&door)?;
+    let (totals, open) = last(&file)?;
     let code = status.code().unwrap_or(128 + status.signal().unwrap_or(0));
     let report = Report {
         status: code,
@@ -101,25 +101,25 @@ pub fn run(command: &mut Command, path: &Path, json: bool) -> Outcome {
 }
 
 /// One that children inherit.
-fn open_door() -> Result<OwnedFd, Box<dyn std::error::Error>> {
-    let door = open(device::PATH, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+fn open_device() -> Result<OwnedFd, Box<dyn std::error::Error>> {
+    let file = open(device::PATH, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     let files = getrlimit(Resource::Nofile).current.unwrap_or(HIGHEST);
     let lowest = files.min(HIGHEST).saturating_sub(32);
-    let high = fcntl_dupfd_cloexec(&door, i32::try_from(lowest)?).unwrap_or(door);
+    let high = fcntl_dupfd_cloexec(&file, i32::try_from(lowest)?).unwrap_or(file);
     fcntl_setfd(&high, FdFlags::empty())?;
     Ok(high)
 }
 
 /// The sums, with those of contexts that are there, and how many these are.
-fn read(door: &OwnedFd) -> io::Result<Option<(Totals, u64)>> {
-    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", door.as_raw_fd()))?;
+fn read(file: &OwnedFd) -> io::Result<Option<(Totals, u64)>> {
+    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd()))?;
     Ok(fdinfo::totals(&text))
 }
 
-fn last(door: &OwnedFd) -> Result<(Totals, u64), Box<dyn std::error::Error>> {
+fn last(file: &OwnedFd) -> Result<(Totals, u64), Box<dyn std::error::Error>> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let (totals, open) = read(door)?.ok_or(NoTotals)?;
+        let (totals, open) = read(file)?.ok_or(NoTotals)?;
         if open == 0 || Instant::now() > deadline {
             return Ok((totals, open));
         }
