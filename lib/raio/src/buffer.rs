@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-use crate::{data::IoVec, registered::Place};
+use crate::{iovec::IoVec, registered::Place};
 use std::{
     alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout},
     fmt,

@@ -17,8 +17,25 @@ pub struct Builder {
     device: PathBuf,
 }
 
+impl Context {
+    /// A context for up to that many requests at a time.
+    pub fn new(nr_events: u32) -> Result<Self> {
+        Self::builder(nr_events).build()
+    }
+
+    /// The same, with more to say about it.
+    pub fn builder(nr_events: u32) -> Builder {
+        Builder::new(nr_events)
+    }
+
+    /// As [`new`](Self::new), by another path to the device.
+    pub fn with_device(path: impl AsRef<Path>, nr_events: u32) -> Result<Self> {
+        Self::builder(nr_events).device(path).build()
+    }
+}
+
 impl Builder {
-    pub(crate) fn new(nr_events: u32) -> Self {
+    fn new(nr_events: u32) -> Self {
         Self {
             nr_events,
             flags: 0,

@@ -3,27 +3,11 @@
 //! What requests own.
 
 use crate::{
+    iovec::IoVec,
     registered::{Place, Registered},
     Buffer, IoBuf, IoBufMut, Slice,
 };
 use std::{any::Any, fmt, mem, ptr::NonNull};
-
-/// `struct iovec`.  The fields are addresses, so that it is `Send`.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub(crate) struct IoVec {
-    pub(crate) base: usize,
-    pub(crate) len: usize,
-}
-
-const _: () = assert!(size_of::<IoVec>() == size_of::<libc::iovec>());
-
-impl IoVec {
-    /// The bytes that are pinned with it, which are whole pages.
-    pub(crate) fn pinned(&self, page: usize) -> u64 {
-        (self.base % page + self.len).next_multiple_of(page) as u64
-    }
-}
 
 /// Bytes of memory that a request owns.
 #[derive(Clone, Copy, Debug)]

@@ -104,6 +104,13 @@ impl Device {
     }
 }
 
+impl Info {
+    /// Asks `/dev/raio`.
+    pub fn query() -> Result<Self> {
+        Device::open(Path::new(DEVICE))?.info()
+    }
+}
+
 /// `wanted` is what the context counts as.
 fn count_limit(wanted: u32, info: &Info) -> Option<Limit> {
     if info.nr.saturating_add(wanted.into()) > info.max_nr {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-use crate::{
-    device::{Device, DEVICE},
-    sys, Operation, Result,
-};
-use std::{mem::offset_of, path::Path};
+use crate::{abi, Operation};
+use std::mem::offset_of;
 
 /// What the kernel's side is and can do: `RAIO_IOC_INFO`.
 ///
@@ -38,11 +35,6 @@ pub struct Info {
 }
 
 impl Info {
-    /// Asks `/dev/raio`.
-    pub fn query() -> Result<Self> {
-        Device::open(Path::new(DEVICE))?.info()
-    }
-
     /// Whether requests of that kind are served.
     pub fn serves(&self, operation: Operation) -> bool {
         self.opcodes & (1 << operation.opcode()) != 0
@@ -50,50 +42,50 @@ impl Info {
 
     /// `O_DIRECT` requests are in flight when submit returns.
     pub fn has_direct(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_DIRECT != 0
+        self.features & abi::RAIO_FEATURE_DIRECT != 0
     }
 
     /// What can't go on is retried when it can; submit does not wait for it.
     pub fn has_retry(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_RETRY != 0
+        self.features & abi::RAIO_FEATURE_RETRY != 0
     }
 
     /// What may block runs in threads of the process.
     pub fn has_threads(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_THREADS != 0
+        self.features & abi::RAIO_FEATURE_THREADS != 0
     }
 
     /// Buffered reads of files that offer it hold no thread while the device works.
     pub fn has_page_wait(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_PAGE_WAIT != 0
+        self.features & abi::RAIO_FEATURE_PAGE_WAIT != 0
     }
 
     /// Buffers and files can be registered.
     pub fn has_register(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_REGISTER != 0
+        self.features & abi::RAIO_FEATURE_REGISTER != 0
     }
 
     /// Requests can have a time at which they are over:
     /// [`Request::with_timeout`](crate::Request::with_timeout).
     pub fn has_deadline(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_DEADLINE != 0
+        self.features & abi::RAIO_FEATURE_DEADLINE != 0
     }
 
     /// Transfers can use the file position: [`Request::read`](crate::Request::read).
     pub fn has_file_position(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_CUR_POS != 0
+        self.features & abi::RAIO_FEATURE_CUR_POS != 0
     }
 
     /// A part of a file can be synchronised:
     /// [`Request::with_range`](crate::Request::with_range),
     /// [`Request::sync_file_range`](crate::Request::sync_file_range).
     pub fn has_sync_range(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_SYNC_RANGE != 0
+        self.features & abi::RAIO_FEATURE_SYNC_RANGE != 0
     }
 
     /// Requests can be barriers: [`Request::with_barrier`](crate::Request::with_barrier).
     pub fn has_barrier(&self) -> bool {
-        self.features & sys::RAIO_FEATURE_BARRIER != 0
+        self.features & abi::RAIO_FEATURE_BARRIER != 0
     }
 }
 

@@ -84,6 +84,7 @@
 //!
 //! - `tokio` (off by default): module `tokio`.
 
+mod abi;
 mod buffer;
 mod builder;
 mod completion;
@@ -95,9 +96,11 @@ mod error;
 mod flags;
 mod info;
 mod io_buf;
+mod iovec;
 mod operation;
 mod process;
 mod registered;
+mod rejected;
 mod request;
 mod ring;
 mod slots;
@@ -116,7 +119,8 @@ pub use info::Info;
 pub use io_buf::{IoBuf, IoBufMut, Slice};
 pub use operation::Operation;
 pub use registered::{FixedFile, Target};
-pub use request::{Rejected, Request};
+pub use rejected::Rejected;
+pub use request::Request;
 
 /// The examples of the README.
 #[cfg(doctest)]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-use crate::sys;
+use crate::abi;
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,15 +29,15 @@ pub enum Operation {
 impl Operation {
     pub(crate) const fn opcode(self) -> u16 {
         match self {
-            Self::Read => sys::IOCB_CMD_PREAD,
-            Self::Write => sys::IOCB_CMD_PWRITE,
-            Self::ReadVectored => sys::IOCB_CMD_PREADV,
-            Self::WriteVectored => sys::IOCB_CMD_PWRITEV,
-            Self::Fsync => sys::IOCB_CMD_FSYNC,
-            Self::Fdsync => sys::IOCB_CMD_FDSYNC,
-            Self::SyncFileRange => sys::RAIO_CMD_SYNC_FILE_RANGE,
-            Self::Poll => sys::IOCB_CMD_POLL,
-            Self::Noop => sys::IOCB_CMD_NOOP,
+            Self::Read => abi::IOCB_CMD_PREAD,
+            Self::Write => abi::IOCB_CMD_PWRITE,
+            Self::ReadVectored => abi::IOCB_CMD_PREADV,
+            Self::WriteVectored => abi::IOCB_CMD_PWRITEV,
+            Self::Fsync => abi::IOCB_CMD_FSYNC,
+            Self::Fdsync => abi::IOCB_CMD_FDSYNC,
+            Self::SyncFileRange => abi::RAIO_CMD_SYNC_FILE_RANGE,
+            Self::Poll => abi::IOCB_CMD_POLL,
+            Self::Noop => abi::IOCB_CMD_NOOP,
         }
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-use super::{submit::explain_submit, Context};
+use super::{submit::explain_submit, Context, Entered};
 use crate::{
     sys,
     wait::{address, Wait},
@@ -12,16 +12,6 @@ use std::{
 };
 
 const ENTER: &str = "RAIO_IOC_ENTER";
-
-/// What [`Context::submit_and_getevents`] has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Entered {
-    /// The number of requests that were taken from the queue.
-    pub submitted: usize,
-    /// The number of completions that were appended.
-    pub completed: usize,
-}
 
 impl Context {
     /// [`submit`](Self::submit) and then [`getevents`](Self::getevents), as a rule in

@@ -3,22 +3,18 @@
 mod cancel;
 mod enter;
 mod getevents;
+mod register;
 mod submit;
 
-pub use enter::Entered;
-
 use crate::{
-    device::Device, process::Process, registered::Registered, ring::Ring, slots::Slots, sys,
-    Builder, Error, ErrorKind, Info, RequestId, Result,
+    device::Device, process::Process, registered::Registered, ring::Ring, slots::Slots, sys, Error,
+    ErrorKind, Info, RequestId, Result,
 };
 use std::{
     fmt, mem,
     mem::ManuallyDrop,
     os::fd::{AsFd, BorrowedFd},
-    path::Path,
 };
-
-const REGISTER: &str = "RAIO_IOC_REGISTER";
 
 /// A context: requests are submitted to it, and completions come out of it.
 ///
@@ -38,7 +34,7 @@ pub struct Context {
     // Not used any more when `drop` has destroyed the context.
     ring: Option<Ring>,
     slots: ManuallyDrop<Slots>,
-    pub(crate) registered: Registered,
+    registered: Registered,
     submitted: Vec<RequestId>,
     // Scratch memory of the calls: addresses of iocbs, and as many events as there
     // can be.
@@ -46,22 +42,17 @@ pub struct Context {
     events: Box<[sys::io_event]>,
 }
 
+/// What [`Context::submit_and_getevents`] has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entered {
+    /// The number of requests that were taken from the queue.
+    pub submitted: usize,
+    /// The number of completions that were appended.
+    pub completed: usize,
+}
+
 impl Context {
-    /// A context for up to that many requests at a time.
-    pub fn new(nr_events: u32) -> Result<Self> {
-        Self::builder(nr_events).build()
-    }
-
-    /// The same, with more to say about it.
-    pub fn builder(nr_events: u32) -> Builder {
-        Builder::new(nr_events)
-    }
-
-    /// As [`new`](Self::new), by another path to the device.
-    pub fn with_device(path: impl AsRef<Path>, nr_events: u32) -> Result<Self> {
-        Self::builder(nr_events).device(path).build()
-    }
-
     pub(crate) fn from_parts(
         device: Device,
         process: Process,
@@ -113,33 +104,6 @@ impl Context {
             return Ok(());
         }
         Err(Error::errno(call, ErrorKind::OtherProcess, libc::EINVAL))
-    }
-
-    /// Registers what is in an array of `nr` entries there, or unregisters.
-    ///
-    /// # Safety
-    ///
-    /// `array` is what `opcode` takes.  Nobody else uses the memory of buffers while a
-    /// request is in flight that has their index.
-    pub(crate) unsafe fn register(&mut self, opcode: u32, nr: usize, array: u64) -> Result<()> {
-        self.in_this_process(REGISTER)?;
-        let mut arg = sys::raio_register {
-            ctx_id: self.id,
-            opcode,
-            // The kernel takes no such number either.
-            nr: u32::try_from(nr).unwrap_or(u32::MAX),
-            array,
-            flags: 0,
-        };
-        // SAFETY: By the contract of this function.
-        match unsafe { self.device.call(REGISTER, sys::RAIO_IOC_REGISTER, &mut arg) } {
-            Ok(_) => Ok(()),
-            Err(error) => Err(match error.raw_os_error() {
-                Some(libc::ENOTTY) => error.with_kind(ErrorKind::Unsupported),
-                Some(libc::ENXIO) => error.with_kind(ErrorKind::NotRegistered),
-                _ => error,
-            }),
-        }
     }
 }
 

@@ -2,10 +2,8 @@
 
 mod head;
 mod iocb;
-mod rejected;
 
 pub(crate) use head::{Head, Position};
-pub use rejected::Rejected;
 
 use crate::{
     data::{Data, Owner},

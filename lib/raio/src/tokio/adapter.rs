@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 use super::{
-    state::SharedRef,
+    handle::Handle,
     transfer::{Incomplete, Transfer},
-    Handle,
 };
 use crate::{registered::sealed::File, request::Position, Buffer, IoBuf, Slice};
 use std::{
     fmt, io, mem,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     pin::Pin,
-    sync::Arc,
     task::{ready, Context, Poll},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -140,10 +138,6 @@ impl Io {
         }
     }
 
-    fn shared(&self) -> SharedRef<'static> {
-        SharedRef::Owned(Arc::clone(&self.handle.0 .0))
-    }
-
     /// The file and where, for a transfer that this owns.
     fn target(&self) -> (File<'static>, Position) {
         // SAFETY: It is open as long as `self.fd`, which lives as long as the transfers: they
@@ -155,7 +149,7 @@ impl Io {
 
     fn start_read(&self, buffer: Buffer) -> Reading {
         let buffer = sized(buffer, self.capacity);
-        let read = Transfer::read(self.shared(), self.target(), buffer);
+        let read = Transfer::read(self.handle.owned(), self.target(), buffer);
         Reading::Busy(Box::new(read), false)
     }
 
@@ -163,7 +157,7 @@ impl Io {
         let mut buffer = sized(buffer, self.capacity);
         buffer[..bytes.len()].copy_from_slice(bytes);
         let part = buffer.slice(..bytes.len());
-        let write = Transfer::write(self.shared(), self.target(), part);
+        let write = Transfer::write(self.handle.owned(), self.target(), part);
         Writing::Busy(Box::new(write))
     }
 

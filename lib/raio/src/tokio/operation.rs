@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-use super::{
-    closed,
-    state::{SharedRef, Ticket},
-};
+use super::state::{SharedRef, Ticket};
 use crate::{Completion, ErrorKind, Request, RequestId};
 use std::{
     future::Future,
@@ -183,6 +180,11 @@ fn completed(ticket: Ticket) -> Poll<Completion> {
         Ticket::Done(completion) => Poll::Ready(completion),
         _ => lost(RequestId::NONE),
     }
+}
+
+/// The error of requests that come too late.
+pub(super) fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the context is shut down")
 }
 
 /// The context is not to be had any more, as after a fork; it keeps the buffer.

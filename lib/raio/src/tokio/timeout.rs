@@ -40,8 +40,15 @@ pub struct Timeout<'a, B, E = io::Error> {
     fired: bool,
 }
 
+impl<'a, B, E> Transfer<'a, B, E> {
+    /// Cancels it after that time, from when it is polled first.  See [`Timeout`].
+    pub fn timeout(self, time: Duration) -> Timeout<'a, B, E> {
+        Timeout::new(self, time)
+    }
+}
+
 impl<'a, B, E> Timeout<'a, B, E> {
-    pub(super) fn new(transfer: Transfer<'a, B, E>, time: Duration) -> Self {
+    fn new(transfer: Transfer<'a, B, E>, time: Duration) -> Self {
         Self {
             transfer,
             time,

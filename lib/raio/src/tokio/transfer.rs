@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-use super::timeout::Timeout;
 use super::{
     machine::{Extent, Machine},
     state::SharedRef,
@@ -15,7 +14,6 @@ use std::{
     io, mem,
     pin::Pin,
     task::{ready, Context, Poll},
-    time::Duration,
 };
 
 /// What a transfer comes to: the number of bytes or the error, and its buffer or
@@ -112,11 +110,6 @@ impl<'a, B, E> Transfer<'a, B, E> {
     pub fn cancel(mut self) -> Self {
         self.machine.cancel();
         self
-    }
-
-    /// Cancels it after that time, from when it is polled first.  See [`Timeout`].
-    pub fn timeout(self, time: Duration) -> Timeout<'a, B, E> {
-        Timeout::new(self, time)
     }
 
     pub(super) fn finish(&self, mut completion: Completion) -> Transferred<B, E> {
