@@ -106,17 +106,23 @@ debian_mirror() {
 	echo "$mirror"
 }
 
+# libraio_libraries DIR [--tests]: builds libraio, and puts what programs load into DIR, which
+# is made anew.
+libraio_libraries() {
+	"$top/scripts/libraio" "${@:2}"
+	rm -rf "$1"
+	mkdir -p "$1"
+	cp -a "$top"/build/libraio/libraio "$top"/build/libraio/*.so "$top"/build/libraio/*.so.1 "$1/"
+}
+
 # libraio_programs DIR: the tests of libraio, which are dynamic programs, and what they need in
 # a guest.
 libraio_programs() {
-	run_logged libraio "$top/scripts/in-sysroot" make -s -C "$top/lib/libraio/tests" \
-		O="$top/build/ways" CC=gcc-14 || die "libraio does not build"
+	libraio_libraries "$1" --tests
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	"$top/scripts/in-sysroot" sh -euc '
-		rm -rf "$2"
 		mkdir -p "$2/lib"
-		cp -a "$1"/libraio "$1"/libraio*.so* "$1"/user-* "$1"/extension* "$1"/mixed* "$1"/plugin.so \
-			"$1"/counted "$3" "$2/"
+		cp -a "$1"/user-* "$1"/extension* "$1"/mixed* "$1"/plugin.so "$1"/counted "$3" "$2/"
 		cp -L /lib64/ld-linux-x86-64.so.2 "$2/lib/"
 		cp -L /lib/x86_64-linux-gnu/libc.so.6 /lib/x86_64-linux-gnu/libaio.so.1t64 "$2/lib/"
 	' - "$top/build/ways" "$1" "$top/lib/libraio/tests/ways"
