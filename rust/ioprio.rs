@@ -15,7 +15,7 @@ use kernel::prelude::*;
 pub(crate) enum Ioprio {
     /// The program's.
     Chosen(u16),
-    /// The task's, see [`current`].
+    /// The task's, see [`current!`].
     Current(u16),
 }
 

@@ -54,7 +54,7 @@ pub(in crate::sys) unsafe fn iter_count(iter: *const bindings::iov_iter) -> usiz
 ///
 /// # Safety
 ///
-/// As of [`import`](super::prepare).
+/// As of `import()` in `rust/request/prepare.rs`.
 pub(in crate::sys) unsafe fn import_segments(
     transfer: &mut Transfer,
     iter: *mut bindings::iov_iter,
@@ -85,7 +85,7 @@ pub(in crate::sys) unsafe fn import_segments(
 ///
 /// # Safety
 ///
-/// As of [`import`](super::prepare); `iter` is over what was imported.
+/// As of `import()` in `rust/request/prepare.rs`; `iter` is over what was imported.
 pub(in crate::sys) unsafe fn import_pinned_segments(
     transfer: &mut Transfer,
     iter: *mut bindings::iov_iter,
