@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What knows nothing of tasks, files and memory: states, arithmetic, lists, the policy.
+//! Data structures and decisions that know no tasks, files or memory: states, keys, ring arithmetic,
+//! credits, lists, the policy.
 //!
-//! Nothing here sleeps, allocates or takes a lock; `state` and `credit` are also compiled on the host,
-//! where all interleavings of those who share them are tried (selftests/state).
+//! This is the lowest room: it uses none of the others. It has no locks. Nothing here sleeps, but for
+//! `lists::Groups` and `folios`, which allocate in process context. `state` and `credit` are also compiled
+//! on the host, where selftests/state tries all interleavings of their users.
 
 pub(crate) mod credit;
 pub(crate) mod folios;

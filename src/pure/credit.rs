@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Credits: who may submit, so that the ring can't overflow.
+//! Credits: the right to submit, which keeps the ring from overflowing.
 //!
-//! A request takes a credit before it exists, and the credit covers the slot of the ring that its
-//! event will need. It comes back when the program has consumed the event. Programs may consume
-//! by writing `head` themselves, and may write nonsense there: a credit comes back for published
-//! events only, so nonsense can at most lose the program its own events.
+//! A submitter takes a credit before it takes a request. The credit stands for the slot of the ring
+//! that the event will need, and comes back when the program has consumed the event. Programs may
+//! consume events by writing `head` themselves, and may write nonsense there. Credits come back for
+//! published events only, so nonsense can at most lose the program its own events.
 
 /// The credits of a context. All counts are totals that wrap.
 #[derive(Clone, Copy)]
@@ -14,7 +14,7 @@ pub(crate) struct Credits {
     taken: u32,
     /// Credits that came back with consumed events.
     consumed: u32,
-    /// Most credits out at once.
+    /// Most credits that may be out at once.
     limit: u32,
 }
 
@@ -36,18 +36,18 @@ impl Credits {
         got
     }
 
-    /// Gives back `n` credits that no event will need.
+    /// Gives back `n` credits that no event will use.
     pub(crate) fn give_back(&mut self, n: u32) {
         self.taken = self.taken.wrapping_sub(n);
     }
 
-    /// Learns that of the `published` events in all, at most `unread` are still in the ring.
+    /// Settles the credits: of all `published` events at most `unread` are still in the ring.
     pub(crate) fn settle(&mut self, published: u32, unread: u32) {
         let uncounted = published.wrapping_sub(self.consumed);
         self.consumed = self.consumed.wrapping_add(uncounted.saturating_sub(unread));
     }
 
-    /// The credits that requests took in all, and have not given back.
+    /// The credits that requests have taken in all, less those that were given back.
     pub(crate) fn taken(&self) -> u32 {
         self.taken
     }
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(c.take(7), 7);
         c.settle(2, 0);
         assert_eq!(c.take(9), 2);
-        // More unread than was ever published.
+        // More unread events than were ever published.
         c.settle(2, 7);
         assert_eq!(c.take(9), 0);
         assert_eq!(c.taken(), 9);

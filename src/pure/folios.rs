@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which buffer of a table pays for a large folio that several of them lie in: bookkeeping alone.
+//! Large folios that several buffers of a table lie in: which buffer pays for each. Bookkeeping alone.
 //!
-//! Buffers are numbered as they come. The first to meet a folio pays for it. Another that meets it
-//! keeps it as well, and so must keep the charge of the first, once.
+//! Buffers are numbered in order of registration. The first buffer that lies in a folio pays for it.
+//! Any other buffer in that folio keeps it pinned too, and so holds the charge of the first, once.
 
 use kernel::{
     prelude::*,
     rbtree::RBTree, //
 };
 
-/// What a buffer has to do for a folio that it meets.
+/// What a buffer has to do for a folio that it lies in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Met {
-    /// It pays.
+    /// It pays for the folio.
     New,
-    /// Nothing: it has done so.
+    /// Nothing: the folio was met before.
     Known,
-    /// It keeps the charge of that buffer.
+    /// It holds the charge of that buffer.
     PaidBy(usize),
 }
 
 /// The large folios that the buffers of a table have met.
 pub(crate) struct Folios {
-    /// Who pays, by folio.
+    /// The buffer that pays, by folio.
     payers: RBTree<usize, usize>,
-    /// Of each buffer, the last that keeps its charge.
+    /// For each buffer, the last one that holds its charge.
     kept_by: KVVec<usize>,
 }
 
 impl Folios {
-    /// No buffer.
+    /// An empty table.
     pub(crate) fn new() -> Self {
         Folios {
             payers: RBTree::new(),
@@ -38,15 +38,15 @@ impl Folios {
         }
     }
 
-    /// The next buffer begins; returns its number. ENOMEM.
+    /// Begins the next buffer and returns its number. Fails with ENOMEM.
     pub(crate) fn next_buffer(&mut self) -> Result<usize> {
         let buffer = self.kept_by.len();
         self.kept_by.push(buffer, GFP_KERNEL_ACCOUNT)?;
         Ok(buffer)
     }
 
-    /// The last buffer meets `folio`, which stands for one as long as there is a charge for it.
-    /// ENOMEM.
+    /// The last buffer lies in `folio`. The number must stay that folio's for as long as a charge for
+    /// it exists. Fails with ENOMEM.
     pub(crate) fn meet(&mut self, folio: usize) -> Result<Met> {
         let buffer = self.kept_by.len().saturating_sub(1);
         let Some(&payer) = self.payers.get(&folio) else {

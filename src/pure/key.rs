@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `aio_key`: names a request that is in flight, so that io_cancel finds it at once.
+//! `aio_key` names a request in flight, so that io_cancel finds it at once.
 //!
-//! The low bits are the request's index in its pool, the others the low bits of its generation.
+//! The low bits are the request's index in its pool, the other bits are the low bits of its generation.
 
 use super::state::Word;
 
-/// How the keys of a context are made.
+/// How a context encodes its keys.
 #[derive(Clone, Copy)]
 pub(crate) struct Keys {
     index_bits: u32,
 }
 
-/// What a key says.
+/// A decoded key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Named {
-    /// The request's index.
+    /// The index of the request.
     pub(crate) index: u32,
-    /// Its generation, as far as `mask` goes.
+    /// The generation of the request, as far as `mask` goes.
     pub(crate) generation: u32,
-    /// Which bits of the generation the key has.
+    /// The bits of the generation that the key holds.
     pub(crate) mask: u32,
 }
 
@@ -36,12 +36,12 @@ impl Keys {
         (1 << self.index_bits) - 1
     }
 
-    /// The key of request `index` in its `generation`.
+    /// The key of request `index` in generation `generation`.
     pub(crate) fn make(self, index: u32, generation: u32) -> u32 {
         index & self.index_mask() | generation << self.index_bits
     }
 
-    /// What `key`, which comes from a program, names.
+    /// Decodes `key`, which comes from a program.
     pub(crate) fn read(self, key: u32) -> Named {
         let bits = (u32::BITS - self.index_bits).min(Word::GENERATION_BITS);
         Named {

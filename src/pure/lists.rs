@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Lists of requests that wait to be run, and the order among requests of one file.
+//! Lists of requests that wait to be run, and groups of requests that must run in order.
 //!
-//! Both are linked by index through what the requests themselves have, so that nothing is
-//! allocated and a request leaves from the middle at once. One lock guards all of it.
+//! Both are linked by index through [`Links`] in the requests themselves. So nothing is allocated, and
+//! a request can leave from the middle in constant time. The caller holds one lock for all of it,
+//! `Context::queues`.
 
 use crate::sys::util::once::Once;
 use kernel::prelude::*;
@@ -11,31 +12,31 @@ use kernel::prelude::*;
 /// No request.
 const NONE: u32 = u32::MAX;
 
-/// A list, which says who may run what is on it.
+/// A list. It says who may run the requests on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum List {
-    /// The run list: a task of the process, or a thread; the try does not block in the file.
+    /// The run list: for a task or a thread of the process. The try does not block in the file.
     Run = 0,
-    /// A thread: it may wait for the device's queue, but for no page.
+    /// For a thread: the try may wait for the device's queue, but for no page.
     Page = 1,
-    /// A thread: it may block.
+    /// For a thread: the try may block.
     Block = 2,
-    /// As [`List::Run`], but not before a while: somebody keeps others out of the file, or too many
-    /// wait for it.
+    /// As [`List::Run`], but only after a pause: another task holds the file's lock, or too many
+    /// requests wait for the file.
     Held = 3,
-    /// Nobody yet: another request of the file is before it.
+    /// Not to be run yet: another request of the group is first.
     Waiting = 4,
-    /// As [`List::Run`], but by a task of the process alone: the file may look at its descriptors.
+    /// As [`List::Run`], but for a task of the process alone: the file may look at descriptors.
     Task = 5,
-    /// Nobody yet: a barrier, or behind one.
+    /// Not to be run yet: a barrier, or a request behind one.
     Barrier = 6,
 }
 
 impl List {
     const NUMBER: usize = 7;
 
-    /// The list whose number this is.
+    /// The list with this number.
     pub(crate) fn from_number(number: u32) -> Self {
         match number {
             0 => List::Run,
@@ -49,17 +50,18 @@ impl List {
     }
 }
 
-/// What a request has for the lists. Guarded by their lock.
+/// The links of a request. The lock of the lists guards them.
 pub(crate) struct Links {
-    /// The list that it is on, or [`NONE`].
+    /// The list that the request is on, or [`NONE`].
     list: Once<u32>,
     prev: Once<u32>,
     next: Once<u32>,
-    /// The group that it is of, or 0.
+    /// The group that the request is in, or 0.
     key: Once<usize>,
     before: Once<u32>,
     after: Once<u32>,
-    /// Of a group's first: its last, and the first of the next group in the bucket.
+    /// Only valid in the first of a group: the last of the group, and the first of the next group in
+    /// the bucket.
     last: Once<u32>,
     chain: Once<u32>,
 }
@@ -81,23 +83,23 @@ impl Default for Links {
 }
 
 impl Links {
-    /// Whether it is on a list.
+    /// Whether the request is on a list.
     pub(crate) fn is_listed(&self) -> bool {
         self.list.get() != NONE
     }
 
-    /// Whether it is on `list`.
+    /// Whether the request is on `list`.
     pub(crate) fn is_on(&self, list: List) -> bool {
         self.list.get() == list as u32
     }
 }
 
-/// Where requests are found by their index.
+/// Finds requests by their index.
 pub(crate) trait Nodes {
     /// The links of request `index`.
     fn links(&self, index: u32) -> Option<&Links>;
 
-    /// As [`Self::links`], where often there is none.
+    /// As [`Self::links`], for an index that is often [`NONE`].
     #[inline(always)]
     fn neighbour(&self, index: u32) -> Option<&Links> {
         if index == NONE {
@@ -114,11 +116,11 @@ struct Ends {
     len: u32,
 }
 
-/// The lists.
+/// All lists of a context.
 pub(crate) struct Lists([Ends; List::NUMBER]);
 
 impl Lists {
-    /// Empty ones.
+    /// Empty lists.
     pub(crate) fn new() -> Self {
         let empty = Ends {
             first: NONE,
@@ -128,18 +130,18 @@ impl Lists {
         Lists([empty; List::NUMBER])
     }
 
-    /// How many are on `list`.
+    /// The number of requests on `list`.
     pub(crate) fn len(&self, list: List) -> u32 {
         self.0.get(list as usize).map_or(0, |ends| ends.len)
     }
 
-    /// The first on that list.
+    /// The first request on `list`.
     pub(crate) fn first(&self, list: List) -> Option<u32> {
         let first = self.0.get(list as usize)?.first;
         (first != NONE).then_some(first)
     }
 
-    /// Puts `index`, which is on none, at the end of `list`.
+    /// Puts `index` at the end of `list`. It must not be on a list.
     pub(crate) fn push(&mut self, nodes: &impl Nodes, index: u32, list: List) {
         let (Some(ends), Some(links)) = (self.0.get_mut(list as usize), nodes.links(index)) else {
             return;
@@ -155,7 +157,7 @@ impl Lists {
         ends.len = ends.len.saturating_add(1);
     }
 
-    /// Takes `index` off the list that it is on, if it is on one.
+    /// Takes `index` off its list, if it is on one.
     pub(crate) fn remove(&mut self, nodes: &impl Nodes, index: u32) {
         let Some(links) = nodes.links(index) else {
             return;
@@ -176,7 +178,7 @@ impl Lists {
         links.list.set(NONE);
     }
 
-    /// Takes the first off `list`.
+    /// Takes the first request off `list`.
     pub(crate) fn pop(&mut self, nodes: &impl Nodes, list: List) -> Option<u32> {
         let ends = self.0.get_mut(list as usize)?;
         let first = ends.first;
@@ -193,12 +195,12 @@ impl Lists {
     }
 }
 
-/// Requests that must run one after the other: those of one key, in the order in which they
-/// joined. Only the first of a group runs or is armed.
+/// Groups of requests that must run one after the other. A group is all requests of one key, in the
+/// order in which they joined. Only the first of a group runs or is armed.
 pub(crate) struct Groups(KVVec<u32>);
 
 impl Groups {
-    /// For a context of that many requests. ENOMEM. Process context.
+    /// A table for a context of `requests` requests. Fails with ENOMEM. Process context, may sleep.
     pub(crate) fn new(requests: u32) -> Result<Self> {
         let buckets = requests.clamp(16, 1 << 20).next_power_of_two();
         let mut heads = KVVec::with_capacity(buckets as usize, GFP_KERNEL_ACCOUNT)?;
@@ -228,12 +230,13 @@ impl Groups {
         None
     }
 
-    /// Whether the group `key` has anybody.
+    /// Whether the group `key` has a member.
     pub(crate) fn is_busy(&mut self, nodes: &impl Nodes, key: usize) -> bool {
         self.first(nodes, key).is_some()
     }
 
-    /// Puts `index`, which is in no group, at the end of the group `key`; whether it is its first.
+    /// Puts `index`, which must be in no group, at the end of the group `key`. Returns whether it is
+    /// the first.
     pub(crate) fn join(&mut self, nodes: &impl Nodes, index: u32, key: usize) -> bool {
         let Some(first) = self.first(nodes, key) else {
             self.found(nodes, index, key);
@@ -252,7 +255,7 @@ impl Groups {
         false
     }
 
-    /// Puts `index`, which is in no group, in the group `key`, which has nobody.
+    /// Puts `index`, which must be in no group, in the group `key`, which must be empty.
     pub(crate) fn found(&mut self, nodes: &impl Nodes, index: u32, key: usize) {
         if let Some(links) = nodes.links(index) {
             links.key.set(key);
@@ -263,7 +266,7 @@ impl Groups {
         }
     }
 
-    /// Whether `index` is the first of its group, or in none.
+    /// Whether `index` is the first of its group, or in no group.
     pub(crate) fn is_first(&self, nodes: &impl Nodes, index: u32) -> bool {
         nodes
             .links(index)
@@ -293,7 +296,8 @@ impl Groups {
         }
     }
 
-    /// Takes `index` out of its group, and returns who is first now if `index` was it.
+    /// Takes `index` out of its group. If it was the first, returns the next one, which is the first
+    /// now.
     pub(crate) fn leave(&mut self, nodes: &impl Nodes, index: u32) -> Option<u32> {
         let links = nodes.links(index)?;
         let key = links.key.get();

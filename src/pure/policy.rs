@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The policy: what of a file's code may run where.
+//! The policy: which code of a file may run in which place. It depends on the kind and flags of the file
+//! and on the operation alone.
 //!
 //! | file | in submit | then | a thread of the process | why |
 //! |---|---|---|---|---|
@@ -22,8 +23,8 @@
 //! | POLL | a look | its wait queues | yes | `poll` looks at no descriptor; the wake tells what is ready, as a rule, and that is all |
 //!
 //! The places are those of [`Place`](crate::engine::Place). No file code runs in an interrupt, in a
-//! work item, or in another process. A thread of the process has no files: what is not said to be for
-//! it above is refused there ([`Class::is_for_workers`]).
+//! work item, or in another process. A thread of the process has no file table, so
+//! [`Class::is_for_workers`] refuses it every file that the table does not allow.
 
 use super::lists::List;
 use crate::sys::{
@@ -35,7 +36,7 @@ use crate::sys::{
     uio::Direction, //
 };
 
-/// How a try that does not wait is made.
+/// How a try that does not wait is issued.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Try {
     /// See [`Mode::Nowait`].
@@ -58,27 +59,27 @@ impl Try {
     }
 }
 
-/// What is done first, by who submits.
+/// What the submitter does first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum First {
-    /// A try.
+    /// It issues a try.
     Try(Try),
-    /// Waiting for the file to be ready.
+    /// It arms the request on the file's wait queues.
     Poll,
-    /// Nothing: a thread runs it.
+    /// It punts the request to a thread.
     Punt,
-    /// All of it, as long as it takes.
+    /// It issues the whole request and blocks as long as that takes.
     Block,
 }
 
-/// Among which requests the order of submission is kept.
+/// Which requests keep the order of submission.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Order {
     /// None.
     Free,
-    /// Those of the open file in the same direction.
+    /// Those of the same open file and direction.
     File,
-    /// Those that change the inode's data, and fsyncs.
+    /// Those that change the data of the inode, and fsyncs of it.
     Inode,
 }
 
@@ -86,24 +87,24 @@ pub(crate) enum Order {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Policy {
     pub(crate) first: First,
-    /// It can be armed on the file's wait queues.
+    /// The request can be armed on the file's wait queues.
     pub(crate) arm: bool,
-    /// It can wait for a page.
+    /// The request can wait for a page (IOCB_WAITQ).
     pub(crate) page_wait: bool,
-    /// Where a kick puts it.
+    /// The list that a kick puts the request on.
     pub(crate) retry: List,
-    /// A thread of the process may run it.
+    /// A thread of the process may run the request.
     pub(crate) threads: bool,
     pub(crate) order: Order,
-    /// It goes on until all is moved; else the first data ends it.
+    /// A short transfer is retried until all is moved; else the first data ends the request.
     pub(crate) whole: bool,
-    /// Who wakes it is about to leave the kernel, as a rule: a retry may be left to it.
+    /// The waker is usually about to return to user space, so task work of the waker may run the retry.
     pub(crate) by_waker: bool,
-    /// Somebody may keep others out of the file while he waits for a page of his own.
+    /// Another task may hold the file's lock over a page fault of its own.
     pub(crate) locks: bool,
-    /// It is done once it was taken, whatever becomes of the context.
+    /// Once accepted, the request is carried out whatever becomes of the context.
     pub(crate) accepted: bool,
-    /// -EAGAIN is the program's business.
+    /// -EAGAIN is the result of the request, not a reason to retry.
     pub(crate) again_is_final: bool,
 }
 
@@ -125,25 +126,25 @@ impl Default for Policy {
     }
 }
 
-/// What of a transfer the policy depends on.
+/// The properties of a transfer that the policy depends on.
 #[derive(Clone, Copy)]
 pub(crate) struct Traits {
     /// The file has wait queues.
     pub(crate) can_poll: bool,
-    /// It waits by rules of its own, see [`fs::has_own_rules`](crate::sys::fs::has_own_rules).
+    /// The file waits by rules of its own, see [`fs::has_own_rules`](crate::sys::fs::has_own_rules).
     pub(crate) own_rules: bool,
     /// Which way data goes.
     pub(crate) direction: Direction,
-    /// Past the page cache.
+    /// O_DIRECT: past the page cache.
     pub(crate) direct: bool,
     /// RWF_NOWAIT.
     pub(crate) nowait: bool,
-    /// What is written to the page cache is there when submit returns.
+    /// RAIO_SETUP_SYNC_WRITES: submit returns only after a buffered write is in the page cache.
     pub(crate) sync_writes: bool,
 }
 
 impl Policy {
-    /// Of what submit does, and waits for.
+    /// The policy where the submitter issues the request and blocks.
     const HERE: Policy = Policy {
         first: First::Block,
         arm: false,
@@ -163,7 +164,7 @@ impl Policy {
         let policy = Self::of_async_transfer(facts, traits);
         let write = traits.direction == Direction::Write;
         if traits.sync_writes && write && policy.order == Order::Inode && !traits.nowait {
-            // Where it was held back, a thread runs it all the same.
+            // If a barrier holds the request back, a thread runs it all the same.
             return Policy {
                 first: First::Block,
                 ..policy
@@ -183,7 +184,7 @@ impl Policy {
         } = traits;
         let write = direction == Direction::Write;
         let first_of = |how, honoured| match (nowait, honoured) {
-            // One try, as it is.
+            // One try, with IOCB_NOWAIT from the program itself.
             (true, _) => First::Try(Try::Inline),
             (_, true) => First::Try(how),
             _ => First::Punt,
@@ -197,7 +198,7 @@ impl Policy {
             again_is_final: nonblocking,
             ..Policy::default()
         };
-        // It waits in the file, which knows how long.
+        // The try waits in the file, which knows for how long.
         let by_own_rules = Policy {
             order: Order::File,
             ..Policy::default()
@@ -210,7 +211,7 @@ impl Policy {
                 locks: true,
                 ..stream(first_of(Try::Nowait, true))
             },
-            // A send that waits sends all, or says why not.
+            // A blocking send moves all of it, or returns why it could not.
             Class::Inet | Class::Unix if own_rules && !nonblocking => Policy {
                 locks: true,
                 ..by_own_rules
@@ -220,9 +221,9 @@ impl Policy {
                 locks: true,
                 ..stream(first_of(Try::Nowait, facts.nowait))
             },
-            // Not by who wakes it: where the program's memory is not there the count is lost.
+            // Not for the waker: the count is lost if the program's memory is not present.
             Class::Counter if facts.nowait => stream(first_of(Try::Nowait, true)),
-            // It blocks as it likes once it is issued; O_NONBLOCK it may know.
+            // A tty blocks once it is issued, but may honour O_NONBLOCK.
             Class::Tty if nonblocking => Policy {
                 again_is_final: true,
                 first: First::Try(Try::Inline),
@@ -265,7 +266,7 @@ impl Policy {
                     } else {
                         Order::Free
                     },
-                    // What a server says is the end.
+                    // A short read is what the server says: the end.
                     whole: write || facts.class != Class::Fuse,
                     // A server may never answer.
                     accepted: write && facts.class != Class::Fuse,
@@ -284,9 +285,9 @@ impl Policy {
         }
     }
 
-    /// How a plain buffered read is tried whose data may be there already, if that is how such reads
-    /// begin, as [`Self::of_transfer`] says. Not of block devices: others may hold the lock of the
-    /// inode while they wait for the device.
+    /// The first try of a plain buffered read whose data may be in the page cache, if
+    /// [`Self::of_transfer`] makes the same try first. `None` for block devices: other tasks may hold
+    /// the inode lock while they wait for the device.
     #[inline]
     pub(crate) fn of_inline_read(facts: Facts) -> Option<Try> {
         match facts.class {
@@ -296,7 +297,7 @@ impl Policy {
         }
     }
 
-    /// The policy for an fsync: behind the writes of its inode.
+    /// The policy for an fsync, which runs after the earlier writes to its inode.
     pub(crate) fn of_fsync(facts: Facts) -> Self {
         let supported = matches!(
             facts.class,
@@ -314,7 +315,7 @@ impl Policy {
 
     /// The policy for a poll.
     pub(crate) fn of_poll(facts: Facts, is_fuse: bool) -> Self {
-        // FUSE asks its server, and a tty waits for its buffers, when they are polled.
+        // Polling FUSE asks its server, and polling a tty waits for its buffers.
         let may_block = is_fuse || facts.device && !facts.nowait;
         Policy {
             first: if may_block { First::Punt } else { First::Poll },

@@ -2,12 +2,12 @@
 
 //! The event ring: its layout and arithmetic.
 //!
-//! A ring is a header ([`raio_ring`]) and then slots for events, `head` and `tail` are indices of
-//! slots. Only the kernel fills slots and moves `tail`; who consumes events, kernel or program,
-//! moves `head`. One slot is always empty, so that `head == tail` means "no event".
+//! A ring is a header ([`raio_ring`]) and then slots for events. `head` and `tail` are indices of
+//! slots. Only the kernel fills slots and moves `tail`. The consumer, kernel or program, moves `head`.
+//! One slot is always empty, so that `head == tail` means "no event".
 //!
-//! The program can write all of it at any time. So the kernel keeps its own tail and number of
-//! slots, reduces `head` before use and believes nothing else.
+//! The program can write all of the ring at any time. So the kernel keeps its own tail and number of
+//! slots, reduces `head` before use, and trusts nothing else.
 //!
 //! [`raio_ring`]: crate::sys::uapi::raio_ring
 
@@ -30,7 +30,7 @@ const _: () = assert!(HEADER % EVENT == 0 && PAGE_SIZE % EVENT == 0);
 /// The most events that a context may ask for: a ring of 256 MiB, as in 2.6.
 pub(crate) const MAX_EVENTS: u32 = 0x1000_0000 / EVENT as u32;
 
-/// How large a ring is.
+/// The size of a ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Shape {
     /// Number of pages.
@@ -40,12 +40,12 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// The ring for `nr_events` events: a function of that number alone.
+    /// The ring for `nr_events` events. Depends on that number alone.
     pub(crate) fn new(nr_events: u32) -> Result<Self> {
         if nr_events == 0 || nr_events > MAX_EVENTS {
             return Err(EINVAL);
         }
-        // One slot is always empty, and one is for good luck, as it was in 2.6.
+        // One slot is always empty, the other is spare, as in 2.6.
         let bytes = HEADER + EVENT * (nr_events as usize + 2);
         let pages = bytes.div_ceil(PAGE_SIZE);
         let slots = (pages * PAGE_SIZE - HEADER) / EVENT;
@@ -65,7 +65,7 @@ impl Shape {
         self.slots().saturating_sub(1)
     }
 
-    /// The slot that `index`, which may come from the program, means.
+    /// Reduces `index`, which may come from the program, to a slot.
     pub(crate) fn reduce(self, index: u32) -> u32 {
         index % self.slots
     }
@@ -81,7 +81,7 @@ impl Shape {
         }
     }
 
-    /// The slot `n` slots after `index`, both less than the number of slots.
+    /// The slot `n` slots after `index`. Both must be less than the number of slots.
     pub(crate) fn advance(self, index: u32, n: u32) -> u32 {
         let to_end = self.slots().saturating_sub(index);
         if n < to_end {
@@ -91,7 +91,7 @@ impl Shape {
         }
     }
 
-    /// The number of events from `head` to `tail`, both less than the number of slots.
+    /// The number of events from `head` to `tail`. Both must be less than the number of slots.
     pub(crate) fn unread(self, head: u32, tail: u32) -> u32 {
         if head <= tail {
             tail - head
@@ -100,14 +100,14 @@ impl Shape {
         }
     }
 
-    /// The number of events from slot `index` on that lie side by side in one page, at most `n`.
+    /// The number of events, at most `n`, that lie side by side in one page from slot `index` on.
     pub(crate) fn run(self, index: u32, n: u32) -> u32 {
         let in_page = (PAGE_SIZE - self.offset(index) % PAGE_SIZE) / EVENT;
         n.min(self.slots().saturating_sub(index))
             .min(in_page as u32)
     }
 
-    /// Where slot `index` lies, in bytes from the start of the ring.
+    /// The offset of slot `index` in bytes from the start of the ring.
     pub(crate) fn offset(self, index: u32) -> usize {
         HEADER + EVENT * index as usize
     }

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where in a registered buffer a transfer lies: arithmetic alone.
+//! Locates a transfer within a registered buffer. Arithmetic alone.
 
 use kernel::page::{
     PAGE_SHIFT,
     PAGE_SIZE, //
 };
 
-/// A buffer that lies in parts of memory, all of one size but for the first and the last, which
-/// may be shorter.
+/// A buffer in parts of memory. All parts have one size, but the first and the last may be shorter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Span {
-    /// Its address in the program.
+    /// The start address in the program.
     address: usize,
-    /// In bytes.
+    /// The length in bytes.
     len: usize,
     /// A whole part has 1 << `shift` bytes.
     shift: usize,
-    /// What the first part lacks at its start.
+    /// The bytes by which the first part is shorter at its start.
     lack: usize,
 }
 
@@ -33,8 +32,8 @@ pub(crate) struct Piece {
 }
 
 impl Span {
-    /// A buffer of `len` bytes at `address`. A whole part has 1 << `shift` bytes, which are a page
-    /// or more; the buffer begins in page `page` of the first. `None` if that can't be.
+    /// A buffer of `len` bytes at `address`. A whole part has 1 << `shift` bytes, at least a page. The
+    /// buffer begins in page `page` of the first part. `None` if these do not fit together.
     pub(crate) fn new(address: usize, len: usize, shift: usize, page: usize) -> Option<Self> {
         address.checked_add(len)?;
         let size = 1usize.checked_shl(u32::try_from(shift).ok()?)?;
@@ -54,8 +53,8 @@ impl Span {
         ((self.lack + (self.len - 1)) >> self.shift) + 1
     }
 
-    /// Where part `index` begins, in bytes from the buffer's start, where in a whole part that is,
-    /// and how many bytes it has. `None` if there is no such part.
+    /// The start of part `index` in bytes from the start of the buffer, its offset within a whole part,
+    /// and its length. `None` if there is no such part.
     pub(crate) fn part(&self, index: usize) -> Option<(usize, usize, usize)> {
         if index >= self.parts() {
             return None;
@@ -68,10 +67,10 @@ impl Span {
         Some((start, lack, (size - lack).min(self.len - start)))
     }
 
-    /// Where the `len` bytes at `address` are. `None` if they are not all in the buffer.
+    /// Locates the `len` bytes at `address`. `None` if they are not all in the buffer.
     #[inline(always)]
     pub(crate) fn find(&self, address: usize, len: usize) -> Option<Piece> {
-        // What is before the buffer is far behind it.
+        // An address below the buffer wraps to a large `start`, which the check refuses.
         let start = address.wrapping_sub(self.address);
         if len > self.len || start > self.len - len {
             return None;
@@ -79,7 +78,7 @@ impl Span {
         let from = self.lack + start;
         let first = from >> self.shift;
         if len == 0 {
-            // Nothing, and perhaps at the very end.
+            // An empty range may be at the very end, where no part is.
             return Some(Piece {
                 first: 0,
                 offset: 0,

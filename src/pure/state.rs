@@ -7,9 +7,9 @@
 //! - the *run*: the task inside the file's `read_iter`, `write_iter`, `poll` or `fsync`;
 //! - the *peer*: a queued wait entry, or the driver that owes a `ki_complete`.
 //!
-//! Either may finish first: a wake may come before the run has armed, a driver may complete from
-//! an interrupt before the issue call has returned, and file systems look at the kiocb after
-//! that. One atomic [`Word`] decides who has the request.
+//! Either may finish first. A wake may come before the run has armed. A driver may complete from an
+//! interrupt before the issue call has returned, and file systems access the kiocb after that. One
+//! atomic [`Word`] decides which of them owns the request.
 //!
 //! | from                 | what                 | to                  | then                      |
 //! |----------------------|----------------------|---------------------|---------------------------|
@@ -35,85 +35,86 @@
 //! | Running, InFlight    | [`Step::Cancel`]     | the same, cancelled | [`Then::Busy`]            |
 //! | Prep, Done           | [`Step::Free`]       | Free                |                           |
 //!
-//! Anything else is refused and changes nothing. Steps into and out of Queued are made under the
-//! lock of the lists, so that a request is Queued if and only if it is on one.
+//! Any other step is refused and changes nothing. The caller makes steps into and out of Queued under
+//! the lock of the lists, so that a request is Queued if and only if it is on a list.
 //!
-//! A page's wait entry can't be taken back. So a request that is cancelled while it waits for a
-//! page has its event at once, but stays out until the page wakes it; it is *ended* then.
+//! A wait entry on a page can't be removed. If a request is cancelled while it waits for a page, its
+//! event is delivered at once, but the request stays out of the pool until the page is unlocked. It is
+//! *ended* then.
 
-/// Where a request is.
+/// The phase of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub(crate) enum Phase {
     /// In the pool.
     Free = 0,
-    /// Its owner fills it in, or has not issued it yet.
+    /// Its owner prepares it, or has not issued it yet.
     Prep = 1,
-    /// On a list, for somebody who runs it.
+    /// On a list, to be run.
     Queued = 2,
-    /// A run has it.
+    /// A run owns it.
     Running = 3,
-    /// On wait queues of its file.
+    /// Armed on wait queues of its file.
     Armed = 4,
-    /// On the wait queue of a page.
+    /// Armed on the wait queue of a page.
     PageArmed = 5,
     /// The issue call has returned; a driver owes the completion.
     InFlight = 6,
-    /// It has one owner, who completes it, or queues it again.
+    /// One owner has it, and completes it or queues it again.
     Done = 7,
 }
 
 /// What happens to a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
-    /// The pool hands it out. A new generation begins.
+    /// The pool hands the request out. A new generation begins.
     Take,
-    /// It is put on a list.
+    /// The owner puts the request on a list.
     Queue,
     /// A run begins.
     Issue,
-    /// The run has a result: there is no peer.
+    /// The run has a result, and there is no peer.
     Finish,
-    /// The run leaves it to the wait queues of its file.
+    /// The run arms the request on wait queues of its file.
     Arm,
-    /// The run leaves it to the wait queue of a page.
+    /// The run arms the request on the wait queue of a page.
     Wait,
     /// A wait entry was woken.
     Kick,
-    /// A wait entry was woken, and that is the request's result.
+    /// A wait entry was woken, and the wake is the result.
     Fire,
-    /// The run leaves it to a driver.
+    /// The issue call returned -EIOCBQUEUED: a driver has the request.
     Leave,
     /// The driver called `ki_complete`.
     Complete,
-    /// Somebody cancels it.
+    /// A canceller finds the request.
     Cancel,
-    /// It goes back to the pool.
+    /// The request goes back to the pool.
     Free,
 }
 
-/// What the one who took the step has to do now.
+/// What the caller of the step has to do next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Then {
-    /// Nothing; the request may belong to somebody else by now.
+    /// Nothing. Another owner may have the request already.
     Nothing,
-    /// The request is its own, alone.
+    /// The caller owns the request, alone.
     Own,
-    /// Put it on a list.
+    /// Put the request on a list.
     Queue,
-    /// Go on with the run: it was kicked meanwhile.
+    /// Continue the run: the request was kicked meanwhile.
     Again,
-    /// End the run: it was cancelled meanwhile.
+    /// End the run: the request was cancelled meanwhile.
     Cancelled,
-    /// Deliver its event; the request itself is not its own.
+    /// Deliver the event. The caller does not own the request.
     Ended,
-    /// Nothing can be done now: its event will come.
+    /// Nothing can be done now. The event will come.
     Busy,
 }
 
 /// Phase, flags and generation of a request.
 ///
-/// Bits 0 to 2 are the phase, bits 3 to 6 flags, and bits 8 to 31 are the generation, which wraps.
+/// Bits 0 to 2 are the phase, bits 3 to 6 the flags, and bits 8 to 31 the generation, which wraps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Word(pub(crate) u32);
 
@@ -121,15 +122,15 @@ impl Word {
     const PHASE: u32 = 0x7;
     /// A wait entry was woken during the run.
     const KICKED: u32 = 1 << 3;
-    /// The driver has called `ki_complete`, the issue call has not returned.
+    /// The driver has called `ki_complete`, but the issue call has not returned.
     const PEER_DONE: u32 = 1 << 4;
-    /// It was to be cancelled when it could not be.
+    /// A canceller found the request while it was running or in flight.
     const CANCELLED: u32 = 1 << 5;
-    /// Its event was delivered.
+    /// The canceller has delivered the event.
     const ENDED: u32 = 1 << 6;
     const FLAGS: u32 = Self::KICKED | Self::PEER_DONE | Self::CANCELLED | Self::ENDED;
     const GENERATION_SHIFT: u32 = 8;
-    /// Number of bits of a generation.
+    /// The number of bits of a generation.
     pub(crate) const GENERATION_BITS: u32 = 32 - Self::GENERATION_SHIFT;
 
     /// A request that was never used.
@@ -148,13 +149,12 @@ impl Word {
         }
     }
 
-    /// The number of times that the request was taken from the pool, modulo
-    /// 2^[`Self::GENERATION_BITS`].
+    /// How often the request was taken from the pool, modulo 2^[`Self::GENERATION_BITS`].
     pub(crate) fn generation(self) -> u32 {
         self.0 >> Self::GENERATION_SHIFT
     }
 
-    /// All flags, from bit 0 on.
+    /// All flags, shifted to bit 0.
     #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
     pub(crate) fn flags(self) -> u32 {
         (self.0 & Self::FLAGS) >> Self::KICKED.trailing_zeros()
@@ -165,25 +165,26 @@ impl Word {
         self.0 & Self::PEER_DONE != 0
     }
 
-    /// Whether somebody wanted to cancel it when it could not be.
+    /// Whether a canceller found the request while it was running or in flight.
     pub(crate) fn is_cancelled(self) -> bool {
         self.0 & Self::CANCELLED != 0
     }
 
-    /// Whether its event was delivered, by who cancelled it.
+    /// Whether the canceller has delivered the event.
     pub(crate) fn is_ended(self) -> bool {
         self.0 & Self::ENDED != 0
     }
 
-    /// Whether this is a request whose event is still to come, in the `generation` that a key
-    /// names, whose bits in `mask` it has. In Done nobody can cancel it just now: it is about to get to
-    /// others, or to end.
+    /// Whether the request is out and its event is still to come. `generation` and `mask` come from a
+    /// key: only the bits of the generation in `mask` are compared. A request in Done can't be
+    /// cancelled at this moment: its owner is about to pass it on, or to complete it.
     pub(crate) fn is_out(self, generation: u32, mask: u32) -> bool {
         let out = !matches!(self.phase(), Phase::Free | Phase::Prep);
         out && !self.is_ended() && (generation ^ self.generation()) & mask == 0
     }
 
-    /// Whether this is such a request, which can be cancelled, or is with somebody who looks whether it was.
+    /// As [`Self::is_out`], but without Done: the request can be cancelled, or its run or driver will
+    /// see the mark.
     pub(crate) fn is_in_flight(self, generation: u32, mask: u32) -> bool {
         self.phase() != Phase::Done && self.is_out(generation, mask)
     }
@@ -204,7 +205,7 @@ impl Word {
         self.0 & flag != 0
     }
 
-    /// The transition: the new word and what to do, or `None` if the step is not allowed.
+    /// The transition. Returns the new word and what to do, or `None` if the step is not allowed.
     #[inline(always)]
     pub(crate) fn step(self, step: Step) -> Option<(Word, Then)> {
         use Phase::*;
@@ -246,7 +247,7 @@ impl Word {
     }
 }
 
-// The path is for the host, which has this file elsewhere.
+// The path is for the host build, which includes this file from elsewhere.
 #[cfg(CONFIG_KUNIT = "y")]
 #[path = "state/tests.rs"]
 mod tests;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What holds of it, case by case.
+//! Tests of lists and groups.
 
 #[kernel::macros::kunit_tests(raio_lists)]
 mod cases {
@@ -85,7 +85,7 @@ mod cases {
         for index in 0..40 {
             assert!(groups.join(&nodes, index, 0x40 + 0x40 * index as usize));
         }
-        // Not as a method: `pin_init` has one of that name.
+        // Not called as a method: `pin_init` has one of that name.
         for index in Iterator::chain((0..40).step_by(2), (1..40).step_by(2)) {
             let key = 0x40 + 0x40 * index as usize;
             assert!(groups.is_busy(&nodes, key));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the table says, kind by kind.
+//! Tests of the policy table, by file kind.
 
 #[kernel::macros::kunit_tests(raio_policy)]
 mod cases {
@@ -121,7 +121,7 @@ mod cases {
         assert!(Policy::of_transfer(socket, write).whole);
         assert!(!Policy::of_transfer(facts(Class::Other, true), write).whole);
         assert!(!Policy::of_transfer(socket, READ).whole);
-        // What a server says is the end of a read.
+        // A short read is what the server says: the end.
         assert!(Policy::of_transfer(facts(Class::Fuse, true), write).whole);
         assert!(!read(Class::Fuse, true, false).whole);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What holds of it, case by case.
+//! Tests of the transition function.
 
 #[kernel::macros::kunit_tests(raio_state)]
 mod cases {
@@ -11,7 +11,7 @@ mod cases {
         Take, Queue, Issue, Finish, Arm, Wait, Kick, Fire, Leave, Complete, Cancel, Free,
     ];
 
-    /// What a request that was never used comes to.
+    /// The word and the result after `steps` on a request that was never used.
     fn run(steps: &[Step]) -> Option<(Word, Then)> {
         let mut at = (Word::FREE, Then::Nothing);
         for &step in steps {
@@ -69,7 +69,7 @@ mod cases {
     #[test]
     fn what_is_refused() {
         let cases: &[&[Step]] = &[
-            // Complete once, and what was taken only.
+            // Completed once, and only after it was taken and issued.
             &[Take, Complete],
             &[Complete],
             &[Take, Issue, Complete, Complete],
@@ -81,13 +81,13 @@ mod cases {
             &[Take, Issue, Arm, Issue],
             &[Take, Queue, Queue],
             &[Take, Take],
-            // Not freed while it has owners.
+            // Not freed while another owner has it.
             &[Take, Issue, Free],
             &[Take, Issue, Arm, Free],
             &[Take, Issue, Wait, Free],
             &[Take, Issue, Leave, Free],
             &[Take, Queue, Free],
-            // Kicked once for each arming.
+            // Kicked once for each time it is armed.
             &[Take, Issue, Arm, Kick, Kick],
             &[Take, Kick],
             &[Take, Issue, Finish, Kick],
@@ -95,7 +95,7 @@ mod cases {
             &[Take, Issue, Arm, Fire, Cancel],
             &[Take, Issue, Arm, Cancel, Fire],
             &[Take, Issue, Wait, Fire],
-            // Cancelled once, and while its event is to come.
+            // Cancelled once, and only while its event is still to come.
             &[Take, Cancel],
             &[Take, Issue, Finish, Cancel],
             &[Take, Issue, Arm, Cancel, Cancel],
@@ -125,7 +125,7 @@ mod cases {
             assert!(word(steps).is_out(1, u32::MAX));
             assert!(!word(steps).is_in_flight(2, u32::MAX));
             assert!(!word(steps).is_out(2, u32::MAX));
-            // A key that has room for one bit of the generation only.
+            // A key with one bit of the generation only.
             assert!(word(steps).is_in_flight(3, 1));
         }
         for steps in [
@@ -137,7 +137,7 @@ mod cases {
             assert!(!word(steps).is_in_flight(1, u32::MAX));
             assert!(!word(steps).is_out(1, u32::MAX));
         }
-        // On its way from one to another.
+        // In Done, between two owners.
         for steps in [&[Take, Issue, Finish][..], &[Take, Issue, Leave, Complete]] {
             assert!(!word(steps).is_in_flight(1, u32::MAX));
             assert!(word(steps).is_out(1, u32::MAX));
@@ -163,18 +163,18 @@ mod cases {
         );
     }
 
-    /// Whatever the order of steps, at most one at a time is told that it owns the request, and
-    /// nobody while another is still at it.
+    /// In every order of steps, at most one caller at a time owns the request, and none while the run
+    /// or the peer still has it.
     #[test]
     fn ownership_is_exclusive_in_every_sequence() {
-        // Whether the run and the driver hold it.
+        // `run` and `peer`: whether the run and the driver hold the request.
         fn explore(word: Word, run: bool, peer: bool, depth: u32) {
             if depth == 0 {
                 return;
             }
             for step in STEPS {
-                // What nobody does by contract: complete what he does not hold, return from a
-                // call that he is not in, arm what a driver has.
+                // What callers never do: complete a request that they do not hold, return from an issue
+                // call that they are not in, or arm a request that a driver has.
                 let allowed = match step {
                     Complete => peer,
                     Finish | Leave => run,
