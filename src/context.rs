@@ -1,27 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Contexts: what io_setup makes, as data. Who sets one up and ends it is in
-//! [`lifecycle`](crate::lifecycle), who runs its requests in [`run`](crate::run).
+//! Contexts: what io_setup makes, as data.
 //!
-//! A context is its ring mapping, see [`mapping`](crate::sys::mapping): its id is the mapping's address,
-//! and it ends with io_destroy or with the mapping.
+//! This room owns the data of a context: its ring and events, credits, pool of requests, lists,
+//! threads, counters, limits, and what is registered. It uses only [`pure`](crate::pure). The rooms
+//! above act on the data: [`lifecycle`](crate::lifecycle) sets a context up and ends it,
+//! [`run`](crate::run) runs its requests.
+//!
+//! A context is its ring mapping, see [`mapping`](crate::sys::mapping): the id of the context is the
+//! address of the mapping, and the context ends with io_destroy or with the mapping.
 //!
 //! Locks, in the order in which they may be taken:
 //!
 //! 1. `Context::reap` (mutex): the kernel's consumer of events. Copies to the program under it.
 //! 2. `Context::submit` (mutex): credits and free requests. No user memory under it.
-//!    So is `Context::registered` (mutex), with nothing inside and inside of nothing.
-//! 3. `Context::queues` (spinlock, irq): the lists of requests, who runs them, the threads. It may
-//!    be taken under the lock of a file's or a page's wait queue: no such lock is taken inside.
+//!    `Context::registered` (mutex) is at this level, but is taken alone.
+//! 3. `Context::queues` (spinlock, irq): the lists of requests, their groups, the threads. It may be
+//!    taken under the lock of a file's or a page's wait queue, and so no such lock is taken inside it.
 //! 4. `Context::tail` (spinlock, irq): the producer of events.
 //! 5. the lock of the wait queue `Context::events`, and those of the scheduler and work queues.
 //!
-//! mmap_lock may be held when [`Context::moved`] is called, which takes none of them, and is never
-//! taken inside 2 to 5. Nothing is issued, armed or signalled under a lock.
+//! `limit::Users::accounts` (mutex) has nothing inside.
+//!
+//! The caller of [`Context::moved`] and [`Context::closed`] holds mmap_lock; these take none of the
+//! locks above. mmap_lock is never taken inside 2 to 5. Nothing is issued, armed or signalled under a
+//! lock.
 //!
 //! Barriers with the program, which may read and write the ring as it likes:
 //!
-//! - event, then `tail` (release): the program sees a whole event when it sees the tail;
+//! - event, then `tail` (release): a program that sees the tail sees the whole event;
 //! - `head` (acquire), then a slot is filled again: the program has read it.
 
 pub(crate) mod claims;
@@ -95,23 +102,23 @@ use kernel::{
     workqueue::DelayedWork, //
 };
 
-/// What submitters share.
+/// What submitters share, under `Context::submit`.
 struct Submit {
     credits: Credits,
-    /// Missing while somebody closes the pool.
+    /// `None` while a task closes the pool.
     free: Option<FreeList>,
     dead: bool,
-    /// Given back when a dead context has nothing in flight.
+    /// Given back when the context is dead and nothing is in flight.
     share: Option<Share>,
-    /// While its end is the work queue's.
+    /// Held while the work queue ends the context.
     module: Option<ModuleRef>,
 }
 
 /// The producer's side of the ring.
 struct Tail {
-    /// The slot that the next event goes to.
+    /// The slot of the next event.
     slot: u32,
-    /// The events published in all; wraps.
+    /// The number of events published in all; wraps.
     published: u32,
 }
 
@@ -124,25 +131,25 @@ pub(crate) struct Context {
     keys: Keys,
     pool: Pool<Context>,
     member: Membership,
-    /// Where the ring is, or was last, mapped: the context's id.
+    /// The address of the ring mapping, or its last address: the id of the context.
     address: Atomic<usize>,
-    /// The same while it is mapped, else 0. Written under mmap_lock.
+    /// The same address while the ring is mapped, else 0. Written under mmap_lock.
     mapped: Once<usize>,
     /// Set once, under `submit`.
     dead: Atomic<bool>,
 
     #[pin]
     submit: Mutex<Submit>,
-    /// The credits taken in all. Written under `submit`.
+    /// The number of credits taken in all. Written under `submit`.
     taken: Atomic<u32>,
 
     #[pin]
     tail: SpinLockIrq<Tail>,
-    /// What is in `tail`, for those who wait. Written under it.
+    /// Copies of `tail` for readers without the lock. Written under it.
     shown_slot: Atomic<u32>,
     shown_published: Atomic<u32>,
-    /// Waiters for events, whose level is the number of events; and those who wait for the end,
-    /// whose level is 0.
+    /// Waiters for events, whose level is the number of events that they need. Tasks that wait for the
+    /// end of the context have level 0.
     #[pin]
     events: WaitQueue,
 
@@ -154,34 +161,34 @@ pub(crate) struct Context {
 
     #[pin]
     queues: SpinLockIrq<Queues>,
-    /// Not 0 if there may be something on the lists. Written under `queues`.
+    /// Nonzero if there may be requests on the lists to run. Written under `queues`.
     may_have_queued: Once<u32>,
-    /// 1 if some may be held.
+    /// 1 if there may be requests on [`List::Held`](crate::pure::lists::List::Held).
     held: Once<u32>,
     /// 1 if there are barriers.
     barriers: Once<u32>,
-    /// Tasks in getevents that look at the lists before they sleep or go.
+    /// Tasks in getevents. Each checks the lists before it sleeps or returns.
     callers: Atomic<u32>,
     counters: Counters,
-    /// Those of who set it up.
+    /// The credentials of the task that set the context up.
     cred: ARef<Credential>,
-    /// Who set it up: of the process that requests are run in.
+    /// The task that set the context up. It belongs to the process that runs the requests.
     task: ARef<Task>,
-    /// Retries by a task that has woken them, and by one that is interrupted for it, see
-    /// [`retry`](crate::engine).
+    /// Task work that runs retries: `resume_work` for the task that woke them (TWA_RESUME),
+    /// `signal_work` for a task that has to be interrupted (TWA_SIGNAL). See [`run`](crate::run).
     resume_work: TaskWork<Context, 0>,
     signal_work: TaskWork<Context, 1>,
-    /// Whether somebody comes for what is on the lists.
+    /// Checks whether a task or a thread takes what is on the lists.
     #[pin]
     looks: DelayedWork<Context, 0>,
-    /// Pollers are to be woken by that.
+    /// Nonzero if `looks` has to wake pollers.
     woken_in_wake: Once<u32>,
-    /// Its own end, for who must not wait for that.
+    /// Ends the context where no task may wait for that.
     #[pin]
     last: DelayedWork<Context, 1>,
-    /// The request that the next look of that begins with.
+    /// The request that the next run of `last` begins with.
     next_ended: Atomic<u32>,
-    // After the pages that are charged.
+    // Declared after the pages that it charges, so that it is dropped after them.
     pinned: PinnedCharge,
 }
 
@@ -192,10 +199,10 @@ impl_has_delayed_work! {
     impl HasDelayedWork<Context, 1> for Context { self.last }
 }
 
-/// It is the first look of the work queue.
+/// The value of [`Context::next_ended`] before the first run of the work item.
 pub(crate) const ALL_REQUESTS: u32 = u32::MAX;
 
-/// Drops a reference that may be the last, in any context: it is dropped in a work item then.
+/// Drops a reference. Any context: if it is the last, a work item drops it.
 pub(crate) fn put(context: Arc<Context>) {
     if let Some(last) = Arc::into_unique_or_drop(context) {
         workqueue::enqueue_by::<_, 0>(Arc::from(last), 0);
@@ -203,7 +210,7 @@ pub(crate) fn put(context: Arc<Context>) {
 }
 
 impl Context {
-    /// No request is taken any more. EINVAL if that is so already.
+    /// Marks the context dead: it takes no more requests. EINVAL if it is dead already.
     pub(crate) fn kill(&self) -> Result {
         {
             let mut submit = self.submit.lock();
@@ -211,8 +218,8 @@ impl Context {
                 return Err(EINVAL);
             }
             submit.dead = true;
-            // Who arms a request looks here after that: either he sees it, or `cancel_all` sees
-            // the request armed.
+            // Pairs with a task that arms a request and then reads `dead`: either that task sees it, or
+            // `cancel_all` sees the request armed.
             self.dead.xchg(true, Full);
         }
         self.queues.lock().closing = true;
@@ -220,30 +227,31 @@ impl Context {
         Ok(())
     }
 
-    /// Gives back what a context has in which nothing is in flight.
+    /// Gives back the share of a context in which nothing is in flight.
     pub(crate) fn give_back(self: &Arc<Self>) {
-        // Only now: a request whose event was there early may have been freed by it.
+        // Not earlier: a request that was cancelled on a page has its event early, and may need this
+        // work item to be run and freed.
         workqueue::cancel_delayed::<_, 0>(self);
         let share = self.submit.lock().share.take();
         drop(share);
     }
 
-    /// What is told that the context has ended.
+    /// The open device that has to be told of the end of the context.
     pub(crate) fn member(&self) -> &Membership {
         &self.member
     }
 
-    /// The module stays while the end of the context is the work queue's.
+    /// Holds the module while the work queue ends the context.
     pub(crate) fn hold_module(&self) {
         self.submit.lock().module = Some(ModuleRef::new());
     }
 
-    /// What [`Self::hold_module`] has taken.
+    /// Returns the reference that [`Self::hold_module`] took.
     pub(crate) fn take_module(&self) -> Option<ModuleRef> {
         self.submit.lock().module.take()
     }
 
-    /// The request that the next look of the work queue at its end begins with, or [`ALL_REQUESTS`].
+    /// The request that the next run of the work item `last` begins with, or [`ALL_REQUESTS`].
     pub(crate) fn next_ended(&self) -> &Atomic<u32> {
         &self.next_ended
     }
@@ -252,7 +260,7 @@ impl Context {
         self.dead.load(Acquire)
     }
 
-    /// The context's id.
+    /// The id of the context.
     pub(crate) fn id(&self) -> usize {
         self.address.load(Relaxed)
     }
@@ -265,7 +273,7 @@ impl Context {
         self.keys
     }
 
-    /// Where its pool is.
+    /// The offset of the pool.
     pub(crate) const POOL_OFFSET: usize = core::mem::offset_of!(Context, pool);
 
     pub(crate) fn pool(&self) -> &Pool<Context> {
@@ -276,22 +284,22 @@ impl Context {
         &self.queues
     }
 
-    /// See [`run_own`](crate::run::run_own).
+    /// A hint without the lock, see [`run_own`](crate::run::run_own).
     pub(crate) fn may_have_queued(&self) -> &Once<u32> {
         &self.may_have_queued
     }
 
-    /// See [`retry`](crate::engine).
+    /// Task work of the task that woke requests, see [`run`](crate::run).
     pub(crate) fn resume_work(&self) -> &TaskWork<Context, 0> {
         &self.resume_work
     }
 
-    /// See [`retry`](crate::engine).
+    /// Task work that interrupts a task, see [`run`](crate::run).
     pub(crate) fn signal_work(&self) -> &TaskWork<Context, 1> {
         &self.signal_work
     }
 
-    /// Who set it up.
+    /// The task that set the context up.
     pub(crate) fn task(&self) -> &Task {
         &self.task
     }
@@ -300,37 +308,37 @@ impl Context {
         &self.counters
     }
 
-    /// RAIO_SETUP_*.
+    /// The RAIO_SETUP_* flags.
     pub(crate) fn flags(&self) -> u32 {
         self.flags
     }
 
-    /// What requests name by an index.
+    /// The registered files and buffers.
     pub(crate) fn registered(&self) -> &Mutex<Registered> {
         &self.registered
     }
 
-    /// The credentials of who set it up.
+    /// The credentials of the task that set the context up.
     pub(crate) fn cred(&self) -> &Credential {
         &self.cred
     }
 
-    /// The address space that it belongs to.
+    /// The address space that the context belongs to.
     pub(crate) fn mm(&self) -> &Mm {
         self.pinned.mm()
     }
 
-    /// Whether threads of the process may run its requests.
+    /// Whether threads of the process may run requests.
     pub(crate) fn may_have_threads(&self) -> bool {
         self.flags & RAIO_SETUP_NO_THREADS == 0 && vhost_task::supported()
     }
 
-    /// What the program sees.
+    /// The pages of the ring.
     pub(crate) fn pages(&self) -> &SharedPages {
         &self.pages
     }
 
-    /// The ring is, or will be in a moment, mapped at `address`. Under mmap_lock.
+    /// The ring is mapped at `address`, or will be in a moment. The caller holds mmap_lock.
     pub(crate) fn moved(&self, address: usize) {
         Window::Moved.pass_asleep();
         self.address.store(address, Relaxed);
@@ -341,22 +349,22 @@ impl Context {
         }
     }
 
-    /// The mapping at `address` is going. Under mmap_lock.
+    /// The mapping at `address` is about to go. The caller holds mmap_lock.
     pub(crate) fn closed(&self, address: usize) {
-        // What was moved is elsewhere already.
+        // After a move, `mapped` is the new address already.
         if self.mapped.get() == address {
             self.mapped.set(0);
         }
     }
 
-    /// Whether it is mapped at `address` of the current task's address space: as
-    /// [`lookup`](crate::sys::mapping::lookup) would find.
+    /// Whether the ring is mapped at `address` of the current task's address space: whether
+    /// [`lookup`](crate::sys::mapping::lookup) would find it there.
     #[inline(always)]
     pub(crate) fn is_at(&self, address: usize) -> bool {
         address != 0 && self.mapped.get() == address && mm::is_current(self.mm())
     }
 
-    /// What fdinfo tells.
+    /// The counts for fdinfo.
     pub(crate) fn counts(&self) -> Counts {
         Counts {
             size: self.shape.capacity(),

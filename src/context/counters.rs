@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a context counts, for `/proc/PID/fdinfo`. All counts of a context wrap.
+//! The counters of a context, for `/proc/PID/fdinfo`. All counts of a context wrap.
 
 use kernel::sync::atomic::{
     ordering::Relaxed,
     Atomic, //
 };
 
-/// What fdinfo tells of a context.
+/// The counts of a context in fdinfo.
 #[derive(Default)]
 pub(crate) struct Counts {
     /// The events that the ring can hold.
     pub(crate) size: u32,
     /// Requests that were taken and have no event yet.
     pub(crate) inflight: u32,
-    /// Those of them that wait to be woken.
+    /// Requests in flight that are armed.
     pub(crate) armed: u32,
-    /// Those of them that wait to be run.
+    /// Requests in flight that are on a list to be run.
     pub(crate) queued: u32,
     /// Events published in all.
     pub(crate) completed: u32,
@@ -24,18 +24,18 @@ pub(crate) struct Counts {
     pub(crate) kicks: u32,
     /// Tries after the first.
     pub(crate) retries: u32,
-    /// Requests that could not go on where they were, and were put on a list.
+    /// Requests that could not go on in place, and were put on a list.
     pub(crate) punts: u32,
     /// Cancelled requests.
     pub(crate) cancels: u32,
 }
 
-/// What the contexts of an open device that have ended have counted.
+/// The sums over the contexts of an open device that have ended.
 #[derive(Default)]
 pub(crate) struct Totals {
-    /// Their number.
+    /// The number of these contexts.
     pub(crate) contexts: u64,
-    /// As in [`Counts`], and so are the others.
+    /// This and the others are as in [`Counts`].
     pub(crate) completed: u64,
     pub(crate) kicks: u64,
     pub(crate) retries: u64,
@@ -44,7 +44,7 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Adds a context that has ended.
+    /// Adds the counts of a context that has ended.
     pub(crate) fn add(&mut self, counts: &Counts) {
         self.contexts += 1;
         self.completed += u64::from(counts.completed);
@@ -55,7 +55,7 @@ impl Totals {
     }
 }
 
-/// The counters of a context. Only what could not go on at once is counted.
+/// The counters of a context. They count only requests that could not complete inline.
 pub(crate) struct Counters {
     /// Requests that are armed now.
     armed: Atomic<u32>,
@@ -66,7 +66,7 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// All of them 0.
+    /// All counters at 0.
     pub(crate) fn new() -> Self {
         Counters {
             armed: Atomic::new(0),
@@ -98,7 +98,7 @@ impl Counters {
         self.retries.add(1, Relaxed);
     }
 
-    /// A request was put on a list because it could not go on where it was.
+    /// A request was put on a list because it could not go on in place.
     pub(crate) fn punted(&self) {
         self.punts.add(1, Relaxed);
     }
@@ -108,7 +108,7 @@ impl Counters {
         self.cancels.add(1, Relaxed);
     }
 
-    /// What is known here.
+    /// The counts that are kept here.
     pub(crate) fn now(&self) -> Counts {
         Counts {
             armed: self.armed.load(Relaxed),

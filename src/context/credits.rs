@@ -21,10 +21,11 @@ use kernel::{
 };
 
 impl Context {
-    /// Gets back the requests, and releases by `put` the files that they have kept; whether all
-    /// are back. Of a dead context: nobody else takes any. Process context, may sleep if `put` does.
+    /// Takes the freed requests back into the pool and releases with `put` the files that they kept.
+    /// Returns whether all requests are back. The context must be dead, so that nobody takes requests.
+    /// Process context, may sleep if `put` does.
     pub(crate) fn close_pool(&self, put: fn(ARef<File>)) -> bool {
-        // Not under the lock.
+        // `put` must not run under the lock.
         let Some(mut free) = self.submit.lock().free.take() else {
             return false;
         };
@@ -33,25 +34,25 @@ impl Context {
         closed
     }
 
-    /// Releases the files that freed requests have kept. A task of the process.
+    /// Releases the files that freed requests kept. Only for a task of the process.
     pub(crate) fn release_files(&self) {
         if let Some(free) = &mut self.submit.lock().free {
             self.pool.release_files(free);
         }
     }
 
-    /// Requests that were taken and have no event yet, and credits that may become such.
+    /// The number of requests without an event, and of credits that may still become such requests.
     pub(crate) fn outstanding(&self) -> u32 {
-        // In this order. Once the context is dead one only grows and the other only shrinks, to
-        // the same value: it is not zero too early.
+        // In this order. Once the context is dead, `published` only grows and `taken` only shrinks,
+        // both to the same value. So the difference is not zero too early.
         let published = self.shown_published.load(Acquire);
         self.taken.load(Acquire).wrapping_sub(published)
     }
 
     /// Takes up to `wanted` credits, and returns their number.
     ///
-    /// EAGAIN if there is none: the ring is full. EINVAL if the context is dead. Process context,
-    /// may sleep.
+    /// EAGAIN if there is none because the ring is full. EINVAL if the context is dead. Process
+    /// context, may sleep.
     #[inline(always)]
     pub(crate) fn take_credits(&self, wanted: u32) -> Result<u32> {
         let mut submit = self.submit.lock();
@@ -60,7 +61,7 @@ impl Context {
         }
         let mut credits = submit.credits.take(wanted);
         if credits < wanted {
-            // First, so that it is not beyond the tail.
+            // Read the head first, so that it is not beyond the tail.
             let head = self.head();
             let (slot, published) = self.tail();
             submit
@@ -76,7 +77,7 @@ impl Context {
         }
     }
 
-    /// Takes a request. The caller has the credit for its event.
+    /// Takes a request. The caller holds the credit for its event.
     ///
     /// EINVAL if the context is dead, ENOMEM, EAGAIN. Process context, may sleep.
     pub(crate) fn take(self: &Arc<Self>) -> Result<Owned<Context>> {
@@ -84,7 +85,8 @@ impl Context {
         self.pool.take(self, submit.free.as_mut().ok_or(EINVAL)?)
     }
 
-    /// Takes up to `wanted` requests, or as many as fit in `into`, which is empty, as [`Self::take`].
+    /// Takes up to `wanted` requests into `into`, which must be empty, or as many as it holds. As
+    /// [`Self::take`].
     pub(crate) fn take_some<const N: usize>(
         self: &Arc<Self>,
         wanted: usize,
@@ -102,7 +104,7 @@ impl Context {
         }
     }
 
-    /// Gives back `n` credits that no event will need. Process context.
+    /// Gives back `n` credits that no event will use. Process context.
     pub(crate) fn give_back_credits(&self, n: u32) {
         {
             let mut submit = self.submit.lock();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The events of a context: who puts them in the ring, and who waits for them.
+//! The events of a context: how they get into the ring, and how tasks wait for them.
 
 use super::{
     queues,
@@ -32,21 +32,21 @@ use kernel::{
     }, //
 };
 
-/// How often getevents tries to be the one who consumes.
+/// How often getevents tries to consume events while the program changes `head`.
 const REAP_TRIES: usize = 16;
 
 impl Context {
-    /// Wakes all who sleep in getevents, or wait for the end. Any context.
+    /// Wakes all tasks that sleep in getevents, or wait for the end of the context. Any context.
     pub(crate) fn wake_waiters(&self) {
         self.events.wake(usize::MAX);
     }
 
-    /// Wakes who waits for the end. Any context.
+    /// Wakes tasks that wait for the end of the context. Any context.
     pub(crate) fn wake_drain(&self) {
         self.events.wake(0);
     }
 
-    /// Waits as who waits for the end. Sleeps.
+    /// Waits for `ready`, woken as tasks that wait for the end of the context are. Sleeps.
     pub(crate) fn wait_for_drain(&self, ready: impl Fn() -> bool) {
         self.events.wait_uninterruptible(ready);
     }
@@ -55,13 +55,13 @@ impl Context {
         self.pages.header()
     }
 
-    /// The slot that the program says is the next to be consumed.
+    /// The next slot to be consumed, according to the program.
     pub(super) fn head(&self) -> u32 {
         self.header()
             .map_or(0, |header| self.shape.reduce(header.head.load(Acquire)))
     }
 
-    /// Puts `event` in the ring, for a request whose credit it uses up. Any context.
+    /// Puts `event` in the ring. This uses up the credit of its request. Any context.
     #[inline]
     pub(crate) fn publish(&self, event: io_event) {
         self.publish_all(core::slice::from_ref(&event));
@@ -73,8 +73,8 @@ impl Context {
         self.member.wake_pollers(&shown);
     }
 
-    /// As [`Self::publish`], in a wake function: the pollers, whom an epoll set may link to whoever is
-    /// waking, are told a moment later.
+    /// As [`Self::publish`], in a wake function. An epoll set may link pollers to the waking task, so
+    /// the work queue wakes them a moment later.
     pub(crate) fn publish_in_wake(&self, event: io_event, arc: impl Fn() -> Arc<Context>) {
         self.put_in_ring(core::slice::from_ref(&event));
         if self.member.has_pollers() {
@@ -109,7 +109,7 @@ impl Context {
         shown
     }
 
-    /// The slot that the next event goes to, and the events published in all.
+    /// The slot of the next event, and the number of events published in all.
     pub(super) fn tail(&self) -> (u32, u32) {
         let tail = self.tail.lock();
         (tail.slot, tail.published)
@@ -121,10 +121,10 @@ impl Context {
             .unread(self.head(), self.shown_slot.load(Acquire))
     }
 
-    /// Sleeps until `wanted` events are there, there is something to run, the context is dead,
-    /// `deadline` or a signal.
+    /// Sleeps until the ring has `wanted` events, there is something to run, the context is dead,
+    /// `deadline` is over, or a signal is pending.
     pub(crate) fn wait(&self, wanted: usize, deadline: Deadline) -> Woken {
-        // No ring has more than that.
+        // The ring never has more events than that.
         let wanted = wanted.min(self.shape.capacity() as usize);
         queues::begin_wait(self);
         let woken = self.events.wait(wanted, deadline, || {
@@ -134,13 +134,14 @@ impl Context {
         woken
     }
 
-    /// Consumes up to `nr` events, copied to the array at `to`, and returns their number; none if
-    /// fewer than `least` are there, unless the ring is full.
+    /// Consumes up to `nr` events, copies them to the array at `to`, and returns their number. Consumes
+    /// none if fewer than `least` are in the ring, unless the ring is full.
     ///
     /// The program may consume events meanwhile, by a compare-exchange of `head`.
     ///
-    /// EFAULT if they can't all be written there: then none is consumed. If the program changes
-    /// `head` all the time, none either, and EINTR if a signal is pending. Process context, sleeps.
+    /// EFAULT if the array can't be written; then no event is consumed. If the program keeps changing
+    /// `head`, none is consumed either: returns 0, or EINTR if a signal is pending. Process context,
+    /// sleeps.
     pub(crate) fn reap(&self, least: usize, nr: usize, to: usize) -> Result<usize> {
         let least = least.min(self.shape.capacity() as usize);
         let _reap = self.reap.lock();
@@ -150,7 +151,7 @@ impl Context {
         for _ in 0..REAP_TRIES {
             let seen = header.head.load(Acquire);
             let first = self.shape.reduce(seen);
-            // In this order: what is published between the two counts against us below.
+            // In this order: events published between the two loads make the check below stricter.
             let published = self.shown_published.load(Acquire);
             let slot = self.shown_slot.load(Acquire);
             let unread = self.shape.unread(first, slot);
@@ -159,7 +160,7 @@ impl Context {
                 return Ok(0);
             }
             if (unread as usize) < least {
-                // Of what can't be written a caller is told now, and not when the rest is there.
+                // Report EFAULT to the caller now, and not when the other events are there.
                 self.copy_events(first, 1, to)?;
                 return Ok(0);
             }
@@ -167,7 +168,7 @@ impl Context {
             Window::Reap.pass_asleep();
             {
                 let tail = self.tail.lock();
-                // Within a lap, the same `head` says that nobody else consumed these.
+                // Within one lap, an unchanged `head` means that no other consumer took these events.
                 let since = tail.published.wrapping_sub(published);
                 if since < self.shape.slots().saturating_sub(unread)
                     && header.head.cmpxchg(seen, head, Full).is_ok()
@@ -182,8 +183,8 @@ impl Context {
         Ok(0)
     }
 
-    /// Copies `nr` events from slot `first` on to the array at `to`, and returns the slot after
-    /// them. EFAULT.
+    /// Copies `nr` events from slot `first` on to the array at `to`, and returns the slot after them.
+    /// EFAULT.
     fn copy_events(&self, first: u32, nr: u32, to: usize) -> Result<u32> {
         let (mut slot, mut left, mut to) = (first, nr, to);
         while left > 0 {
@@ -197,7 +198,7 @@ impl Context {
         Ok(slot)
     }
 
-    /// Whether there are events to take.
+    /// Whether there are events to consume.
     pub(crate) fn has_events(&self) -> bool {
         !self.is_dead() && self.unread() > 0
     }

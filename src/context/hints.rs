@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Words by which others see without a lock whether there is anything to do.
+//! Words that say without a lock whether there is anything to do.
 
 use super::{
     queues,
@@ -22,7 +22,7 @@ use kernel::sync::{
 };
 
 impl Context {
-    /// There may be something to be run, or there is nothing: the program sees that, too. Under the
+    /// Notes whether there may be requests to run, and shows that to the program. The caller holds the
     /// lock of the lists.
     pub(crate) fn note_queued(&self, any: bool) {
         let any = u32::from(any);
@@ -36,49 +36,49 @@ impl Context {
         }
     }
 
-    /// Whether there are tasks that will look at the lists. Any context.
+    /// Whether tasks in getevents will check the lists. Any context.
     pub(crate) fn has_callers(&self) -> bool {
         self.callers.load(Relaxed) > 0
     }
 
-    /// A task in getevents begins to be one of them.
+    /// A task in getevents will check the lists.
     pub(crate) fn begin_call(&self) {
         self.callers.add(1, Relaxed);
     }
 
-    /// It is none any more.
+    /// The task will not check them again.
     pub(crate) fn end_call(self: &Arc<Self>) {
         self.callers.fetch_sub(1, Full);
         queues::end_call(self);
     }
 
-    /// Whether there may be requests that are held. Any context.
+    /// Whether there may be held requests. Any context.
     pub(crate) fn has_held(&self) -> bool {
         self.held.get() != 0
     }
 
-    /// Under the lock of the lists.
+    /// Notes whether there may be held requests. The caller holds the lock of the lists.
     pub(crate) fn note_held(&self, any: bool) {
         self.held.set(u32::from(any));
     }
 
-    /// Whether what is submitted has to wait for a barrier. Any context.
+    /// Whether new requests have to wait for a barrier. Any context.
     #[inline(always)]
     pub(crate) fn has_barriers(&self) -> bool {
         self.barriers.get() != 0
     }
 
-    /// Under the lock of the lists.
+    /// Notes whether there are barriers. The caller holds the lock of the lists.
     pub(crate) fn note_barriers(&self, any: bool) {
         self.barriers.set(u32::from(any));
     }
 
-    /// Whether somebody polls for its events.
+    /// Whether a task polls the open device for events of the context.
     pub(crate) fn has_pollers(&self) -> bool {
         self.member.has_pollers()
     }
 
-    /// Whether an event came by a wake, of which pollers were not told.
+    /// Whether a wake function published an event and left the pollers to the work queue.
     pub(crate) fn has_woken_in_wake(&self) -> bool {
         self.woken_in_wake.get() != 0
     }
@@ -87,7 +87,7 @@ impl Context {
         self.woken_in_wake.set(1);
     }
 
-    /// Tells them. Process context.
+    /// Wakes the pollers. Process context.
     pub(crate) fn wake_pollers(&self) {
         self.woken_in_wake.set(0);
         self.member.wake_pollers(&wait::order());

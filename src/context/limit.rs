@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The limits on requests, of the system and of each user.
+//! The limits on requests, for the system and for each user.
 //!
-//! The sum of the requests that contexts can have in flight, which is somewhat more than the
-//! `nr_events` that they were asked for, is `fs.raio-nr`, and at most `fs.raio-max-nr`. What contexts
-//! of one user have of it is at most `fs.raio-max-user-nr`, if they were not set up by somebody who is
-//! privileged. Both are given back to whom they were taken from.
+//! `fs.raio-nr` is the sum of the requests that contexts can have in flight, and is at most
+//! `fs.raio-max-nr`. A context can have somewhat more of them than the `nr_events` that it was asked
+//! for. The part of one user is at most `fs.raio-max-user-nr`, unless the task that sets a context up
+//! has CAP_SYS_RESOURCE. A context gives back its share to the users that were charged.
 //!
-//! A context is its real user's, and also that of whoever owns the user namespace that it was set up
-//! in, and those above: else a user would have as many shares as he has subordinate ids.
+//! A context is charged to its real user, and to the owners of the user namespace that it was set up in
+//! and of those above: otherwise a user could have a share for each of their subordinate ids.
+//!
+//! Lock: `Users::accounts` (mutex), with nothing inside.
 
 use crate::sys::{
     capability,
@@ -36,19 +38,19 @@ use kernel::{
     }, //
 };
 
-/// Sum of the capacities of contexts.
+/// The sum of the capacities of contexts: `fs.raio-nr`.
 static NR: Atomic<usize> = Atomic::new(0);
-/// Its limit.
+/// The limit of [`NR`]: `fs.raio-max-nr`.
 static MAX_NR: Atomic<usize> = Atomic::new(LEAST_MAX_NR);
-/// The limit of a user's part of it.
+/// The limit of one user's part of [`NR`]: `fs.raio-max-user-nr`.
 static MAX_USER_NR: Atomic<usize> = Atomic::new(LEAST_MAX_NR / 2);
 
-/// Memory of the machine for each request that is allowed. A request takes up to 512 bytes, its slot of
-/// the ring 32, and its places in tables 12, so that all of them take 3.4% of the memory at most.
+/// Memory of the machine for each request that is allowed. A request takes up to 512 bytes, its slot in
+/// the ring 32, and its places in tables 12. So all requests together take at most 3.4% of the memory.
 const MEMORY_PER_REQUEST: usize = 16 << 10;
-/// Twice native aio's `fs.aio-max-nr`: a ring of as many requests has a few slots more.
+/// Twice the `fs.aio-max-nr` of native aio: a ring for as many requests has a few slots more.
 const LEAST_MAX_NR: usize = 1 << 17;
-/// That of a machine with 256 GiB: what needs more is known to who runs it.
+/// The limit on a machine with 256 GiB. An administrator who needs more can set it.
 const MOST_MAX_NR: usize = 1 << 24;
 
 /// The default of `fs.raio-max-nr` on a machine with `memory` bytes.
@@ -56,11 +58,11 @@ fn default_max_nr(memory: usize) -> usize {
     (memory / MEMORY_PER_REQUEST).clamp(LEAST_MAX_NR, MOST_MAX_NR)
 }
 
-/// Sets the defaults, and registers the sysctls.
+/// Sets the defaults and registers the sysctls.
 pub(crate) fn sysctls() -> Result<Sysctls> {
     let max = default_max_nr(mm::total_ram());
     MAX_NR.store(max, Relaxed);
-    // One user alone can't shut out all others.
+    // So one user alone can't lock out all others.
     MAX_USER_NR.store(max / 2, Relaxed);
     Sysctls::register(
         c"fs",
@@ -84,24 +86,25 @@ pub(crate) fn sysctls() -> Result<Sysctls> {
     )
 }
 
-/// The counts and limits that hold for the current task.
+/// The counts and limits for the current task.
 pub(crate) struct Now {
     /// `fs.raio-nr`.
     pub(crate) nr: usize,
     /// `fs.raio-max-nr`.
     pub(crate) max_nr: usize,
-    /// What the current user has of `fs.raio-nr`, or, if that is more, who owns his namespaces.
+    /// The part of `fs.raio-nr` that is charged to the current user, or to an owner of their namespaces
+    /// if that is more.
     pub(crate) user_nr: usize,
     /// `fs.raio-max-user-nr`.
     pub(crate) max_user_nr: usize,
 }
 
-/// What `nr` and another `n` make, if that is within `max`.
+/// The sum of `nr` and `n`, if it is at most `max`.
 fn sum_within(nr: usize, n: usize, max: usize) -> Option<usize> {
     nr.checked_add(n).filter(|&sum| sum <= max)
 }
 
-/// What each user has, by the kernel's number of the user; those who have nothing are not there.
+/// What each user is charged, by the kernel's uid. Users who are charged nothing have no entry.
 struct Accounts(RBTree<u32, usize>);
 
 impl Accounts {
@@ -109,7 +112,7 @@ impl Accounts {
         self.0.get(&user).copied().unwrap_or(0)
     }
 
-    /// ENOMEM.
+    /// Fails with ENOMEM.
     fn set(&mut self, user: u32, nr: usize) -> Result {
         if nr == 0 {
             self.0.remove(&user);
@@ -121,13 +124,13 @@ impl Accounts {
         Ok(())
     }
 
-    /// Whether each of `users` may have `n` more, if `max` is all that one may have.
+    /// Whether each of `users` may be charged `n` more, with `max` as the limit of one.
     fn allow(&self, users: &[u32], n: usize, max: usize) -> bool {
         let within = |&user| sum_within(self.nr(user), n, max).is_some();
         users.iter().all(within)
     }
 
-    /// Adds `n` to the account of each of `users`, or to none. ENOMEM.
+    /// Charges `n` to each of `users`, or to none. Fails with ENOMEM.
     fn add(&mut self, users: &[u32], n: usize) -> Result {
         for (i, &user) in users.iter().enumerate() {
             let sum = self.nr(user).checked_add(n).ok_or(ENOMEM);
@@ -142,7 +145,7 @@ impl Accounts {
     fn subtract(&mut self, users: &[u32], n: usize) {
         for &user in users {
             let nr = self.nr(user).saturating_sub(n);
-            // The account is there: no memory is needed.
+            // The account exists, so `set` needs no memory.
             let _ = self.set(user, nr);
         }
     }
@@ -156,7 +159,7 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    /// None has anything.
+    /// Accounts without any charge.
     pub(crate) fn new() -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Users {
@@ -166,7 +169,7 @@ impl Users {
         )
     }
 
-    /// Process context.
+    /// The counts and limits for the current task. Process context.
     pub(crate) fn now(&self) -> Now {
         let cred = cred::current();
         let owners = user_namespace::owners(&cred);
@@ -180,12 +183,12 @@ impl Users {
         }
     }
 
-    /// Adds `n` to the account of each of `users`, and says what the one with the most had. EAGAIN beyond
-    /// the limit of one, ENOMEM.
+    /// Charges `n` to each of `users`, and returns the largest of their charges before. EAGAIN beyond
+    /// the limit of one user, ENOMEM.
     fn take(&self, users: &[u32], n: usize) -> Result<usize> {
         let max = MAX_USER_NR.load(Relaxed);
         let mut accounts = self.accounts.lock();
-        // Asked only if it makes a difference.
+        // The capability is checked only if it makes a difference.
         if accounts.allow(users, n, max) || capability::has_sys_resource() {
             let before = users.iter().map(|&user| accounts.nr(user)).max();
             return accounts.add(users, n).map(|()| before.unwrap_or(0));
@@ -205,12 +208,12 @@ fn current_user() -> u32 {
     current!().uid().into_raw().val
 }
 
-/// Each of `users` once, `first` first. ENOMEM.
+/// A list of `first` and then `users`, each once. Fails with ENOMEM.
 fn once_each(first: u32, users: impl Iterator<Item = u32>) -> Result<KVec<u32>> {
     let mut list = KVec::with_capacity(1, GFP_KERNEL_ACCOUNT)?;
     list.push(first, GFP_KERNEL_ACCOUNT)?;
     for user in users {
-        // There are few: namespaces are nested 33 times at most.
+        // The list is short: namespaces are nested 33 times at most.
         if !list.contains(&user) {
             list.push(user, GFP_KERNEL_ACCOUNT)?;
         }
@@ -218,17 +221,17 @@ fn once_each(first: u32, users: impl Iterator<Item = u32>) -> Result<KVec<u32>> 
     Ok(list)
 }
 
-/// Who is charged for what the current task sets up. ENOMEM.
+/// The users that are charged for what the current task sets up. Fails with ENOMEM.
 fn charged_users() -> Result<KVec<u32>> {
     let cred = cred::current();
     once_each(current_user(), user_namespace::owners(&cred))
 }
 
-/// A part of `fs.raio-nr`, given back when this is dropped.
+/// A part of `fs.raio-nr`. Given back on drop.
 struct SystemShare(usize);
 
 impl SystemShare {
-    /// EAGAIN beyond the limit.
+    /// Fails with EAGAIN beyond the limit.
     fn take(n: usize) -> Result<Self> {
         let mut nr = NR.load(Relaxed);
         loop {
@@ -251,7 +254,7 @@ impl Drop for SystemShare {
     }
 }
 
-/// A context's share, given back when this is dropped.
+/// The share of a context. Given back on drop.
 pub(crate) struct Share {
     system: SystemShare,
     users: Arc<Users>,
@@ -259,9 +262,9 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Takes a share for `n` requests of the current user, and says how many he had.
+    /// Takes a share of `n` requests for the current user, and returns what the user had before.
     ///
-    /// EAGAIN beyond a limit, and the kernel log says which; ENOMEM. Process context.
+    /// EAGAIN beyond a limit, which the kernel log names; ENOMEM. Process context.
     pub(crate) fn take(users: &Arc<Users>, n: u32) -> Result<(Self, usize)> {
         let charged = charged_users()?;
         let system = SystemShare::take(n as usize)?;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a context knows of whom it was set up through: whom to wake, and whom to tell of its end.
+//! The link from a context to the open device that it was set up through: which pollers to wake, and
+//! what to tell of the end of the context.
 
 use crate::sys::{
     poll_queue::PollQueue,
@@ -8,13 +9,13 @@ use crate::sys::{
 };
 use kernel::sync::Arc;
 
-/// Where contexts are registered.
+/// A register of contexts.
 pub(crate) trait Register: Send + Sync {
-    /// The context that has this number there has ended. Process context.
+    /// The context with number `serial` in this register has ended. Process context.
     fn left(&self, serial: u64);
 }
 
-/// A context's entry there.
+/// The entry of a context in its register.
 pub(crate) struct Membership {
     register: Arc<dyn Register>,
     pollers: Arc<PollQueue>,
@@ -22,7 +23,7 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
-    /// The entry with that number, whose `pollers` are to be woken.
+    /// The entry with number `serial`. Events of the context wake `pollers`.
     pub(crate) fn new(register: Arc<dyn Register>, pollers: Arc<PollQueue>, serial: u64) -> Self {
         Membership {
             register,
@@ -31,22 +32,22 @@ impl Membership {
         }
     }
 
-    /// Its number.
+    /// The number of the entry.
     pub(crate) fn serial(&self) -> u64 {
         self.serial
     }
 
-    /// The context has ended. Process context.
+    /// Tells the register that the context has ended. Process context.
     pub(crate) fn leave(&self) {
         self.register.left(self.serial);
     }
 
-    /// Whether somebody polls. Any context.
+    /// Whether a task polls. Any context.
     pub(crate) fn has_pollers(&self) -> bool {
         self.pollers.has_pollers()
     }
 
-    /// The context has events, which were written before `shown`. Any context but a wake function.
+    /// Wakes the pollers for events that were written before `shown`. Any context but a wake function.
     #[inline]
     pub(crate) fn wake_pollers(&self, shown: &Shown) {
         self.pollers.wake_readable(shown);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a context is made.
+//! The constructor of contexts.
 
 use super::{
     counters::Counters,
@@ -56,7 +56,8 @@ use kernel::{
 };
 
 impl Context {
-    /// A context that is not mapped yet, through what `member` is of. See [`lifecycle`](crate::lifecycle).
+    /// Makes a context for the open device of `member`. It is not mapped yet, see
+    /// [`lifecycle`](crate::lifecycle).
     ///
     /// EAGAIN beyond `fs.raio-max-nr` or `fs.raio-max-user-nr`, ENOMEM. Process context.
     pub(crate) fn new(

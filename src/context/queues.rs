@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The lists, who is told of what is put there, and the look of the work queue.
+//! The lists of a context, and which task or thread is woken for a request on them.
+//!
+//! The lock of the lists is `Context::queues`.
 
 use super::{
     claims::Claims,
@@ -30,17 +32,19 @@ use kernel::{
     time::Jiffies, //
 };
 
-/// How long the run list is left to whoever comes, in ticks.
+/// How many ticks the run list waits for a task that is awake, before a thread is woken.
 pub(crate) const PATIENCE: Jiffies = 2;
-/// The longest time between looks at requests that are held, in ticks, for a user who has few.
+/// The longest pause between tries of held requests, in ticks, for a user with few requests.
 const MAX_HELD: Jiffies = 64;
-/// How many requests are few.
+/// The number of requests up to which a user has few.
 const FEW_REQUESTS: usize = 1 << 16;
-/// How many looks in a row, each after twice the time, are left to who is awake: 60 ticks in all.
+/// How many checks in a row, each after twice the time, leave the lists to tasks and threads that are
+/// awake: 60 ticks in all.
 pub(crate) const MAX_MISSED: u32 = 4;
-/// How many of those that are held are tried in vain in each look; fewer when they were held for long.
+/// The number of held requests that may be tried in vain after each check. There are fewer after long
+/// pauses.
 pub(crate) const HELD_TRIES: u32 = 64;
-/// From that pause on: so that what is tried in a second has a bound, too.
+/// The pause in ticks from which on there are fewer, so that the tries in a second have a bound, too.
 pub(crate) const ALL_TRIES: Jiffies = 4;
 
 /// What the lock of the lists guards.
@@ -50,34 +54,36 @@ pub(crate) struct Queues {
     pub(crate) threads: Threads,
     /// Tasks that sleep in getevents.
     pub(crate) waiters: u32,
-    /// How often in a row nothing was taken from the lists while somebody was awake.
+    /// How many checks in a row found that nothing was taken from the lists, with a task or thread
+    /// awake.
     pub(crate) missed: u32,
-    /// Requests that may need a thread of the process.
+    /// The claims of requests that may need a thread of the process.
     pub(crate) claims: Claims,
-    /// A waiter is to see whether more threads are needed.
+    /// A waiter has to check whether more threads are needed.
     pub(crate) grow: bool,
-    /// The work queue will look, so many ticks after it was told so.
+    /// The delay in ticks with which the next check was enqueued, if one was.
     pub(crate) looks: Option<Jiffies>,
-    /// How many of those that are held may be tried in vain.
+    /// The number of held requests that may be tried in vain now.
     pub(crate) held_due: u32,
-    /// How long they are held, in ticks.
+    /// The current pause between tries of held requests, in ticks.
     pub(crate) held_for: Jiffies,
-    /// The most of that.
+    /// The longest such pause.
     pub(crate) max_held: Jiffies,
-    /// Requests were freed with files that a task of the process has to release.
+    /// Freed requests kept files that a task of the process has to release.
     pub(crate) kept_files: bool,
-    /// A barrier was begun, and is not over.
+    /// A barrier has begun and is not over.
     pub(crate) barrier_runs: bool,
-    /// Writes of files that have joined their groups: submit does none before they are over.
+    /// Writes to files that are in a group. Submit issues no such write itself before these are over.
     pub(crate) joined_writes: u32,
-    /// The context is dead, and what is on the lists was cancelled, but for what is accepted.
+    /// The context is dead. Its queued requests are cancelled, except for accepted ones.
     pub(crate) closing: bool,
 }
 
 impl Queues {
-    /// For a context of that many requests, whose user had `before` already. ENOMEM. Process context.
+    /// For a context of `requests` requests, whose user had `before` already. Fails with ENOMEM.
+    /// Process context.
     pub(crate) fn new(requests: u32, before: usize) -> Result<Self> {
-        // So the looks of a user's contexts, all together, are hardly more than those of a few.
+        // So all contexts of a user together cost hardly more than those of a user with few requests.
         let times = before / FEW_REQUESTS + 1;
         Ok(Queues {
             lists: Lists::new(),
@@ -98,7 +104,8 @@ impl Queues {
         })
     }
 
-    /// Puts `index`, which is Queued, on `list`, and sees to it that somebody comes.
+    /// Puts `index`, which must be Queued, on `list`, and wakes a task or a thread for it. If none has
+    /// to be woken now, the work queue checks later whether the request was taken.
     pub(crate) fn push(
         &mut self,
         context: &Context,
@@ -118,20 +125,20 @@ impl Queues {
         }
         context.note_queued(true);
         if self.closing {
-            // Who ends the context waits for it.
+            // The task that ends the context waits for the request.
             self.threads.wake();
             context.wake_drain();
         } else if matches!(list, List::Page | List::Block) {
             self.bring_thread(context, arc);
             if self.threads.has_writes() {
-                // For those that are killed, and wait for what they have issued.
+                // A killed thread may wait for the accepted requests that threads have taken.
                 context.wake_drain();
             }
         } else if self.waiters > 0 {
             context.wake_waiters();
         } else if let Some(shared) = context.pool().shared(index) {
             if shared.is_by_waker() && self.leave_to_waker(context, &arc) {
-                // It may sleep before that, for a long time.
+                // The waker may sleep for a long time before its task work runs.
                 self.look(arc, 1);
             } else if shared.is_watched() || context.has_pollers() {
                 self.bring_soon(context, arc);
@@ -141,17 +148,17 @@ impl Queues {
         }
     }
 
-    /// One that is an ordered write has left that.
+    /// An ordered write has left its group.
     pub(crate) fn note_write_left(&mut self) {
         self.joined_writes = self.joined_writes.saturating_sub(1);
     }
 
-    /// A request is held that was not before: the next looks come soon.
+    /// A request is newly held: the next tries come soon.
     pub(crate) fn hold_briefly(&mut self) {
         self.held_for = 1;
     }
 
-    /// Something was woken: what is held may wait for the same. Any context.
+    /// A wait entry was woken: held requests may wait for the same. Any context.
     pub(crate) fn try_held(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
         let held = self.lists.len(List::Held);
         if held > 0 && self.held_due == 0 {
@@ -162,7 +169,8 @@ impl Queues {
         }
     }
 
-    /// Has the current task run what is ready, when it leaves the kernel. False if it can't.
+    /// Has the current task run the ready requests when it returns to user space. Returns false if it
+    /// can't.
     pub(crate) fn leave_to_waker(
         &mut self,
         context: &Context,
@@ -171,27 +179,27 @@ impl Queues {
         task_work::goes_back_to(context.mm()) && task_work::enqueue::<_, 0>(arc())
     }
 
-    /// Has the work queue look after `ticks` whether somebody has to be woken.
+    /// Has the work queue check after `ticks` whether a task or a thread must be woken.
     pub(crate) fn look(&mut self, arc: impl Fn() -> Arc<Context>, ticks: Jiffies) {
         if self.looks.is_none_or(|others| ticks < others) {
             self.looks = Some(ticks);
-            // The reference is not the last: the request has one, or the task.
+            // Not the last reference: the request or the task holds another.
             workqueue::enqueue_by::<_, 0>(arc(), ticks);
         }
     }
 
-    /// Wakes somebody for the run list, now.
+    /// Wakes a task or a thread for the run list, now.
     pub(crate) fn bring(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
         let tasks_only = self.lists.len(List::Task) > 0;
         if self.waiters > 0 {
             context.wake_waiters();
         } else if tasks_only || !self.threads.wake() {
-            // A task is looked for there, among all of the process: that takes its time.
+            // The work item looks for a task of the process to interrupt, which may take a while.
             self.look(arc, 0);
         }
     }
 
-    /// As [`Self::bring`], but those who are awake have time to come.
+    /// As [`Self::bring`], but leaves time to tasks and threads that are awake.
     pub(crate) fn bring_soon(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
         let busy = |threads: &mut Threads| threads.is_there() && !threads.wake();
         if self.waiters == 0 && (context.has_callers() || busy(&mut self.threads)) {
@@ -201,14 +209,14 @@ impl Queues {
         }
     }
 
-    /// Whether what only threads may run needs another, and no thread is about to see to it.
+    /// Whether requests for threads need another thread, and no thread is about to notice that.
     pub(crate) fn is_unserved(&self) -> bool {
         self.for_threads() > 0
             && !self.threads.are_coming()
             && (self.may_grow() || !self.threads.is_there())
     }
 
-    /// Wakes a thread, or somebody who can create one.
+    /// Wakes a thread, or a task that can create one.
     pub(crate) fn bring_thread(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
         if self.threads.wake() {
             return;
@@ -216,7 +224,7 @@ impl Queues {
         self.need_thread(context, arc);
     }
 
-    /// Another thread is needed for what is there, if there may be one.
+    /// Asks for another thread, if there may be one.
     pub(crate) fn need_thread(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
         self.ask_for_thread(context);
         if !self.grow && self.is_unserved() {
@@ -224,14 +232,14 @@ impl Queues {
         }
     }
 
-    /// Requests that are on a list and may be run.
+    /// The number of requests on the lists that may be run.
     pub(crate) fn queued(&self) -> u32 {
         [List::Run, List::Task, List::Page, List::Block, List::Held]
             .iter()
             .fold(0, |sum, &list| sum.saturating_add(self.lists.len(list)))
     }
 
-    /// Requests that any task of the process may run, now.
+    /// The number of requests that any task of the process may run now.
     pub(crate) fn runnable(&self) -> u32 {
         let held = self.held_due.min(self.lists.len(List::Held));
         [List::Run, List::Task]
@@ -239,7 +247,7 @@ impl Queues {
             .fold(held, |sum, &list| sum.saturating_add(self.lists.len(list)))
     }
 
-    /// Says so if there is nothing to run.
+    /// Clears the hint if there is nothing to run.
     pub(crate) fn note_if_empty(&self, context: &Context) {
         let rest = self.for_threads().saturating_add(self.runnable());
         if rest == 0 && !self.grow && !self.kept_files {
@@ -247,7 +255,7 @@ impl Queues {
         }
     }
 
-    /// Requests that only threads may run, now.
+    /// The number of requests that only threads may run now.
     pub(crate) fn for_threads(&self) -> u32 {
         let pages = self.lists.len(List::Page).min(self.threads.pages_left());
         self.lists.len(List::Block).saturating_add(pages)
@@ -270,13 +278,13 @@ pub(crate) fn note_kept_file(context: &Context, arc: impl Fn() -> Arc<Context>) 
     }
 }
 
-/// Takes the first request off one of `lists`, and begins its run.
+/// Takes the first request off the first nonempty one of `lists`, and begins its run.
 pub(crate) fn take(context: &Context, lists: &[List]) -> Option<Run<Context>> {
     let mut queues = context.queues().lock();
     take_from(&mut queues, context, lists)
 }
 
-/// As [`take`], under the lock.
+/// As [`take`]. The caller holds the lock.
 pub(crate) fn take_from(
     queues: &mut Queues,
     context: &Context,
@@ -300,30 +308,30 @@ pub(crate) fn take_from(
     None
 }
 
-/// Has the work queue wake the pollers, which a wake function must not. Any context.
+/// Has the work queue wake the pollers, which a wake function must not do. Any context.
 pub(crate) fn wake_pollers_later(context: &Context, arc: impl Fn() -> Arc<Context>) {
     context.queues().lock().look(arc, 0);
 }
 
-/// A task is about to sleep in getevents: kicks go to it from here on.
+/// The current task is about to sleep in getevents: from here on kicks wake it.
 pub(crate) fn begin_wait(context: &Context) {
     let mut queues = context.queues().lock();
     queues.waiters = queues.waiters.saturating_add(1);
 }
 
-/// Whether a task that waits should look at the lists. Any context.
+/// Whether a waiter has to check the lists. Any context.
 pub(crate) fn has_work_for_waiter(context: &Context) -> bool {
     let queues = context.queues().lock();
     queues.grow || queues.kept_files || queues.runnable() > 0
 }
 
-/// It does not sleep any more.
+/// The current task no longer sleeps in getevents.
 pub(crate) fn end_wait(context: &Context) {
     let mut queues = context.queues().lock();
     queues.waiters = queues.waiters.saturating_sub(1);
 }
 
-/// A caller returns to its program. It may have no time for what was left to it.
+/// A task returns from getevents. It may leave requests that others left to it.
 #[inline]
 pub(crate) fn end_call(context: &Arc<Context>) {
     if context.may_have_queued().get() != 0 {
@@ -331,7 +339,7 @@ pub(crate) fn end_call(context: &Arc<Context>) {
     }
 }
 
-/// Has the work queue look after `ticks` if there is something that any task may run.
+/// Has the work queue check after `ticks`, if there are requests that any task may run.
 pub(crate) fn look_for_rest(context: &Arc<Context>, ticks: Jiffies) {
     let mut queues = context.queues().lock();
     if queues.runnable() > 0 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files and buffers that a context's requests name by their index.
+//! Registered files and buffers, which requests name by their index.
 
 use super::Context;
 use crate::sys::{
@@ -22,21 +22,21 @@ pub(crate) struct Files(pub(crate) KVVec<Option<ARef<File>>>);
 pub(crate) struct Buffers(pub(crate) KVVec<Option<Arc<PinnedBuffer>>>);
 
 impl Files {
-    /// The file of that index.
+    /// The file with this index.
     pub(crate) fn get(&self, index: u32) -> Option<&ARef<File>> {
         nospec::get(&self.0, index as usize)?.as_ref()
     }
 }
 
 impl Buffers {
-    /// The buffer of that index.
+    /// The buffer with this index.
     #[inline]
     pub(crate) fn get(&self, index: u64) -> Option<&Arc<PinnedBuffer>> {
         nospec::get(&self.0, usize::try_from(index).ok()?)?.as_ref()
     }
 }
 
-/// What a context has registered.
+/// What a context has registered. A table never changes, so users take a reference to it.
 #[derive(Clone, Default)]
 pub(crate) struct Registered {
     pub(crate) files: Option<Arc<Files>>,
@@ -44,23 +44,24 @@ pub(crate) struct Registered {
 }
 
 impl Registered {
-    /// The files.
+    /// The registered files.
     pub(crate) fn files(&self) -> Option<&Files> {
         self.files.as_deref()
     }
 
-    /// The buffers.
+    /// The registered buffers.
     pub(crate) fn buffers(&self) -> Option<&Buffers> {
         self.buffers.as_deref()
     }
 }
 
-/// Unregisters all, when nothing can be registered any more. Process context, sleeps.
+/// Unregisters all files and buffers. The context must be dead, so that no more are registered. Process
+/// context, sleeps.
 pub(crate) fn unregister_all(context: &Context, put: fn(ARef<File>)) {
-    // Neither is dropped under the lock.
+    // Dropping either may sleep, so not under the lock.
     let Registered { files, buffers } = core::mem::take(&mut *context.registered().lock());
     drop(buffers);
-    // If somebody submits just now he drops them.
+    // A task that submits at the same time holds a reference to the table, and drops the files then.
     if let Some(mut files) = files.and_then(Arc::into_unique_or_drop) {
         files.0.drain_all().flatten().for_each(put);
     }

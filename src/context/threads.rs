@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The threads of a context, and what they are at: who creates and runs them stands above.
+//! The threads of a context and their states. [`engine`](crate::engine) creates the threads,
+//! [`run`](crate::run) is what they do.
 
 use super::{
     claims::Claim,
@@ -21,63 +22,63 @@ use kernel::{
 
 /// Most threads of a context.
 pub(crate) const MAX_THREADS: usize = 8;
-/// Most of them that start reads of pages at once.
+/// Most threads that start reads of pages at once.
 pub(crate) const MAX_PAGES: u32 = 2;
-/// How long a thread stays without work, in ns.
+/// How long an idle thread stays, in ns.
 pub(crate) const IDLE_NS: i64 = 100_000_000;
-/// How often one that has a claim looks whether it is left alone, in ns.
+/// How often an idle thread with a claim checks whether it is left alone, in ns.
 pub(crate) const ALONE_NS: i64 = 1_000_000_000;
 
-/// The number of no request: it releases a file, say.
+/// In [`State::Busy`]: the thread runs no request, and releases a file, for example.
 pub(crate) const NO_REQUEST: u32 = u32::MAX;
-/// The number of no request: it was killed.
+/// In [`State::Busy`]: the thread runs no request, and was killed.
 pub(crate) const KILLED: u32 = u32::MAX - 1;
 
-/// A thread's own side.
+/// What a thread knows about itself.
 pub(crate) struct Worker {
     pub(crate) context: Arc<Context>,
-    /// Its place in [`Threads`].
+    /// The index of its seat in [`Threads::places`].
     pub(crate) place: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It was started or woken, and has not looked for work yet.
+    /// It was started or woken, and has not checked the lists yet.
     Woken,
-    /// It runs this request, or is at something else if it is [`NO_REQUEST`] or [`KILLED`].
+    /// It runs this request, or does something else if this is [`NO_REQUEST`] or [`KILLED`].
     Busy(u32),
-    /// It sleeps, since this time in ns.
+    /// It sleeps since this time, in ns.
     Idle(i64),
 }
 
 pub(crate) enum Seat {
     Free,
-    /// Somebody creates a thread for it.
+    /// A task is creating a thread for it.
     Taken,
-    /// Its thread is to end: those who submit now are not of its kind.
+    /// Its thread has to end: it can't run the requests of the tasks that submit now.
     Retired(Thread<Worker>),
     Used(Thread<Worker>, State),
 }
 
 /// The threads of a context.
 pub(crate) struct Threads {
-    /// Whose they are. A task in other namespaces, or of another process in the same address
-    /// space, can't use them.
+    /// The identity of the threads. A task in other namespaces, or of another process in the same
+    /// address space, can't use them.
     pub(crate) of: Identity,
     pub(crate) places: [Seat; MAX_THREADS],
-    /// How many of them are used, and how many of those run a request.
+    /// The number of used seats, and the number of those whose thread is busy.
     pub(crate) alive: u32,
     pub(crate) busy: u32,
-    /// Threads that start reads of pages.
+    /// The number of threads that are starting the read of a page.
     pub(crate) pages: u32,
-    /// Accepted requests that threads have taken, and that are not over.
+    /// The number of accepted requests that threads have taken and that are not over.
     pub(crate) writes: u32,
-    /// Those that have left a dead context, for who waits until they are gone.
+    /// The tasks of threads that have left a dead context, for the task that waits until they are gone.
     pub(crate) left: [Option<ARef<Task>>; MAX_THREADS],
 }
 
 impl Threads {
-    /// None yet.
+    /// No threads.
     pub(crate) fn new() -> Self {
         Threads {
             of: Identity::NONE,
@@ -95,13 +96,13 @@ impl Threads {
         self.places.iter().filter(used).count() as u32
     }
 
-    /// Those that were started or woken, and have not looked for work yet.
+    /// The number of threads that were started or woken, and have not checked the lists yet.
     pub(crate) fn woken(&self) -> u32 {
-        // Somebody may have stopped one, and who lets it go on does not say when.
+        // A stopped thread does not count: nobody knows when it is continued.
         self.count(|thread, state| *state == State::Woken && !thread.is_stopped())
     }
 
-    /// Whether somebody creates one.
+    /// Whether a task is creating a thread.
     pub(crate) fn is_coming_up(&self) -> bool {
         self.places.iter().any(|place| matches!(place, Seat::Taken))
     }
@@ -111,18 +112,18 @@ impl Threads {
         self.alive > 0
     }
 
-    /// How many more there may be.
+    /// The number of threads that may still be created.
     pub(crate) fn places(&self) -> u32 {
         let is_free = |place: &&Seat| matches!(place, Seat::Free);
         self.places.iter().filter(is_free).count() as u32
     }
 
-    /// Those that run nothing.
+    /// The number of threads that are not busy.
     pub(crate) fn free(&self) -> u32 {
         self.alive.saturating_sub(self.busy)
     }
 
-    /// Those that are idle get no work any more, and end.
+    /// Retires the idle threads: they get no more work, and end.
     pub(crate) fn retire(&mut self) {
         for place in &mut self.places {
             if !matches!(place, Seat::Used(_, State::Idle(_))) {
@@ -136,12 +137,12 @@ impl Threads {
         }
     }
 
-    /// How many more may start reads of pages.
+    /// The number of threads that may still start a read of a page.
     pub(crate) fn pages_left(&self) -> u32 {
         MAX_PAGES.saturating_sub(self.pages)
     }
 
-    /// Wakes one that has no work, or says no. Any context.
+    /// Wakes an idle thread. Returns false if there is none, and none is on its way. Any context.
     pub(crate) fn wake(&mut self) -> bool {
         for place in &mut self.places {
             if let Seat::Used(thread, state @ State::Idle(_)) = place {
@@ -153,16 +154,16 @@ impl Threads {
                 return true;
             }
         }
-        // One that comes looks for all there is before it sleeps.
+        // A woken thread takes all requests that it may run before it sleeps.
         self.are_coming()
     }
 
-    /// Whether some were started or woken, and have not looked for work yet.
+    /// Whether a thread was started or woken, and has not checked the lists yet.
     pub(crate) fn are_coming(&self) -> bool {
         self.woken() > 0
     }
 
-    /// Wakes all: the context is dead.
+    /// Wakes all idle threads: the context is dead.
     pub(crate) fn wake_all(&mut self) {
         for place in &mut self.places {
             if let Seat::Used(thread, state @ State::Idle(_)) = place {
@@ -177,7 +178,8 @@ impl Threads {
         self.writes > 0
     }
 
-    /// One of the accepted requests is over; whether it was the last. Any context.
+    /// An accepted request that a thread has taken is over. Returns whether it was the last. Any
+    /// context.
     pub(crate) fn finish_write(&mut self) -> bool {
         self.writes = self.writes.saturating_sub(1);
         self.writes == 0
@@ -201,8 +203,8 @@ impl Threads {
         }
     }
 
-    /// Ends what threads wait for that run a request of which `which` says so. True if there is one,
-    /// and its wait is one that can be ended. Any context.
+    /// Interrupts the waits of threads that run a request for which `which` is true. Returns whether a
+    /// thread was interrupted in a wait that can end. Any context.
     pub(crate) fn interrupt(&self, which: impl Fn(u32) -> bool) -> bool {
         let mut any = false;
         for place in &self.places {
@@ -215,12 +217,12 @@ impl Threads {
         any
     }
 
-    /// Whether all that are there can't end just now, since somebody has stopped them, or they release
-    /// a file that waits: a socket lingers.
+    /// Whether none of the threads can end now: each is stopped, or releases a file and sleeps in that,
+    /// as for a socket that lingers.
     pub(crate) fn are_stopped(&self) -> bool {
         self.places.iter().all(|place| match place {
             Seat::Free => true,
-            // Whoever creates it will be done with that.
+            // The creation will finish by itself.
             Seat::Taken => false,
             Seat::Used(thread, State::Busy(NO_REQUEST)) => {
                 thread.is_asleep() || thread.is_stopped()
@@ -235,7 +237,7 @@ impl Threads {
 }
 
 impl Queues {
-    /// Claims a thread for the current task's request, if there is what it needs already.
+    /// Adds a claim for the current task's request, if there are enough threads for it already.
     pub(crate) fn try_claim(&mut self, claim: Claim) -> bool {
         if self.threads.of != Identity::current() {
             return false;
@@ -248,7 +250,7 @@ impl Queues {
         good
     }
 
-    /// Threads that will look for work in a moment, and may take what blocks.
+    /// The number of threads that will check the lists in a moment, and may take requests that block.
     pub(crate) fn coming(&self) -> u32 {
         let kept = u32::from(self.claims.threads() >= 2 && self.for_threads() > 0);
         self.threads
@@ -256,13 +258,13 @@ impl Queues {
             .min(self.threads.free().saturating_sub(kept))
     }
 
-    /// Whether there may be another thread for what is there. The last place is for what does not
-    /// block.
+    /// Whether there may be another thread for the queued requests. The last seat is for requests that
+    /// don't block.
     pub(crate) fn may_grow(&self) -> bool {
         self.threads.places() > u32::from(!self.claims.has_own())
     }
 
-    /// Wakes a task that waits and can create another thread, if there may be one.
+    /// Wakes a waiter that can create another thread, if there may be one.
     pub(crate) fn ask_for_thread(&mut self, context: &Context) {
         if self.waiters > 0 && self.may_grow() && !self.grow {
             self.grow = true;
@@ -270,13 +272,14 @@ impl Queues {
         }
     }
 
-    /// Whether a thread that has no work may take what blocks: there is another for what does not,
-    /// or nobody claims one, and there is a place for it.
+    /// Whether a free thread may take a request that blocks: another thread is free for those that
+    /// don't, or they have no claim, and there is a free seat.
     pub(crate) fn may_block(&self) -> bool {
         self.threads.free() >= 2 || self.claims.threads() < 2 && self.threads.places() > 0
     }
 
-    /// Whether an idle thread is to stay: it is claimed, or free for what does not block.
+    /// Whether an idle thread has to stay: it is claimed, or it is the free one for requests that don't
+    /// block.
     pub(crate) fn may_be_missed(&self) -> bool {
         self.threads.alive <= self.claims.threads()
             || self.claims.has_own() && self.threads.free() <= 1
@@ -284,8 +287,8 @@ impl Queues {
 }
 
 impl Queues {
-    /// Whether there are the threads that requests have claims to, of two kinds: not all may be at
-    /// what blocks.
+    /// Whether there are the threads that the claims need. If there are claims of both kinds, one
+    /// thread must be free, so that not all can block.
     pub(crate) fn has_claimed(&self) -> bool {
         let needed = self.claims.threads();
         let one_is_free = || self.threads.free() > 0 || self.threads.places() == 0;
