@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Requests: from the credit to the event.
+//!
+//! This room owns what a request carries: its operation, its owner's data, the data that all may read,
+//! and its deadline. It uses [`pure`](crate::pure) and [`context`](crate::context), and has no locks of
+//! its own. The states are in [`pure::state`](crate::pure::state), the pool in
+//! [`sys::request`](crate::sys::request).
 
 pub(crate) mod deadline;
 mod kind;
@@ -47,46 +52,46 @@ pub(crate) type Request = Owned<Context>;
 /// A request that is being run.
 pub(crate) type Running = Run<Context>;
 
-/// Who has submitted a request, as far as whoever runs it has to be that.
+/// What a run takes over from the task that submitted the request.
 #[derive(Clone)]
 pub(crate) struct Submitter {
-    /// None if they are those of the context.
+    /// `None` if they are the credentials of the context.
     pub(crate) cred: Option<ARef<Credential>>,
     pub(crate) state: ThreadState,
 }
 
-/// What a request's owner keeps with it.
+/// The data of a request that only its owner uses.
 #[derive(Default)]
 pub(crate) struct Private {
     pub(crate) op: Op,
     pub(crate) policy: Policy,
-    /// The list that it was taken from, if it was on one.
+    /// The list that the request was taken from, if it was on one.
     pub(crate) from: Option<List>,
-    /// It was held, and has neither been armed nor moved data since.
+    /// The request was held, and has neither been armed nor moved data since.
     pub(crate) held: bool,
-    /// Its group, or 0.
+    /// The key of its group, or 0.
     pub(crate) key: usize,
-    /// Whether it has joined its group.
+    /// Whether the request has joined its group.
     pub(crate) joined: bool,
-    /// Whether it has a claim to a thread of the process.
+    /// The claim of the request to a thread of the process.
     pub(crate) claim: Option<Claim>,
-    /// A thread has taken it, and does not end before it has: it was accepted.
+    /// A thread has taken the request, which is accepted, and must not end before the request is over.
     pub(crate) counted: bool,
-    /// It begins when all before it are over.
+    /// The request begins when all requests before it are over.
     pub(crate) barrier: bool,
-    /// Its last try was one that does not wait.
+    /// The last try was one that does not wait.
     pub(crate) tried_nowait: bool,
-    /// Who has submitted it.
+    /// The credentials of the submitter, as in [`Submitter`].
     pub(crate) cred: Option<ARef<Credential>>,
     pub(crate) state: ThreadState,
-    /// When it is cancelled.
+    /// When the deadline is over, the request is cancelled.
     pub(crate) deadline: Option<Deadline>,
     /// The eventfd that counts its event.
     pub(crate) eventfd: Option<EventFd>,
 }
 
 impl Private {
-    /// Begins with an operation. The eventfd, which comes first, stays.
+    /// Begins an operation. The eventfd, which was set before, stays.
     fn begin(&mut self, op: Op, policy: &Policy, key: usize) {
         self.op = op;
         self.policy = *policy;
@@ -100,13 +105,13 @@ impl Private {
         self.tried_nowait = false;
     }
 
-    /// Whether it has anything of its context.
+    /// Whether the request has anything that [`leave`](crate::engine::leave) gives back.
     #[inline(always)]
     pub(crate) fn has_to_leave(&self) -> bool {
         self.joined || self.claim.is_some() || self.counted || self.deadline.is_some()
     }
 
-    /// Who has submitted it.
+    /// The submitter's data for a run.
     pub(crate) fn submitter(&self) -> Submitter {
         Submitter {
             cred: self.cred.clone(),
@@ -115,28 +120,28 @@ impl Private {
     }
 }
 
-/// What is left of a request that is over.
+/// A request that is over, with its event still to be published.
 pub(crate) struct Over {
-    /// Another one in its place.
+    /// A new request in its place.
     pub(crate) request: Request,
     pub(crate) event: io_event,
 }
 
-/// A request that was not issued yet, with its credit. Dropped, it gives back both.
+/// A request that was not issued yet, and its credit. Drop gives back both.
 pub(crate) struct Ticket(Option<Request>);
 
 impl Ticket {
-    /// For a request whose credit was just taken.
+    /// A ticket for `request`, for whose event the caller holds a credit.
     pub(crate) fn new(request: Request) -> Self {
         Ticket(Some(request))
     }
 
-    /// The request, whose credit is used up by its event from here on.
+    /// The request. From here on its event uses up the credit.
     pub(crate) fn redeem(mut self) -> Option<Request> {
         self.0.take()
     }
 
-    /// The request, to be prepared.
+    /// The request, for preparation.
     pub(crate) fn request(&mut self) -> Option<&mut Request> {
         self.0.as_mut()
     }
@@ -151,7 +156,7 @@ impl Drop for Ticket {
 }
 
 impl Running {
-    /// As [`Request::note_waiting`].
+    /// See [`Request::note_waiting`].
     pub(crate) fn note_waiting(&mut self, list: List) {
         let marks = shared::marks(self.private());
         let done = self.transfer().done();
@@ -160,7 +165,7 @@ impl Running {
 }
 
 impl Request {
-    /// Says by which iocb the request was submitted, and returns its key.
+    /// Notes the iocb that the request was submitted with, and returns the key of the request.
     pub(crate) fn name(&mut self, address: u64, iocb: &iocb) -> u32 {
         self.shared().data.set(iocb.aio_data);
         self.shared().obj.set(address);
@@ -172,26 +177,26 @@ impl Request {
         key
     }
 
-    /// Begins with an operation.
+    /// Begins an operation.
     pub(crate) fn begin(&mut self, op: Op, policy: &Policy, key: usize) {
         self.private().begin(op, policy, key);
         self.shared().note_begun(policy.accepted);
     }
 
-    /// Says where it goes when it is kicked, or waits for its turn.
+    /// Notes the list that a kick, or the request's turn in its group, will put it on.
     pub(crate) fn note_waiting(&mut self, list: List) {
         let marks = shared::marks(self.private());
         let done = self.transfer().done();
         self.shared().note_waiting(list, marks, done);
     }
 
-    /// What tracepoints tell of the request. Any context.
+    /// The data of the request for tracepoints. Any context.
     pub(crate) fn about(&self, result: isize) -> About {
         self.shared().about(self.client(), result)
     }
 }
 
-/// What a request comes to that has moved `done` bytes when `error` ended it.
+/// The result of a request that has moved `done` bytes when `error` ended it.
 pub(crate) fn result_of(done: usize, error: Error) -> isize {
     if done > 0 {
         done as isize
@@ -200,7 +205,7 @@ pub(crate) fn result_of(done: usize, error: Error) -> isize {
     }
 }
 
-/// The result as programs see it: there is no system call that could be restarted.
+/// The result for the event. Restart codes become EINTR, since no system call can be restarted.
 pub(crate) fn event_result(result: isize) -> isize {
     if is_restart(result) {
         EINTR.to_errno() as isize
@@ -209,7 +214,7 @@ pub(crate) fn event_result(result: isize) -> isize {
     }
 }
 
-/// Whether it says to restart a system call: ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND,
+/// Whether `result` is a restart code: ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND,
 /// ERESTART_RESTARTBLOCK.
 pub(crate) fn is_restart(result: isize) -> bool {
     matches!(result, -512 | -513 | -514 | -516)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Deadlines: what cancels a request when its time is over.
+//! Deadlines: a timer cancels the request when its time is over.
 //!
-//! A request that has one keeps it, and its timer is started when it was submitted and is not over.
-//! Who ends it says so, and stops the timer; a timer that fires meanwhile finds nothing to cancel.
+//! The request keeps its deadline. The timer is started after submission, if the request is not over by
+//! then. The owner that ends the request sets `over` and then stops the timer; a timer that fires
+//! meanwhile finds nothing to cancel.
 
 use crate::{
     context::{
@@ -37,29 +38,29 @@ use kernel::{
     }, //
 };
 
-/// A deadline, as its request keeps it.
+/// A deadline, as the request holds it.
 pub(crate) type Deadline = Arc<Alarm<Due>>;
 
-/// When a request is due.
+/// The time of a request, and how to find the request.
 pub(crate) struct Due {
-    /// None when it goes.
+    /// `None` once it is dropped.
     pub(crate) context: Option<Arc<Context>>,
-    /// The request, as a program names it.
+    /// The `aio_key` of the request.
     pub(crate) key: u32,
     /// In nanoseconds of CLOCK_MONOTONIC.
     at: i64,
-    /// How late it may be, in nanoseconds.
+    /// The slack of the timer, in nanoseconds.
     slack: u64,
-    /// Its time is over, and the request was not.
+    /// The time was over before the request was.
     pub(crate) past: Atomic<bool>,
     /// The request is over.
     pub(crate) over: Atomic<bool>,
-    /// A timer that fires just when its request ends outlives the context.
+    /// Held because a timer that fires just as its request ends outlives the context.
     _module: ModuleRef,
 }
 
-/// Reads the deadline of `iocb`, in which then is the index of its buffer, if it has one; and says when
-/// it is, in nanoseconds of CLOCK_MONOTONIC.
+/// Reads the deadline that `iocb` points to, and moves the index of the fixed buffer, if there is one,
+/// from there into `iocb`. Returns the time in nanoseconds of CLOCK_MONOTONIC.
 ///
 /// EFAULT, EINVAL. Process context, may sleep.
 pub(crate) fn read(iocb: &mut iocb) -> Result<i64> {
@@ -77,7 +78,7 @@ pub(crate) fn read(iocb: &mut iocb) -> Result<i64> {
     })
 }
 
-/// A time, as a program says it. EINVAL if it is none.
+/// A program's time in nanoseconds. EINVAL if it is not valid.
 fn nanoseconds(seconds: i64, nanoseconds: i64) -> Result<i64> {
     const NS: i64 = 1_000_000_000;
     if seconds < 0 || !(0..NS).contains(&nanoseconds) {
@@ -87,7 +88,7 @@ fn nanoseconds(seconds: i64, nanoseconds: i64) -> Result<i64> {
 }
 
 impl Due {
-    /// For the request that `key` names. ENOMEM. Process context.
+    /// A deadline for the request that `key` names. ENOMEM. Process context.
     pub(crate) fn new(context: &Arc<Context>, key: u32, at: i64) -> Result<Deadline> {
         Alarm::new(Due {
             context: Some(context.clone()),
@@ -100,13 +101,13 @@ impl Due {
         })
     }
 
-    /// Whether it has come before the request was over. Any context.
+    /// Whether the time was over before the request was. Any context.
     pub(crate) fn is_past(&self) -> bool {
         self.past.load(Acquire)
     }
 }
 
-/// Starts the timer of a request that was submitted. Any context.
+/// Starts the timer of a submitted request. Any context.
 pub(crate) fn start(deadline: Deadline) {
     let at = deadline.at;
     start_at(deadline, at);
@@ -119,13 +120,13 @@ pub(crate) fn start_at(deadline: Deadline, at: i64) {
     let slack = deadline.slack;
     deadline.clone().start(at, slack);
     wait::order();
-    // Either we see it, or who has ended the request sees the timer.
+    // Pairs with `end`: either this task sees `over`, or `end` sees the timer.
     if deadline.over.load(Acquire) {
         deadline.stop();
     }
 }
 
-/// The request is over: it is not cancelled any more. Any context.
+/// The request is over: the timer must not cancel it any more. Any context.
 pub(crate) fn end(deadline: Deadline) {
     deadline.over.store(true, Release);
     wait::order();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a request is for.
+//! The operation of a request.
 
 use crate::sys::poll::Mask;
 
@@ -13,7 +13,7 @@ pub(crate) enum Op {
     Sync(What),
     /// POLL.
     Poll {
-        /// What it waits for.
+        /// The events that the poll waits for.
         events: Mask,
     },
     /// NOOP.
@@ -21,12 +21,11 @@ pub(crate) enum Op {
     Noop,
 }
 
-/// What is written back.
+/// What an fsync writes back.
 #[derive(Clone, Copy)]
 pub(crate) enum What {
-    /// A file; its data alone, without metadata that is not needed to read that, if it is for
-    /// `datasync`.
+    /// A file. With `datasync` only its data, and the metadata that is needed to read it.
     File { datasync: bool },
-    /// Pages, as sync_file_range(2) does with these flags.
+    /// Pages, as sync_file_range(2) with these flags.
     Pages { flags: u8 },
 }

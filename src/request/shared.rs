@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What everybody may look at of a request, while somebody has it.
+//! The data of a request that others may read while a run or a peer owns it.
 
 use super::{
     event_result,
@@ -23,24 +23,24 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// Its retry may be left to who wakes it.
+/// The waker may run the retry.
 const BY_WAKER: u32 = 1 << 0;
-/// An eventfd counts its event.
+/// An eventfd counts the event.
 const WATCHED: u32 = 1 << 1;
-/// The wake is its result, if that says what is ready.
+/// The wake is the result, if it says what is ready.
 const FIRED: u32 = 1 << 2;
-/// It is done whatever becomes of the context.
+/// The request is carried out whatever becomes of the context.
 const ACCEPTED: u32 = 1 << 3;
-/// What its wake says is to be kept for its retry.
+/// The retry needs the events that the wake says are ready.
 const TOLD: u32 = 1 << 4;
-/// It begins when all before it are over.
+/// The request begins when all requests before it are over.
 const BARRIER: u32 = 1 << 5;
-/// It was cancelled while it waits for a page, and its event is in the ring.
+/// The request was cancelled while it waits for a page, and its event is in the ring.
 const IN_RING: u32 = 1 << 6;
-/// Above these the number of a list.
+/// The bits from this one on are the number of a list.
 const LIST: u32 = 16;
 
-/// What everybody may look at.
+/// The data of a request that others may read.
 #[derive(Default)]
 pub(crate) struct Shared {
     /// `aio_data`.
@@ -49,15 +49,16 @@ pub(crate) struct Shared {
     pub(super) obj: Once<u64>,
     /// Guarded by the lock of the lists.
     pub(crate) links: Links,
-    /// The list that a kick puts it on, [`LIST`], and what is known of it where it is woken, and by
-    /// who ends its context: [`BY_WAKER`] and so on.
+    /// The list that a kick puts the request on, from bit [`LIST`] on, and marks for the waker and for
+    /// the task that ends the context: [`BY_WAKER`] and so on.
     marks: Once<u32>,
-    /// The bytes that were moved when it was armed on a page; of a POLL what its wake said.
+    /// The bytes that were moved when the request was armed on a page. For a POLL, the events of its
+    /// wake.
     moved: Once<usize>,
     /// `aio_lio_opcode` and `aio_fildes`, for tracepoints.
     pub(super) opcode: Once<u32>,
     pub(super) fd: Once<u32>,
-    /// Its key, for the same.
+    /// The key, for tracepoints.
     pub(super) key: Once<u32>,
 }
 
@@ -67,7 +68,7 @@ impl Shared {
         self.obj.get() == address
     }
 
-    /// Its event, if its result is `result`.
+    /// The event of the request with result `result`.
     pub(crate) fn event(&self, result: isize) -> io_event {
         io_event {
             data: self.data.get(),
@@ -77,7 +78,7 @@ impl Shared {
         }
     }
 
-    /// What tracepoints tell of it.
+    /// The data of the request for tracepoints.
     pub(crate) fn about(&self, context: &Context, result: isize) -> About {
         About {
             ctx: context.id() as u64,
@@ -94,12 +95,12 @@ impl Shared {
         self.event(result_of(self.moved.get(), ECANCELED))
     }
 
-    /// As [`Self::cancelled_event`], by its deadline.
+    /// As [`Self::cancelled_event`], for a request that its deadline cancels.
     pub(crate) fn late_event(&self) -> io_event {
         self.event_of_late(self.moved.get())
     }
 
-    /// Its event, if its deadline has ended it when it had moved `done` bytes.
+    /// The event of a request that its deadline ended after `done` bytes.
     pub(crate) fn event_of_late(&self, done: usize) -> io_event {
         io_event {
             res2: done as i64,
@@ -107,21 +108,21 @@ impl Shared {
         }
     }
 
-    /// Says where a kick puts the request, what else who wakes it has to know, and what was moved
-    /// until now. Before it is armed.
+    /// Notes the list that a kick puts the request on, the marks for the waker, and the bytes moved so
+    /// far. Called before the request is armed.
     pub(crate) fn note_waiting(&self, list: List, marks: u32, moved: usize) {
         self.marks.set(marks | (list as u32) << LIST);
         self.moved.set(moved);
     }
 
-    /// As [`Self::note_waiting`], of a read that a page holds.
+    /// As [`Self::note_waiting`], for a read that waits for a page.
     pub(crate) fn note_page(&self, list: List, moved: usize) {
         let marks = self.marks.get() & !(u32::MAX << LIST);
         self.marks.set(marks | (list as u32) << LIST);
         self.moved.set(moved);
     }
 
-    /// It begins. Until it waits, that is all who ends its context has to know.
+    /// The request begins. Until it waits, others only need to know whether it is accepted.
     pub(super) fn note_begun(&self, accepted: bool) {
         self.marks.set(if accepted { ACCEPTED } else { 0 });
     }
@@ -130,71 +131,74 @@ impl Shared {
         self.marks.get() & mark != 0
     }
 
-    /// Whether a retry may be left to who made the kick.
+    /// Whether the waker may run the retry.
     pub(crate) fn is_by_waker(&self) -> bool {
         self.has(BY_WAKER)
     }
 
-    /// It may not, this time. By who has just made it Queued, under the lock of the lists.
+    /// The waker may not run this retry. The caller has just made the request Queued, and holds the
+    /// lock of the lists.
     pub(crate) fn set_not_by_waker(&self) {
         self.marks.set(self.marks.get() & !BY_WAKER);
     }
 
-    /// Its event is in the ring, or will be in a moment, though it still waits for a page. Under the lock of
-    /// the lists, without which nobody takes it from there.
+    /// The event of the request is in the ring, or will be in a moment, although the request still
+    /// waits for a page. The caller holds the lock of the lists, without which nobody takes the request
+    /// off the page.
     pub(crate) fn set_in_ring(&self) {
         self.marks.set(self.marks.get() | IN_RING);
     }
 
-    /// Whether that is so.
+    /// Whether [`Self::set_in_ring`] was called.
     pub(crate) fn is_in_ring(&self) -> bool {
         self.has(IN_RING)
     }
 
-    /// Whether somebody looks at an eventfd for its event.
+    /// Whether an eventfd counts the event.
     pub(crate) fn is_watched(&self) -> bool {
         self.has(WATCHED)
     }
 
-    /// Whether a wake that says what is ready ends it.
+    /// Whether a wake that says what is ready completes the request.
     pub(crate) fn is_fired(&self) -> bool {
         self.has(FIRED)
     }
 
-    /// Keeps what the wake says of a request that has to know; under the lock of the wait queue.
+    /// Keeps the events of the wake, if the request needs them. The caller holds the lock of the wait
+    /// queue.
     pub(crate) fn keep_told(&self, told: impl Fn() -> Mask) {
         if !self.has(TOLD) {
             return;
         }
-        // A second wake says nothing of the first.
+        // A second wake without events must not hide the events of the first.
         match told() {
             0 => {}
             told => self.moved.set(told as usize),
         }
     }
 
-    /// What the last wake of a POLL said; 0 if it said nothing, or was no wake.
+    /// The events of the last wake of a POLL. 0 if the wake named none, or there was none.
     pub(crate) fn told(&self) -> Mask {
         self.moved.get() as Mask
     }
 
-    /// Whether it is done whatever becomes of the context.
+    /// Whether the request is carried out whatever becomes of the context.
     pub(crate) fn is_accepted(&self) -> bool {
         self.has(ACCEPTED)
     }
 
-    /// Whether it begins when all before it are over.
+    /// Whether the request begins when all requests before it are over.
     pub(crate) fn is_barrier(&self) -> bool {
         self.has(BARRIER)
     }
 
-    /// Where a kick puts the request.
+    /// The list that a kick puts the request on.
     pub(crate) fn kicked_to(&self) -> List {
         List::from_number(self.marks.get() >> LIST)
     }
 }
 
-/// What of a request is marked when it waits.
+/// The marks of a request that is about to wait.
 pub(super) fn marks(private: &Private) -> u32 {
     let mark = |is: bool, mark| if is { mark } else { 0 };
     mark(private.policy.by_waker, BY_WAKER)
