@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where requests wait that could not go on, and how they end: groups that keep an order, barriers,
-//! kicks, cancel, deadlines, completion; and the creation of the threads that some of them need.
+//! How requests wait, and how they end: groups that keep an order, barriers, kicks, cancel, deadlines,
+//! completion; and the creation of threads of the process.
 //!
-//! Nothing here runs an operation: that is [`run`](crate::run), above. What changes a list does so under
-//! `Context::queues`, and sees to it that somebody comes, under the same lock, so that nothing is
-//! forgotten.
+//! Nothing here runs an operation: the room [`run`](crate::run) above does. This room uses
+//! [`request`](crate::request), [`context`](crate::context) and [`pure`](crate::pure). It takes
+//! `Context::queues`: each change to a list is made under that lock, and so is the wake-up of a task or
+//! a thread for it, so that no request is forgotten.
 
 mod barrier;
 pub(crate) mod cancel;
@@ -35,21 +36,21 @@ pub(crate) use order::{
     queue_in_order, //
 };
 
-/// Who runs a request.
+/// Where a request is run.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
-    /// The task that submits it, in submit.
+    /// By the task that submits it, in submit.
     Submit(FullTask<'a>),
-    /// A task of the process, in submit or getevents, or interrupted by task work.
+    /// By a task of the process, in submit or getevents, or in task work that interrupted it.
     Own(FullTask<'a>),
-    /// A task of the process that has woken it, on its way back from whatever call.
+    /// By the task of the process that woke it, in task work on return to user space.
     Waker(FullTask<'a>),
     /// A thread of the process.
     Thread(WorkerTask<'a>),
 }
 
 impl<'a> Place<'a> {
-    /// The task, for a call into a file.
+    /// The task, as the caller of a file's methods.
     pub(crate) fn caller(self) -> Caller<'a> {
         match self {
             Place::Submit(task) | Place::Own(task) | Place::Waker(task) => Caller::Full(task),
@@ -57,8 +58,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Whether it waits for the program's memory. Who has woken a request does not: it may be the one
-    /// who serves that.
+    /// Whether a run may wait for page faults. The waker must not: it may be the task that serves them.
     pub(crate) fn faults(self) -> Faults<'a> {
         match self {
             Place::Waker(_) => Faults::Fail,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Barriers: requests that begin when all before them are over, and what begins after them.
+//! Barriers: requests that begin when all before them are over, and that those after them wait for.
 //!
-//! While there is one in a context, what is submitted is held back on [`List::Barrier`], in the order of
-//! submission. Whoever ends a request, or gives back credits, looks whether that was the last that the
-//! first one there waits for.
+//! While a context has a barrier, new requests are held back on [`List::Barrier`], in the order of
+//! submission. A task that ends a request or gives back credits checks whether the first request there
+//! may begin.
 
 use crate::{
     context::{
@@ -16,10 +16,11 @@ use crate::{
 };
 use kernel::sync::Arc;
 
-/// How many are released in one go: whoever does so may be in an interrupt. The work queue sees to the rest.
+/// Most requests that are released at once, since that may be in an interrupt. The work queue releases
+/// the others.
 const BATCH: u32 = 16;
 
-/// A request is over, or credits came back: the next ones may begin. Any context, after that.
+/// A request is over, or credits were given back: releases the requests that may begin. Any context.
 #[inline(always)]
 pub(crate) fn let_next_begin(context: &Context, arc: impl Fn() -> Arc<Context>) {
     if context.has_barriers() {
@@ -33,16 +34,17 @@ fn look(context: &Context, arc: impl Fn() -> Arc<Context>) {
     release(&mut queues, context, arc);
 }
 
-/// Releases what nothing holds back any more, and says whether that was anything. Under the lock of the
-/// lists; any context.
+/// Releases the requests that nothing holds back any more. Returns whether there were any. The caller
+/// holds the lock of the lists. Any context.
 pub(crate) fn release(
     queues: &mut Queues,
     context: &Context,
     arc: impl Fn() -> Arc<Context>,
 ) -> bool {
-    // Either we see that the last one is over, or who has ended it sees that there are barriers.
+    // Pairs with the end of a request: either this task sees that it is over, or its owner sees the
+    // barriers.
     wait::order();
-    // Those that were begun, and credits of calls on their way. Never too few.
+    // Requests that have begun, and credits of calls that are still submitting. Never too few.
     let mut others = context
         .outstanding()
         .saturating_sub(queues.lists.len(List::Barrier));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! io_cancel, and what is cancelled because its context ends.
+//! io_cancel, and the cancellation of requests when their context ends or their deadline is over.
 
 use crate::{
     context::Context,
@@ -41,17 +41,17 @@ use kernel::{
     }, //
 };
 
-/// Cancels the request that was submitted by the iocb at `address`, whose key is `key`; its event
-/// goes to `result`.
+/// Cancels the request with `key` that was submitted by the iocb at `address`, and writes its event to
+/// `result`.
 ///
-/// EAGAIN if a driver has it, or it runs where nothing can end it: its event will come. EINPROGRESS if
-/// a thread runs it, whose wait is ended: its event will come soon, unless it was about to wait where
-/// nothing can end it. EINVAL if there is no such request, or it is over. EFAULT if `result` can't be
-/// written: the event is in the ring then. In a context with RAIO_SETUP_CANCEL_EVENT it is there always,
-/// and EINPROGRESS says so. Process context.
+/// EAGAIN if a driver has the request, or it runs where nothing can interrupt it: its event will come.
+/// EINPROGRESS if a thread runs it and was interrupted: its event will come soon, unless the thread was
+/// about to wait where nothing can interrupt it. EINVAL if there is no such request, or it is over.
+/// EFAULT if `result` can't be written: the event is in the ring then. With RAIO_SETUP_CANCEL_EVENT the
+/// event is always in the ring, and the result is EINPROGRESS. Process context.
 pub(crate) fn cancel(context: &Arc<Context>, address: u64, key: u32, result: u64) -> Result {
     let named = context.keys().read(key);
-    // Of a request that waits for a page, others may see the end before we are back.
+    // Made under the lock: a request that waits for a page may be freed before `cancel_one` returns.
     let event = Cell::new(None);
     let matches = |shared: &Shared| {
         event.set(Some(shared.cancelled_event()));
@@ -104,7 +104,7 @@ fn deliver_own(context: &Context, request: Request, result: u64) -> Result {
     }
 }
 
-/// As above for a request that is not ours, but its event is.
+/// As [`deliver_own`], for a request that the caller does not own, while it has the event.
 fn deliver(context: &Arc<Context>, event: io_event, result: u64) -> Result {
     let delivered = if in_ring(context) {
         context.publish(event);
@@ -120,8 +120,8 @@ fn deliver(context: &Arc<Context>, event: io_event, result: u64) -> Result {
     delivered
 }
 
-/// Cancels the request that `key` names since its time is over; false if it is on its way from one to
-/// another. Any context.
+/// Cancels the request that `key` names because its time is over. Returns false if the request is
+/// between two owners. Any context.
 pub(crate) fn cancel_late(context: &Arc<Context>, key: u32) -> bool {
     let named = context.keys().read(key);
     let event = Cell::new(None);
@@ -132,7 +132,7 @@ pub(crate) fn cancel_late(context: &Arc<Context>, key: u32) -> bool {
     });
     match cancel {
         Cancel::Unknown => {
-            // It may have got to others since: then it is not over, and can be cancelled now.
+            // The request may have a new owner by now: if it is not over, it can be cancelled now.
             let pool = context.pool();
             return !pool.is_out(named.index, named.generation, named.mask);
         }
@@ -159,14 +159,14 @@ fn write(event: &io_event, to: u64) -> Result {
         .write(event)
 }
 
-/// Cancels what can be cancelled and was not accepted, the events in the ring, and drops their
-/// files by `put`. Process context.
+/// Cancels all requests that can be cancelled and are not accepted. Their events go to the ring, and
+/// `put` drops their files. Process context.
 pub(crate) fn cancel_all(context: &Arc<Context>, put: fn(ARef<File>)) {
     cancel_some(context, 0, u32::MAX, put);
 }
 
-/// As [`cancel_all`], of `nr` requests from number `from` on; which is the next one then, or the first
-/// again.
+/// As [`cancel_all`], for `nr` requests from number `from` on. Returns the number of the next request,
+/// or 0 after the last.
 pub(crate) fn cancel_some(context: &Arc<Context>, from: u32, nr: u32, put: fn(ARef<File>)) -> u32 {
     let grown = u32::try_from(context.pool().grown()).unwrap_or(u32::MAX);
     let end = from.saturating_add(nr).min(grown);
@@ -182,8 +182,8 @@ pub(crate) fn cancel_some(context: &Arc<Context>, from: u32, nr: u32, put: fn(AR
     }
 }
 
-/// Cancels request `index`, of whatever generation, with its event in the ring, and returns its
-/// file if it was freed. Process context.
+/// Cancels request `index`, of any generation. Its event goes to the ring. Returns its file if the
+/// request was freed. Process context.
 pub(crate) fn cancel_index(context: &Arc<Context>, index: u32) -> Option<ARef<File>> {
     let event = Cell::new(None);
     let named = Named {
@@ -210,9 +210,9 @@ pub(crate) fn cancel_index(context: &Arc<Context>, index: u32) -> Option<ARef<Fi
     None
 }
 
-/// Cancels the request `named`, as [`Pool::cancel`](crate::sys::request::Pool::cancel), and takes it off
-/// its list; or ends what it waits for, and says whether it could. `in_ring` says where the event goes if
-/// the request does not come with it. Any context.
+/// Cancels the request `named`, as [`Pool::cancel`](crate::sys::request::Pool::cancel), and takes it
+/// off its list. If a thread runs it, interrupts the thread and returns whether that was possible.
+/// `in_ring` says whether the event of a request that waits for a page goes to the ring. Any context.
 fn cancel_one(
     context: &Context,
     named: Named,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How requests end: each with one event, or with its credit given back.
+//! Completion: a request ends with one event, or gives back its credit.
 
 use crate::{
     engine,
@@ -20,26 +20,26 @@ use crate::{
 use kernel::prelude::*;
 
 impl Request {
-    /// Gives back what the request holds for its operation, but its eventfd.
+    /// Gives back what the request holds for its operation. Returns its eventfd.
     #[inline(always)]
     fn end_private(&mut self) -> Option<EventFd> {
         if self.private().has_to_leave() {
             engine::leave(self);
         }
-        // What is left of it is of no meaning to the next.
+        // The other fields mean nothing to the next user of the request.
         self.private().cred = None;
         let eventfd = self.private().eventfd.take();
         self.forget_file();
         eventfd
     }
 
-    /// Whether its deadline has come before it was over.
+    /// Whether the deadline was over before the request was.
     fn is_late(&mut self) -> bool {
         let deadline = &self.private().deadline;
         deadline.as_ref().is_some_and(|deadline| deadline.is_past())
     }
 
-    /// Completes a request that was cancelled, with what it has moved until then. Any context.
+    /// Completes a request that was cancelled, with the bytes that it has moved. Any context.
     pub(crate) fn complete_cancelled(mut self) {
         let done = self.transfer().done();
         if self.is_late() {
@@ -49,7 +49,7 @@ impl Request {
         self.complete(result_of(done, ECANCELED));
     }
 
-    /// As [`Self::complete`] of a request with a deadline, by which its wait may have been ended.
+    /// As [`Self::complete`], for a request with a deadline, which may have interrupted its wait.
     #[cold]
     fn complete_with_deadline(mut self, result: isize) {
         let ended = [ECANCELED, EINTR].map(|e| e.to_errno() as isize);
@@ -61,7 +61,7 @@ impl Request {
         self.complete_with(event);
     }
 
-    /// Publishes the event of the request, and frees it. Any context.
+    /// Publishes the event of the request, and frees the request. Any context.
     #[inline]
     pub(crate) fn complete(mut self, result: isize) {
         if self.private().deadline.is_some() {
@@ -76,8 +76,8 @@ impl Request {
         trace::complete(|| self.about(event.res as isize));
         Window::Publish.pass();
         let ended = self.is_ended();
-        // Before the event: who sees it may expect the file to be released. (A last reference
-        // that is dropped in an interrupt goes a moment later.)
+        // Before the event: a program that sees the event may expect the file to be released. (A last
+        // reference that is dropped in an interrupt is released a moment later.)
         let eventfd = self.end_private();
         let in_ring = !ended || self.shared().is_in_ring();
         if !ended {
@@ -90,8 +90,8 @@ impl Request {
         self.free();
     }
 
-    /// As [`Self::complete`] of one that no eventfd counts, under the lock of its file's wait queue:
-    /// nobody is woken who could take that.
+    /// As [`Self::complete`], for a request without an eventfd, under the lock of its file's wait
+    /// queue. Wakes no task that could take that lock.
     pub(crate) fn complete_in_wake(mut self, result: isize) {
         let event = self.shared().event(result);
         trace::complete(|| self.about(event.res as isize));
@@ -101,9 +101,8 @@ impl Request {
         self.free();
     }
 
-    /// Ends the request, and gives its event, to be published with others by whoever submitted it
-    /// just now, who may use the request for another; or publishes it, if an eventfd counts it.
-    /// Process context.
+    /// Ends the request and returns its event, which the submitter publishes with others, and a new
+    /// request in its place. If the event has an eventfd, publishes it instead. Process context.
     #[inline(always)]
     pub(crate) fn over(mut self, result: isize) -> Option<Over> {
         if self.private().eventfd.is_some() {
@@ -117,7 +116,7 @@ impl Request {
         Some(Over { request, event })
     }
 
-    /// Frees the request with its credit: it has no event in the ring. Process context.
+    /// Frees the request and gives back its credit: it has no event in the ring. Process context.
     pub(crate) fn without_event(mut self) {
         self.end_private();
         self.client().give_back_credits(1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Kicks: a wait entry of a request was woken.
+//! Kicks: what follows when a wait entry of a request is woken.
 
 use crate::{
     context::Context,
@@ -15,7 +15,7 @@ use crate::{
     window::Window, //
 };
 
-/// A wait entry was woken. Any context, under the lock of a wait queue.
+/// A wait entry of the request was woken. Any context, under the lock of a wait queue.
 pub(crate) fn kick(mut kick: Kick<'_, Context>) {
     Window::Kick.pass();
     let (context, index, shared) = (kick.client(), kick.index(), kick.shared());
@@ -37,15 +37,15 @@ pub(crate) fn kick(mut kick: Kick<'_, Context>) {
     let mut queues = context.queues().lock();
     let arc = kick.client_arc();
     shared.keep_told(|| kick.told());
-    // All of it under the lock: once it is released, the request may be over.
+    // All of it under the lock: when the lock is released, the request may be over.
     if !kick.make() {
         drop(queues);
         return;
     }
     context.counters().kicked();
     trace::kick(|| shared.about(context, 0));
-    // Only now: it is nobody's until the lock is released, while before it was armed, whoever had it said
-    // what the list is, and the rest.
+    // Only after the step to Queued: until the lock is released nobody owns the request. Before it was
+    // armed, its owner set the list and the marks.
     if by_sleeper {
         shared.set_not_by_waker();
     }

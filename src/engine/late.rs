@@ -25,10 +25,10 @@ use kernel::sync::{
     Arc, //
 };
 
-/// When it is looked again at a request that is just on its way from one to another, in nanoseconds.
+/// The delay of the next attempt to cancel a request that is between two owners, in nanoseconds.
 const SOON: i64 = 100_000;
 
-/// The request can be cancelled from here on: it is, if its time is over. Any context.
+/// Called when the request can be cancelled again: cancels it if its time is over. Any context.
 pub(crate) fn meet(deadline: &Deadline) {
     if let Some(context) = deadline.context.as_ref().filter(|_| deadline.is_past()) {
         cancel::cancel_late(context, deadline.key);
@@ -43,12 +43,12 @@ impl Alarmed for Due {
         let Some(context) = &this.context else {
             return;
         };
-        // Before it is cancelled: who ends it because of that looks here.
+        // Before the request is cancelled: the owner that ends it because of that reads `past`.
         this.past.xchg(true, Full);
         if cancel::cancel_late(context, this.key) {
             return;
         }
-        // It has just been taken off a list, or its run has ended, and somebody else goes on with it.
+        // The request was just taken off a list, or its run has ended, and another owner continues it.
         let at = wait::now().saturating_add(SOON);
         start_at(this, at);
     }

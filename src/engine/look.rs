@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The look of the work queue: whether somebody has come for what is on the lists.
+//! The check of the work queue: whether tasks and threads take what is on the lists.
 
 use super::barrier;
 use crate::{
@@ -22,7 +22,7 @@ use kernel::{
     workqueue::WorkItem, //
 };
 
-/// How many requests are tried in vain that were held for `ticks`.
+/// How many held requests may be tried in vain after a pause of `ticks`.
 fn held_tries(ticks: Jiffies) -> u32 {
     let all = HELD_TRIES as Jiffies;
     let tries = (all * ALL_TRIES).checked_div(ticks).unwrap_or(all);
@@ -32,14 +32,15 @@ fn held_tries(ticks: Jiffies) -> u32 {
 impl WorkItem<0> for Context {
     type Pointer = Arc<Context>;
 
-    /// Looks whether somebody has come, and else wakes somebody. Runs no request, and never sleeps.
+    /// Checks whether the lists are served, and wakes a task or a thread if not. Runs no request, never
+    /// sleeps.
     fn run(context: Arc<Context>) {
         let mut queues = context.queues().lock();
         queues.looks = None;
         let arc = || context.clone();
         let held = queues.lists.len(List::Held);
         if held > 0 {
-            // Some may be tried now, and again after twice the time.
+            // Some held requests may be tried now, others after twice the time.
             queues.held_due = held_tries(queues.held_for).min(held);
             queues.held_for = queues.held_for.saturating_mul(2).min(queues.max_held);
             context.note_queued(true);
@@ -54,7 +55,8 @@ impl WorkItem<0> for Context {
             queues = context.queues().lock();
         }
         if context.has_barriers() && barrier::release(&mut queues, &context, arc) {
-            // Somebody was told of each; whether he has come is another look's.
+            // `release` has woken a task or a thread. The next check looks whether that has taken the
+            // requests.
             queues.look(arc, PATIENCE);
             return;
         }
@@ -68,7 +70,7 @@ impl WorkItem<0> for Context {
         }
         let mut wanted = unserved && !queues.grow;
         if queues.waiters > 0 {
-            // They see to it all.
+            // Waiters run all that any task may run.
             if queues.runnable() > 0 || queues.kept_files {
                 context.wake_waiters();
             }
@@ -81,7 +83,8 @@ impl WorkItem<0> for Context {
         }
         let busy = queues.threads.is_there() && !tasks_only;
         if (context.has_callers() || busy) && queues.missed < MAX_MISSED {
-            // They come when they have done what they do. To interrupt a task would cut its call short.
+            // They will check the lists by themselves. Interrupting a task would cut its system call
+            // short.
             queues.missed += 1;
             let ticks = PATIENCE << queues.missed;
             queues.look(arc, ticks);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Groups: requests that are run in the order of submission, and what a request gives back.
+//! Groups: requests that run in the order of submission. Also what a request gives back at its end.
 
 use crate::{
     context::{
@@ -23,7 +23,7 @@ use crate::{
     sys::uio::Direction, //
 };
 
-/// Takes the request's place in its group; whether it is first. Any context.
+/// Adds the request to its group. Returns whether it is the first there. Any context.
 pub(crate) fn join(context: &Context, run: &mut Running) -> bool {
     let (key, joined, index) = (run.private().key, run.private().joined, run.index());
     if key == 0 || joined {
@@ -34,8 +34,8 @@ pub(crate) fn join(context: &Context, run: &mut Running) -> bool {
     queues.groups.join(context.pool(), index, key)
 }
 
-/// Puts the request on `list`, or behind the others of its group; it is completed if it was
-/// cancelled meanwhile. Any context.
+/// Puts the request on `list`, or behind the others of its group. If it was cancelled meanwhile,
+/// completes it. Any context.
 pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List) {
     let (index, key, joined) = (
         request.index(),
@@ -57,7 +57,7 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
         queues.groups.join(context.pool(), index, key);
         queues.note_joined(&mut request);
     }
-    // Whoever was before it may have gone meanwhile.
+    // The requests before it may have left the group meanwhile.
     let first = key == 0 || queues.groups.is_first(context.pool(), index);
     let list = if first { list } else { List::Waiting };
     if queues.closing && !request.shared().is_accepted() {
@@ -65,7 +65,7 @@ pub(crate) fn queue_in_order(context: &Context, mut request: Request, list: List
         request.complete_cancelled();
         return;
     }
-    // Dropped under the lock, where it is not the last: nobody has run the request yet.
+    // Dropped under the lock, and not the last reference there: nobody has run the request yet.
     let arc = request.client_arc();
     match request.queue() {
         Ok(()) => queues.push(context, || arc.clone(), index, list),
@@ -84,8 +84,8 @@ fn end_deadline(request: &mut Request) {
     }
 }
 
-/// Gives back what a request has of its context: its place in its group, whose next may run now,
-/// and its claim to a thread. Any context.
+/// Gives back what a request has of its context: its place in its group, so that the next one may run,
+/// its claim to a thread, and its deadline. Any context.
 pub(crate) fn leave(request: &mut Request) {
     let private = request.private();
     let (joined, claim, counted) = (private.joined, private.claim, private.counted);
@@ -102,7 +102,7 @@ pub(crate) fn leave(request: &mut Request) {
     if let Some(claim) = claim {
         queues.claims.remove(claim);
         if queues.for_threads() > 0 {
-            // One may be free for what is there now.
+            // A free thread may now take what is queued.
             queues.threads.wake();
         }
     }
@@ -112,7 +112,7 @@ pub(crate) fn leave(request: &mut Request) {
     if !joined {
         return;
     }
-    // Where the next one begins, if it is at the position.
+    // The next one begins there, if it is at the file position too.
     if request.transfer().is_at_position() {
         request.move_position();
     }
@@ -125,7 +125,8 @@ pub(crate) fn leave(request: &mut Request) {
         .pool()
         .links(next)
         .is_some_and(|links| links.is_listed() && !links.is_on(List::Barrier));
-    // Else it is held back by a barrier, or on its way to the list, and will find that it is first.
+    // Otherwise a barrier holds it back, or its owner is about to queue it, and will find that it is
+    // the first.
     if listed {
         let shared = context.pool().shared(next);
         let list = shared.map_or(List::Block, |shared| shared.kicked_to());
@@ -134,7 +135,7 @@ pub(crate) fn leave(request: &mut Request) {
     }
 }
 
-/// Whether it is a write to a file that keeps the order of its inode.
+/// Whether the request is a write to a file that keeps the order of its inode.
 pub(super) fn is_ordered_write(request: &mut Request) -> bool {
     let private = request.private();
     private.policy.order == Order::Inode

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Threads of the process, for what may block, and for what nobody else comes for.
+//! Threads of the process, for requests that may block, and for those that no task takes.
 //!
-//! They are created by whoever submits or waits, when they are first needed, up to
-//! [`MAX_THREADS`] for each context. Each ends by itself: when it has been idle for a while and no
-//! request has a claim to it, since only the process itself can create another; when its context has
-//! ended; and when it is killed. What blocks, perhaps for ever, never has the last of them if there is
-//! a claim for something else, nor the last place for one.
+//! Tasks that submit or wait create them when they are first needed, up to [`MAX_THREADS`] for each
+//! context. A thread ends by itself: when it has been idle for a while and no request has a claim to
+//! it, since only a task of the process can create another; when its context has ended; and when it is
+//! killed. If requests that don't block have claims, then those that do never take the last free
+//! thread, nor the last seat for one.
 //!
-//! Nobody waits for a thread but who destroys its context, and that not if somebody has stopped it.
-//! A thread that is killed takes nothing with it: it finishes what was accepted, and what else is
-//! queued for threads is cancelled when the last is dead.
+//! Only the task that destroys a context waits for its threads, and not for one that is stopped. When a
+//! thread is killed, nothing is lost: it finishes accepted requests, and the last one to die cancels
+//! what else is queued for threads.
 
 use crate::{
     context::{
@@ -41,10 +41,10 @@ use kernel::{
 };
 
 impl Context {
-    /// Makes sure that a thread will be there for a request with that `claim`.
+    /// Makes sure that there is a thread for a request with `claim`.
     ///
-    /// ERESTARTNOINTR if a signal is pending and must be handled first, another error if there
-    /// can be none.
+    /// ERESTARTNOINTR if a signal is pending and must be handled first, another error if there can be
+    /// no thread.
     pub(crate) fn claim_thread(self: &Arc<Self>, task: FullTask<'_>, claim: Claim) -> Result {
         if !self.may_have_threads() {
             return Err(EPERM);
@@ -66,7 +66,7 @@ impl Context {
                     if queues.claims.threads() > 0 || idle < queues.threads.alive {
                         return Err(EBUSY);
                     }
-                    // They have nothing to do, and make room.
+                    // These have nothing to do, and make room.
                     queues.threads.retire();
                 }
                 queues.threads.of = who;
@@ -81,7 +81,7 @@ impl Context {
             let mut queues = self.queues().lock();
             if let Err(e) = created {
                 queues.claims.remove(claim);
-                // One that was kept free for it may take what is there.
+                // A thread that was kept free for the claim may take what is queued.
                 queues.threads.wake();
                 return Err(e);
             }
@@ -91,7 +91,7 @@ impl Context {
         }
     }
 
-    /// Creates another thread if more is queued than there are threads for.
+    /// Creates threads, if more requests are queued for them than there are threads on their way.
     pub(crate) fn threads_for_queued(self: &Arc<Self>, task: FullTask<'_>) {
         let who = Identity::current();
         loop {
@@ -108,7 +108,7 @@ impl Context {
                 }
                 queues.threads.of = who;
             }
-            // Without it, those that are there do it all.
+            // If it can't be created, the existing threads run everything.
             if self.create_thread(task).is_err() {
                 return;
             }
@@ -160,12 +160,12 @@ impl Context {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
-        // Not with the credentials of a request that is being run.
+        // With the task's own credentials, not those of a request that it is running.
         cred::with_own(|| Thread::create(task, worker, c"raio-worker"))
     }
 
-    /// Ends what threads of a dead context wait for, but for what is accepted, and wakes those that
-    /// are idle. Any context.
+    /// Interrupts the threads of a dead context, except in accepted requests, and wakes those that are
+    /// idle. Any context.
     pub(crate) fn interrupt_threads(&self) {
         let mut queues = self.queues().lock();
         let streams = |index| {
@@ -176,8 +176,8 @@ impl Context {
         queues.threads.wake_all();
     }
 
-    /// Those that were threads of a dead context, when none is left, or none that would end before
-    /// somebody lets it go on.
+    /// Returns the tasks that were threads of a dead context, once no thread is left, or only those
+    /// that can't end before they are continued. `None` until then.
     pub(crate) fn take_left_threads(&self) -> Option<[Option<ARef<Task>>; MAX_THREADS]> {
         let mut queues = self.queues().lock();
         let threads = &mut queues.threads;
