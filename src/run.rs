@@ -1,24 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Retries: who runs requests that could not go on.
+//! Retries: which task or thread runs the requests that could not go on.
 //!
-//! A request that can't go on is armed on a wait queue, or put on a [`List`]; a kick takes it from the
-//! one to the other. It is run by one of four, see [`Place`], all of them of its process: so that what it
-//! costs is the process's, and whoever it has to wait for is waited for by none else.
+//! A request that can't go on is armed on a wait queue, or put on a [`List`]; a kick moves it from the
+//! wait queue to a list. One of four places runs it, see [`Place`]. All of them belong to the process
+//! that submitted it: so the process pays for it, and no other process waits for what it waits for.
 //!
-//! Who wants the result of a request runs it, as a rule. A kick wakes a task that sleeps in
-//! getevents; or, if nobody sleeps there, says in the ring's header that there is something to run,
-//! and leaves it to whoever comes. Who makes a pipe ready runs it on his way back to his program, if he
-//! is of the process. If the context is watched by other means, an eventfd or a poller, a thread is woken
-//! at once; and else if nobody has come within two ticks. Where there is no thread, or no thread may run
-//! it, a task of the process is interrupted for it ([`Context::signal_work`]).
+//! As a rule, the task that wants the result of a request runs it:
 //!
-//! What is held is tried a few at a time, after longer and longer pauses, and at once when something of
-//! the context was woken.
+//! - a kick wakes a task that sleeps in getevents;
+//! - if none sleeps there, the header of the ring says that there is something to run, and the next
+//!   task that calls submit or getevents runs it;
+//! - a task of the process that makes a pipe ready runs the retry on its return to user space;
+//! - if the context is watched by other means, an eventfd or a poller, a thread is woken at once, and
+//!   otherwise if no task has run the request within two ticks;
+//! - if there is no thread, or no thread may run the request, task work interrupts a task of the
+//!   process ([`Context::signal_work`]).
 //!
-//! Whoever takes a request off a list has its run; whoever puts one there sees to it that somebody
-//! comes, under the same lock, so that nothing is forgotten. The work queue of the module runs no
-//! request: it only looks whether somebody has to be woken ([`engine`]).
+//! Held requests are tried a few at a time, after longer and longer pauses, and at once when a wait
+//! entry of the context was woken.
+//!
+//! To take a request off a list is to begin its run. A request is put on a list and a task or thread is
+//! woken for it under one lock, `Context::queues`, so that no request is forgotten. The work queue of
+//! the module runs no requests: it only checks whether a task or a thread must be woken ([`engine`]).
+//!
+//! This room uses [`op`], [`engine`] and the rooms below these. It takes `Context::queues`.
 
 mod end;
 mod own;
@@ -74,7 +80,7 @@ pub(crate) use own::{
     run_own, //
 };
 
-/// A driver is done with a request that was in flight. Any context.
+/// A driver has completed a request that was in flight. Any context.
 #[inline]
 pub(crate) fn driver_done(mut request: Request, result: isize) {
     if op::is_refused(&mut request, result) || op::is_cut_off(&mut request, result) {
@@ -82,46 +88,47 @@ pub(crate) fn driver_done(mut request: Request, result: isize) {
         let list = if request.private().policy.threads {
             List::Block
         } else {
-            // A task of the process waits for it, as native aio does.
+            // A task of the process runs it and blocks, as in native aio.
             request.private().policy.first = First::Block;
             List::Task
         };
         queue_in_order(&context, request, list);
-        // Somebody may have run it since, and ended the context.
+        // Another task may have run the request meanwhile, and the context may have ended: the
+        // reference may be the last.
         put(context);
     } else {
         op::finish_driver(request, result);
     }
 }
 
-/// Runs a request that was taken off a list, as who has submitted it.
+/// Runs a request that was taken off a list, with the credentials and rights of its submitter.
 pub(crate) fn rerun(context: &Arc<Context>, mut run: Running, place: Place<'_>) {
     context.counters().retried();
     trace::retry(|| run.shared().about(context, 0));
     Window::Retry.pass_asleep();
     if run.is_ended() || context.is_dead() && !run.shared().is_accepted() {
-        // Nobody can serve it any more.
+        // The context is dead, or the request was cancelled on a page.
         return run.finish().complete_cancelled();
     }
     if run.private().held && op::is_locked(&mut run) {
-        // It is not handed on to somebody who finds the same.
+        // It stays held: another task would find the file locked, too.
         return queue_in_order(context, run.finish(), List::Held);
     }
     if place.is_thread() && !run.private().policy.threads {
-        // It was held.
+        // It came from the list of held requests, which threads run as well.
         return queue_in_order(context, run.finish(), List::Task);
     }
-    // Who runs it has not written.
+    // SIGPIPE is not for the task that runs the retry.
     run.raise_no_signal();
     let submitter = run.private().submitter();
     as_submitter(context, &submitter, || {
         let result = op::go(context, run, place);
-        // Only a request that is being submitted can be given back.
+        // An error gives back a request that is being submitted, which this one is not.
         kernel::warn_on!(result.is_err());
     });
 }
 
-/// Calls `f` with the credentials and the rights to memory of who has submitted a request.
+/// Calls `f` with the credentials, and the rights to memory (PKRU), of the submitter of a request.
 pub(crate) fn as_submitter<R>(
     context: &Context,
     submitter: &Submitter,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is left on the lists of a dead context, or of threads that are dead.
+//! Requests that are left on the lists of a dead context, or of killed threads.
 
 use super::{
     as_submitter,
@@ -24,10 +24,11 @@ use crate::{
 };
 use kernel::sync::Arc;
 
-/// The lists of what may be run.
+/// The lists of requests that may be run.
 const ALL: [List; 4] = [List::Run, List::Task, List::Page, List::Block];
 
-/// Runs what was accepted of a dead context, by a task of the process; whether there was anything.
+/// Runs the queued requests of a dead context, accepted ones, in a task of the process. Returns whether
+/// there were any.
 pub(crate) fn run_accepted(context: &Arc<Context>, task: FullTask<'_>) -> bool {
     let mut any = false;
     while let Some(run) = take(context, &ALL) {
@@ -37,7 +38,7 @@ pub(crate) fn run_accepted(context: &Arc<Context>, task: FullTask<'_>) -> bool {
     any
 }
 
-/// As [`run_accepted`], by a thread that is killed: as far as the memory is there.
+/// As [`run_accepted`], in a thread that is killed: as far as the program's memory is present.
 pub(crate) fn finish_accepted(context: &Arc<Context>, task: WorkerTask<'_>) {
     loop {
         let run = {
@@ -54,14 +55,14 @@ pub(crate) fn finish_accepted(context: &Arc<Context>, task: WorkerTask<'_>) {
     }
 }
 
-/// Cancels what only threads could have run. Process context.
+/// Cancels queued requests that only threads may run. Process context.
 pub(crate) fn cancel_for_threads(context: &Context) {
     while let Some(run) = take(context, &[List::Page, List::Block]) {
         run.finish().complete_cancelled();
     }
 }
 
-/// Cancels all that is on a list; whether there was anything. Process context.
+/// Cancels all queued requests. Returns whether there were any. Process context.
 pub(crate) fn cancel_queued(context: &Context) -> bool {
     let mut any = false;
     while let Some(run) = take(context, &ALL) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What tasks of the process run: in submit and getevents, after they have woken it, and when task work has interrupted them.
+//! Requests that tasks of the process run: in submit and getevents, and in task work that follows a
+//! wake or interrupts the task.
 
 use super::rerun;
 use crate::{
@@ -29,15 +30,15 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Most retries that a task runs before it does its own work.
+/// Most retries that a task runs before its own work.
 const OWN_TRIES: usize = 64;
-/// Most retries that a task runs because it has woken them.
+/// Most retries that a waker runs.
 const WOKEN_TRIES: usize = 16;
 
-/// Runs what may be run by a task of the process, which is the current one.
+/// Runs queued requests in the current task, which must be a task of the process.
 #[inline]
 pub(crate) fn run_own(context: &Arc<Context>, task: FullTask<'_>) {
-    // Without the lock. Whoever puts something there just now sees to it that somebody comes.
+    // Read without the lock. A task that puts a request on a list now wakes a task or a thread for it.
     if context.may_have_queued().get() != 0 {
         run_queued(context, task);
     }
@@ -64,7 +65,7 @@ fn run_queued(context: &Arc<Context>, task: FullTask<'_>) {
             None if for_threads => break,
             None => return,
         }
-        // Whatever was put there since then is noted again.
+        // Requests that were queued since then have set the hint again.
         if context.may_have_queued().get() == 0 {
             return;
         }
@@ -77,16 +78,17 @@ fn run_queued(context: &Arc<Context>, task: FullTask<'_>) {
     context.queues().lock().note_if_empty(context);
 }
 
-/// Runs what the current task, which is of the process, has woken.
+/// Runs requests that the current task, which must be of the process, has woken.
 fn run_woken(context: &Arc<Context>, task: FullTask<'_>) {
     for _ in 0..WOKEN_TRIES {
-        // As in `run_own`.
+        // Read without the lock, as in `run_own`.
         if context.may_have_queued().get() == 0 {
             return;
         }
         let run = {
             let mut queues = context.queues().lock();
-            // Others lose what they take from their files, if the program's memory is not there.
+            // Other requests would lose what they take from their files, if the program's memory is not
+            // present.
             let first = queues.lists.first(List::Run);
             let shared = first.and_then(|index| context.pool().shared(index));
             if !shared.is_some_and(Shared::is_by_waker) {
@@ -101,11 +103,11 @@ fn run_woken(context: &Arc<Context>, task: FullTask<'_>) {
             None => break,
         }
     }
-    // It has other things to do.
+    // The waker has other things to do: leave the rest to others.
     look_now(context);
 }
 
-/// Has somebody else run what is there.
+/// Has the work queue wake a task or a thread for what is queued.
 pub(crate) fn look_now(context: &Arc<Context>) {
     if context.may_have_queued().get() != 0 {
         context.queues().lock().look(|| context.clone(), 0);
@@ -124,7 +126,7 @@ impl TaskWorkItem<0> for Context {
     fn run(context: Arc<Context>, task: Option<FullTask<'_>>) {
         match task {
             Some(task) => run_woken(&context, task),
-            // By exec or exit it has left the process.
+            // The task has left the process by exec or exit.
             None => look_now(&context),
         }
     }
@@ -144,15 +146,15 @@ impl TaskWorkItem<1> for Context {
             return look_now(&context);
         };
         run_own(&context, task);
-        // It is told once, and may have left some: since there are many, or for a signal, which comes
-        // first.
+        // Some requests may be left: because there are many, or because of a pending signal, which is
+        // handled first. The task work is not queued again for them.
         let signal = current!().signal_pending();
         look_for_rest(&context, if signal { PATIENCE } else { 0 });
     }
 }
 
-/// Runs what is for threads where there are none and can be none: it blocks here, as native aio does in
-/// submit.
+/// Runs requests for threads if there are no threads and can be none. Blocks in the current task, as
+/// native aio does in submit.
 fn run_without_threads(context: &Arc<Context>, task: FullTask<'_>) {
     loop {
         let run = {
@@ -161,7 +163,8 @@ fn run_without_threads(context: &Arc<Context>, task: FullTask<'_>) {
                 return;
             }
             if current!().signal_pending() {
-                // That first, or it would end each wait at once; nor can a thread be created.
+                // The signal is handled first. It would end each wait at once, and no thread can be
+                // created with it.
                 if queues.for_threads() > 0 {
                     queues.look(|| context.clone(), 1);
                 }

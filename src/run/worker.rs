@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a thread of the process does.
+//! The main loop of a thread of the process.
 
 use crate::{
     context::{
@@ -42,7 +42,8 @@ use kernel::{
 };
 
 impl Worker {
-    /// Takes the thread out of its place, under the lock: nobody refers to it from then on.
+    /// Takes the thread out of its seat. The caller holds the lock: nobody refers to the thread from
+    /// then on.
     fn leave(&self, queues: &mut Queues) -> Option<Thread<Worker>> {
         let thread = queues.threads.leave(self.place);
         if queues.closing {
@@ -53,14 +54,14 @@ impl Worker {
         thread
     }
 
-    /// Ends the thread, under the lock.
+    /// Ends the thread. The caller holds the lock.
     fn end(&self, queues: &mut Queues) -> Next<Self> {
-        // It has a place as long as it runs.
+        // A thread has a seat as long as it runs.
         self.leave(queues)
             .map_or(Next::Sleep(Deadline::Never), Next::End)
     }
 
-    /// What a thread does that has found nothing.
+    /// Decides what a thread does that has found no request: sleep, or end.
     fn idle(&self, alone: bool, queues: &mut Queues, since: Option<i64>) -> Next<Self> {
         let now = wait::now();
         let since = since.unwrap_or(now);
@@ -70,7 +71,7 @@ impl Worker {
             return self.end(queues);
         }
         queues.threads.set(self.place, State::Idle(since));
-        // It may not take what is there: somebody who can create another.
+        // If the thread may not take what is queued, wake a task that can create another thread.
         if queues.for_threads() > 0 {
             queues.need_thread(&self.context, || self.context.clone());
         }
@@ -78,16 +79,17 @@ impl Worker {
         Next::Sleep(Deadline::At(now.saturating_add(pause)))
     }
 
-    /// What it does next, under the lock.
+    /// Takes the next request, or decides what the thread does instead.
     fn take(&self, task: WorkerTask<'_>) -> Result<Running, Next<Self>> {
         let context = &self.context;
-        // Nobody tells when the last other task of the process leaves without the process's end.
+        // The last other task of the process may leave without the end of the process, and nothing
+        // reports that.
         let alone = vhost_task::is_left_alone(task);
         let mut queues = context.queues().lock();
         let since = match queues.threads.places.get(self.place) {
             Some(Seat::Used(_, State::Idle(since))) => Some(*since),
             Some(Seat::Used(..)) => {
-                // It is done with whatever it was at.
+                // The thread has finished what it was busy with.
                 queues.threads.set(self.place, State::Woken);
                 None
             }
@@ -137,7 +139,7 @@ impl vhost_task::Worker for Worker {
         if page {
             queues.threads.pages = queues.threads.pages.saturating_sub(1);
         }
-        // It may have to release a file before it comes back, and wait for that.
+        // The thread may have to release a file before it returns here, and wait in that.
         let next = if vhost_task::has_other_work(task) {
             State::Busy(NO_REQUEST)
         } else {
@@ -148,7 +150,7 @@ impl vhost_task::Worker for Worker {
     }
 
     fn killed(&self, task: WorkerTask<'_>) -> Option<Thread<Self>> {
-        // Nobody may count on it.
+        // The thread runs no more requests.
         self.context
             .queues()
             .lock()
@@ -160,21 +162,21 @@ impl vhost_task::Worker for Worker {
             (self.leave(&mut queues), !queues.threads.is_there())
         };
         if last {
-            // What was queued meanwhile, and what only threads could run: another process may
-            // share the memory, and go on with the context, but is not who has submitted.
+            // Requests that were queued meanwhile, and those that only threads can run. Another process
+            // may share the memory and use the context, but it is not the submitter.
             self.context.finish_accepted(task);
             super::end::cancel_for_threads(&self.context);
         }
         self.context.wake_drain();
-        // Of another process in the same memory, perhaps.
+        // The rest is for a task of another process in the same memory, if there is one.
         super::look_now(&self.context);
         thread
     }
 }
 
 impl Context {
-    /// Finishes what was accepted, of what is queued and what threads have issued: a part of that may
-    /// come back, since they were killed. A thread that is killed; sleeps.
+    /// Finishes accepted requests, both queued ones and those that threads have issued. A part of the
+    /// latter may be queued again, since their threads were killed. Called in a killed thread; sleeps.
     fn finish_accepted(self: &Arc<Self>, task: WorkerTask<'_>) {
         loop {
             super::end::finish_accepted(self, task);
