@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What one call of submit knows: of its task, and of the file of the request before, which is
-//! often the next one's as well.
+//! What one call of submit knows about its task, and about the file of the previous request, which is
+//! often the file of the next one as well.
 
 use super::rw::{
     self,
@@ -49,7 +49,7 @@ use kernel::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Name {
     number: u32,
-    /// Whether it is the index of a registered file, or else a descriptor.
+    /// Whether `number` is the index of a registered file. Otherwise it is a descriptor.
     fixed: bool,
 }
 
@@ -69,25 +69,25 @@ fn names_buffer(iocb: &iocb) -> bool {
     iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_BUFFER != 0
 }
 
-/// The file of the request before.
+/// The file of the previous request.
 struct Recent {
-    /// When the iocb was read for which it was looked up.
+    /// The stamp of the iocb for which the file was looked up.
     stamp: Stamp,
     name: Name,
     open: OpenFile<Rules>,
     facts: Facts,
-    /// How a plain read is tried that is over at once, if it can be.
+    /// The first try of a plain read that may complete inline, if the file allows that.
     reads: Option<Try>,
 }
 
-/// What a call of submit has found out. Of the task, as of when it was first asked for; of files and
-/// buffers, as of when the task has last slept or had a page fault: what a descriptor or an index
-/// means may have been changed by whoever let it go on.
+/// What a call of submit has found out. About the task, as of its first use. About files and buffers,
+/// as of the last time that the task slept or had a page fault: a task that it waited for may have
+/// changed what a descriptor or an index means.
 pub(crate) struct FileCache<'a> {
     context: &'a Context,
     task: FullTask<'a>,
     state: ThreadState,
-    /// When the iocb that is submitted was read.
+    /// The stamp of the iocb that is being submitted.
     now: Stamp,
     recent: Option<Recent>,
     registered: Option<(Stamp, Registered)>,
@@ -96,9 +96,9 @@ pub(crate) struct FileCache<'a> {
 }
 
 impl<'a> FileCache<'a> {
-    /// The current task submits to `context`.
+    /// The cache for a call in which the current task submits to `context`.
     pub(crate) fn new(context: &'a Context, task: FullTask<'a>) -> Self {
-        // Most have the credentials with which the context was set up: no reference is needed.
+        // Most tasks have the credentials of the context, which need no reference.
         let own = cred::is_current(context.cred());
         FileCache {
             context,
@@ -112,40 +112,40 @@ impl<'a> FileCache<'a> {
         }
     }
 
-    /// The next iocb was read at `now`: it means what its names mean then.
+    /// The next iocb was read at `now`. Its file and buffer are looked up as of then.
     #[inline(always)]
     pub(crate) fn begin(&mut self, now: Stamp) {
         self.now = now;
     }
 
-    /// RAIO_SETUP_* of the context.
+    /// The RAIO_SETUP_* flags of the context.
     #[inline(always)]
     pub(crate) fn flags(&self) -> u32 {
         self.context.flags()
     }
 
-    /// Who submits.
+    /// The submitter.
     pub(crate) fn task(&self) -> FullTask<'a> {
         self.task
     }
 
-    /// Who submits, if the context is not theirs.
+    /// The submitter's credentials, if they are not those of the context.
     pub(crate) fn cred(&self) -> Option<ARef<Credential>> {
         self.cred.clone()
     }
 
-    /// What else of the task whoever runs a request has to have.
+    /// The other state of the submitter that a run takes over.
     #[inline]
     pub(crate) fn state(&self) -> ThreadState {
         self.state
     }
 
-    /// The task's I/O priority.
+    /// The I/O priority of the task.
     pub(crate) fn ioprio(&mut self) -> u16 {
         *self.ioprio.get_or_insert_with(ioprio::current)
     }
 
-    /// The file of `iocb`. EBADF, and EINVAL if it is an open /dev/raio.
+    /// The file of `iocb`. EBADF, or EINVAL if it is an open /dev/raio.
     #[inline]
     pub(crate) fn file(&mut self, iocb: &iocb) -> Result<&File> {
         self.find(Name::of(iocb))?;
@@ -155,7 +155,7 @@ impl<'a> FileCache<'a> {
             .ok_or(EBADF)
     }
 
-    /// The registered buffer of `iocb`, if it names one. EFAULT if there is none.
+    /// The registered buffer of `iocb`, if it names one. EFAULT if there is no such buffer.
     #[inline]
     pub(crate) fn buffer(&mut self, iocb: &iocb) -> Result<Option<Arc<PinnedBuffer>>> {
         if !names_buffer(iocb) {
@@ -176,7 +176,7 @@ impl<'a> FileCache<'a> {
         registered
     }
 
-    /// Drops files and buffers: somebody may wait for their release.
+    /// Drops files and buffers, since a task may wait for their release.
     pub(crate) fn forget_files(&mut self) {
         self.recent = None;
         self.registered = None;
@@ -211,8 +211,8 @@ impl<'a> FileCache<'a> {
         Ok(())
     }
 
-    /// The file of `iocb`, how a plain read of it is tried that is over at once, and the registered
-    /// buffer if it names one; `None` if there is no such file, no such buffer or no such read.
+    /// The file of `iocb`, the first try of a plain read of it that may complete inline, and the
+    /// registered buffer if `iocb` names one. `None` if there is no such file, buffer or try.
     #[inline]
     pub(super) fn reads_inline(
         &mut self,
@@ -234,7 +234,7 @@ impl<'a> FileCache<'a> {
         Some((&mut recent.open, mode, buffer))
     }
 
-    /// The file that was asked for last, however long ago, and the facts about it.
+    /// The file that was looked up last, however long ago, and the facts about it.
     #[inline]
     pub(super) fn open(&mut self) -> Option<(&mut OpenFile<Rules>, &Facts)> {
         let recent = self.recent.as_mut()?;

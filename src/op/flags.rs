@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The flags of an iocb that are this module's own.
+//! Checks of the flags of an iocb that native aio does not have.
 
 use crate::sys::uapi::{
     iocb,
@@ -19,11 +19,11 @@ use crate::sys::uapi::{
     RAIO_IOCB_FLAG_RANGE, //
 };
 
-/// The bits of `aio_flags` that are not native aio's, which ignores what it does not know.
+/// The bits of `aio_flags` for raio's own flags. Native aio ignores unknown bits.
 const OWN: u32 = 0xffff_0000;
 
-/// Whether the flags of `iocb` are valid, and its operation supports them; and whether nothing is where
-/// only they give it a meaning.
+/// Whether the flags of `iocb` are valid, its operation supports them, and fields that only they give a
+/// meaning are zero without them.
 #[inline]
 pub(crate) fn are_sound(iocb: &iocb) -> bool {
     let own = iocb.aio_flags & OWN;

@@ -2,8 +2,8 @@
 
 //! FSYNC, FDSYNC and SYNC_FILE_RANGE.
 //!
-//! They sleep, so a thread of the process runs them, after the writes of the inode that were
-//! taken before; but in submit those of files of which nobody has looked whether a thread may.
+//! They sleep. So a thread of the process runs them, after the earlier writes to the inode. If threads
+//! may not run the file, submit does.
 
 use super::{
     rw,
@@ -49,7 +49,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Checks an FSYNC, or an FDSYNC, with native aio's errors in its order.
+/// Checks an FSYNC or FDSYNC, with the errors of native aio in its order.
 pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result {
     let range = if iocb.aio_flags & RAIO_IOCB_FLAG_RANGE != 0 {
         Range::new(iocb.aio_offset, iocb.aio_nbytes)?
@@ -64,7 +64,7 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb, datasync: bool) -> Result
     begin(request, What::File { datasync }, range)
 }
 
-/// Checks a SYNC_FILE_RANGE, with sync_file_range(2)'s errors.
+/// Checks a SYNC_FILE_RANGE, with the errors of sync_file_range(2).
 pub(super) fn prep_pages(request: &mut Request, iocb: &iocb) -> Result {
     let flags = iocb.aio_rw_flags as u32;
     if iocb.aio_buf != 0 || flags & !fs::SYNC_FLAGS != 0 {
@@ -87,7 +87,7 @@ fn begin(request: &mut Request, what: What, range: Range) -> Result {
     Ok(())
 }
 
-/// Runs it, or hands it to a thread. See [`super::go`].
+/// Runs the fsync, or punts it to a thread. See [`super::go`].
 pub(super) fn go(context: &Arc<Context>, mut run: Running, what: What, place: Place<'_>) -> Result {
     let here = place.is_thread() || run.private().policy.first == First::Block;
     let run = if here {
@@ -95,7 +95,7 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, what: What, place: Pl
     } else {
         match super::punt(context, run, List::Block, place)? {
             Punted::Queued => return Ok(()),
-            // As native aio did before it had a work queue.
+            // As native aio did before it had a work queue for fsync.
             Punted::Unable(run) => run,
         }
     };
@@ -107,7 +107,8 @@ pub(super) fn go(context: &Arc<Context>, mut run: Running, what: What, place: Pl
             return Ok(());
         }
         if current!().signal_pending() {
-            // A stop, or the freezer: it is run again after that. Or the end, before which it is.
+            // A stop or the freezer: the request is run again after that. Or the process ends, and the
+            // request is accepted: it is run again before the end.
             return super::punt(context, run, List::Block, place).map(|_| ());
         }
     }

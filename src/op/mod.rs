@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Operations: one file each.
+//! Operations, one file each.
 //!
-//! An operation is prepared, which may fail with io_submit's errno, and then run, which does not
-//! fail: whatever happens from then on is the event's.
+//! An operation is prepared first, which may fail with an errno of io_submit. It is then run, which
+//! does not fail: from there on every result is the event's.
+//!
+//! This room owns the operations, and the [`file_cache`] of a call of submit. It uses
+//! [`engine`](crate::engine) and the rooms below that. It has no locks of its own, and takes
+//! `Context::registered`, for the tables of registered files and buffers.
 
 pub(crate) mod file_cache;
 pub(crate) mod flags;
@@ -66,7 +70,7 @@ pub(crate) use wait::{
     punt_behind, //
 };
 
-/// The operations that are served, as bits 1 << IOCB_CMD_*.
+/// The supported operations, as bits 1 << IOCB_CMD_*.
 pub(crate) const SERVED: u64 = 1 << IOCB_CMD_PREAD
     | 1 << IOCB_CMD_PWRITE
     | 1 << IOCB_CMD_FSYNC
@@ -82,7 +86,7 @@ pub(crate) fn needs_file(iocb: &iocb) -> bool {
     u32::from(iocb.aio_lio_opcode) != IOCB_CMD_NOOP
 }
 
-/// Gets the eventfd that is to count the event, if there is one. EBADF, EINVAL.
+/// Gets the eventfd for the event of `request`, if `iocb` has one. EBADF, EINVAL.
 pub(crate) fn prep_eventfd(request: &mut Request, iocb: &iocb, cache: &FileCache<'_>) -> Result {
     if iocb.aio_flags & IOCB_FLAG_RESFD != 0 {
         request.private().eventfd = Some(EventFd::get(cache.task(), iocb.aio_resfd)?);
@@ -90,10 +94,10 @@ pub(crate) fn prep_eventfd(request: &mut Request, iocb: &iocb, cache: &FileCache
     Ok(())
 }
 
-/// Prepares what `iocb` asks for.
+/// Prepares the operation of `iocb`.
 ///
-/// EINVAL for operations that are not served, and the operation's own errors. Process context,
-/// may sleep.
+/// EINVAL for an operation that is not supported, or an error of the operation. Process context, may
+/// sleep.
 #[inline(always)]
 pub(crate) fn prep(request: &mut Request, iocb: &iocb, cache: &mut FileCache<'_>) -> Result {
     let (direction, vectored) = match u32::from(iocb.aio_lio_opcode) {
@@ -121,8 +125,8 @@ fn prep_other(request: &mut Request, iocb: &iocb, cache: &mut FileCache<'_>) -> 
     }
 }
 
-/// The result of an operation that is over at once, without a request: nobody need wait for it.
-/// `None` if it needs a request: to prepare that also says what is wrong with it.
+/// Completes an operation inline, without a request, and returns its result. `None` if it needs a
+/// request. Errors are left to its preparation.
 #[inline]
 pub(crate) fn complete_inline(iocb: &iocb, cache: &mut FileCache<'_>) -> Option<isize> {
     let fixed = RAIO_IOCB_FLAG_FIXED_BUFFER | RAIO_IOCB_FLAG_FIXED_FILE;
@@ -136,7 +140,7 @@ pub(crate) fn complete_inline(iocb: &iocb, cache: &mut FileCache<'_>) -> Option<
     }
 }
 
-/// Whether a prepared operation transfers data to or from a device, beginning in submit.
+/// Whether a prepared operation transfers data to or from a device, with its first try in submit.
 #[inline]
 pub(crate) fn goes_to_device(request: &mut Request) -> bool {
     matches!(request.private().op, Op::Rw)
@@ -144,8 +148,8 @@ pub(crate) fn goes_to_device(request: &mut Request) -> bool {
         && request.transfer().is_direct_io()
 }
 
-/// Begins a prepared operation that keeps no order, in the submitting task. As [`go`]; its event,
-/// if it is over already, is to be published.
+/// Starts a prepared operation without an order, in the submitting task. As [`go`]. If the operation is
+/// over, the caller publishes its event.
 #[inline(always)]
 pub(crate) fn start(
     context: &Arc<Context>,
@@ -158,22 +162,22 @@ pub(crate) fn start(
     }
 }
 
-/// Whether a prepared operation has nothing to do yet: it is to wait for its file. Any context.
+/// Whether a prepared operation can be armed on its file without a try. Any context.
 #[inline]
 pub(crate) fn has_to_wait(request: &mut Request) -> bool {
     matches!(request.private().op, Op::Rw) && rw::has_to_wait(request)
 }
 
-/// Begins one for which [`has_to_wait`] said yes. As [`go`].
+/// Starts an operation for which [`has_to_wait`] returned true. As [`go`].
 #[inline]
 pub(crate) fn wait(context: &Arc<Context>, task: FullTask<'_>, run: Running) -> Result {
     rw::wait(context, task, run)
 }
 
-/// Runs a prepared operation: it is over, armed, in flight or queued afterwards.
+/// Runs a prepared operation. Afterwards it is over, armed, in flight or queued.
 ///
-/// An error is that of a request that was being submitted, and can't be taken: ERESTARTNOINTR, and
-/// EINVAL of a POLL.
+/// An error is submit's, and is only returned for a request that is being submitted. The request is
+/// gone then. ERESTARTNOINTR, and EINVAL of a POLL.
 pub(crate) fn go(context: &Arc<Context>, mut run: Running, place: Place<'_>) -> Result {
     match run.private().op {
         Op::Rw => rw::go(context, run, place),
@@ -183,13 +187,13 @@ pub(crate) fn go(context: &Arc<Context>, mut run: Running, place: Place<'_>) -> 
     }
 }
 
-/// Whether somebody keeps it out of its file, which takes a lock.
+/// Whether another task holds the lock of the request's file.
 pub(crate) fn is_locked(run: &mut Running) -> bool {
     matches!(run.private().op, Op::Rw) && rw::is_locked(run)
 }
 
-/// Runs to its end what was accepted, in a thread that is killed: the program's memory is there as far
-/// as no fault has to be served.
+/// Runs an accepted request to its end in a killed thread. The program's memory is accessed without
+/// page faults.
 pub(crate) fn finish_accepted(mut run: Running, task: WorkerTask<'_>) {
     match run.private().op {
         Op::Rw => rw::finish_accepted(run, task),
@@ -204,13 +208,13 @@ pub(crate) fn is_refused(request: &mut Request, result: isize) -> bool {
     rw::is_refused(request, result)
 }
 
-/// Whether what was accepted has to go on, see [`rw::is_cut_off`]. Any context.
+/// Whether an accepted request has to be continued, see [`rw::is_cut_off`]. Any context.
 #[inline]
 pub(crate) fn is_cut_off(request: &mut Request, result: isize) -> bool {
     rw::is_cut_off(request, result)
 }
 
-/// A driver that had the request is done with it. Any context.
+/// Completes a request that its driver has completed. Any context.
 #[inline]
 pub(crate) fn finish_driver(request: Request, result: isize) {
     rw::finish_driver(request, result);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! POLL: waits until a file is ready, once.
+//! POLL: waits once until a file is ready.
 
 use super::{
     file_cache::FileCache,
@@ -40,9 +40,9 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Checks it, with native aio's errors in its order.
+/// Checks a POLL, with the errors of native aio in its order.
 pub(super) fn prep(request: &mut Request, iocb: &iocb, cache: &mut FileCache<'_>) -> Result {
-    // Reject what is no event mask.
+    // Reject values that are no event mask.
     let mask = u16::try_from(iocb.aio_buf).map_err(|_| EINVAL)?;
     if iocb.aio_offset != 0 || iocb.aio_nbytes != 0 || iocb.aio_rw_flags != 0 {
         return Err(EINVAL);
@@ -51,7 +51,7 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb, cache: &mut FileCache<'_>
     let (_, facts) = cache.open().ok_or(EBADF)?;
     let policy = Policy::of_poll(*facts, fs::is_fuse(file));
     let events = poll::from_user(mask) | poll::ALWAYS;
-    // What has no wait queue is ready for what it is ready for, or never.
+    // A file without `poll` is always ready for the same events, and never for others.
     if !poll::can_poll(file) && poll::ALWAYS_READY & events == 0 {
         return Err(EINVAL);
     }
@@ -59,7 +59,7 @@ pub(super) fn prep(request: &mut Request, iocb: &iocb, cache: &mut FileCache<'_>
     Ok(())
 }
 
-/// Completes it if the file is ready, or arms it. See [`super::go`].
+/// Completes the request if the file is ready, or arms it. See [`super::go`].
 pub(super) fn go(
     context: &Arc<Context>,
     mut run: Running,
@@ -72,7 +72,7 @@ pub(super) fn go(
         return Ok(());
     }
     let blocks = run.private().policy.first == First::Punt;
-    // Where there can be no thread, it is asked here, as by native aio.
+    // If there can be no thread, the file is polled here, as in native aio.
     if blocks && place.is_submit() {
         match super::punt(context, run, List::Block, place)? {
             Punted::Queued => return Ok(()),
@@ -83,9 +83,10 @@ pub(super) fn go(
     loop {
         match super::arm(context, run, events, place)? {
             Waiting::Left => return Ok(()),
-            // Kicked, perhaps for what it does not wait for.
+            // The wake may have been for other events.
             Waiting::Ready(next, 0) => run = next,
-            // A wait of its own, for a server say, that was ended is no answer.
+            // `poll` may wait by itself, for a FUSE server for example. If that was interrupted, its
+            // mask is not valid.
             Waiting::Ready(run, _)
                 if place.is_thread() && (run.is_cancelled() || context.is_dead()) =>
             {

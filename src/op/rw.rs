@@ -69,7 +69,7 @@ pub(super) use tries::{
     is_locked, //
 };
 
-/// Checks a transfer, with native aio's errors in its order.
+/// Checks a transfer, with the errors of native aio in its order.
 #[inline(always)]
 pub(super) fn prep(
     request: &mut Request,
@@ -83,7 +83,7 @@ pub(super) fn prep(
     } else {
         Ioprio::Current(cache.ioprio())
     };
-    // Where its memory is, if it is not just there.
+    // The memory of the transfer, unless it is one plain buffer.
     let others = if vectored || iocb.aio_flags & RAIO_IOCB_FLAG_FIXED_BUFFER != 0 {
         Some(buffers(iocb, cache, vectored)?)
     } else {
@@ -115,8 +115,9 @@ pub(super) fn prep(
     Ok(())
 }
 
-/// Begins with a transfer whose place is where the one before it has ended: of a file whatever else keeps
-/// the order of that inode is in the same group.
+/// Begins a transfer at the file position. The position is where the transfer before it ends, so it
+/// joins a group. For a file with an offset, that is the group of all requests that keep the order of
+/// the inode.
 #[cold]
 fn begin_at_position(request: &mut Request, mut policy: Policy) -> Result {
     let file = request.file().ok_or(EBADF)?;
@@ -140,7 +141,7 @@ fn buffers(iocb: &iocb, cache: &mut FileCache<'_>, vectored: bool) -> Result<Buf
     })
 }
 
-/// What is the same for transfers of a kind of a file, in a call of submit.
+/// Policy and group of all transfers of one kind to one file, in one call of submit.
 pub(super) struct Rules {
     policy: Policy,
     key: usize,
@@ -154,7 +155,7 @@ impl Rules {
     }
 }
 
-/// The policy for such transfers of `file`.
+/// The policy for transfers of `kind` to `file`.
 fn policy(file: &kernel::fs::File, facts: Facts, kind: Kind, sync_writes: bool) -> Policy {
     let Kind {
         direction,
@@ -178,27 +179,27 @@ fn policy(file: &kernel::fs::File, facts: Facts, kind: Kind, sync_writes: bool) 
         return policy;
     }
     if facts.class == Class::Regular && write && sync && !direct {
-        // The file system waits for the device after the copy, whatever the try says of waits.
+        // The file system waits for the device after the copy, with IOCB_NOWAIT or without.
         policy.first = First::Punt;
     }
     if facts.class == Class::Regular && !nowait {
-        // Even a read that finds nothing would note its time; and the first direct transfer after
-        // a mount makes a work queue.
+        // Even a read that finds nothing may update the access time, and the first direct transfer
+        // after a mount makes a work queue.
         let notes = !write && fs::notes_access(file);
         if notes || direct && fs::is_first_direct(file) {
             policy.first = First::Punt;
         }
     }
     if facts.class == Class::Tty && fs::tty_stops(file, direction) {
-        // Signals are for who submits.
+        // Signals of job control are for the submitter.
         policy.first = First::Block;
     }
     policy
 }
 
-/// The group of requests among which the order is kept; 0 is none.
+/// The key of the group in whose order a request runs. 0: in no group.
 pub(super) fn key(file: &kernel::fs::File, order: Order, direction: Direction) -> usize {
-    // Files and inodes are aligned.
+    // The low bits are free, since files and inodes are aligned.
     match (order, direction) {
         (Order::Free, _) => 0,
         (Order::File, Direction::Read) => fs::identity(file, false) | 1,
@@ -207,7 +208,7 @@ pub(super) fn key(file: &kernel::fs::File, order: Order, direction: Direction) -
     }
 }
 
-/// What poll(2) says when a transfer of `direction` can go on.
+/// The poll events that a transfer in `direction` waits for.
 fn events_for(direction: Option<Direction>) -> Mask {
     match direction {
         Some(Direction::Write) => poll::CAN_WRITE,
@@ -215,7 +216,7 @@ fn events_for(direction: Option<Direction>) -> Mask {
     }
 }
 
-/// Whether a try can be spared: there is nothing to read yet.
+/// Whether the first try can be skipped, since there is nothing to read yet.
 #[inline]
 pub(super) fn has_to_wait(request: &mut Request) -> bool {
     let policy = request.private().policy;
@@ -237,8 +238,8 @@ pub(super) fn is_refused(request: &mut Request, result: isize) -> bool {
         && !request.private().policy.again_is_final
 }
 
-/// Whether a driver has done a part of what was accepted, since the thread that issued it was killed
-/// meanwhile; then that part is noted.
+/// Whether a driver has carried out only a part of an accepted request, because the thread that issued
+/// it was killed. If so, notes that part.
 #[inline]
 pub(super) fn is_cut_off(request: &mut Request, result: isize) -> bool {
     if !request.private().counted || request.transfer().is_atomic() {
@@ -254,7 +255,7 @@ pub(super) fn is_cut_off(request: &mut Request, result: isize) -> bool {
     }
 }
 
-/// A driver that had the request is done with it.
+/// Completes a transfer that its driver has completed.
 #[inline]
 pub(super) fn finish_driver(mut request: Request, result: isize) {
     match advance_owned(&mut request, result) {
@@ -267,8 +268,8 @@ pub(super) fn finish_driver(mut request: Request, result: isize) {
     }
 }
 
-/// The result of a transfer that ends with `result`. A device that was removed under it has ended where
-/// it was, which is not the end of its data: EIO.
+/// The result of a transfer that ends with `result`. If the device was removed during the transfer, a
+/// short transfer does not mean the end of the data: EIO.
 #[inline(always)]
 fn result_at_end(file: Option<&kernel::fs::File>, transfer: &Transfer, result: isize) -> isize {
     if result >= 0 && transfer.left() > 0 && file.is_some_and(fs::is_removed) {
@@ -278,8 +279,8 @@ fn result_at_end(file: Option<&kernel::fs::File>, transfer: &Transfer, result: i
     }
 }
 
-/// How plain reads of `file` are tried that are over at once, if they can be: nothing that would
-/// note the time of access.
+/// The first try of a plain read of `file` that may complete inline. `None` if there is none, or if the
+/// read would update the access time.
 pub(super) fn reads_inline(file: &kernel::fs::File, facts: Facts) -> Option<Try> {
     let how = Policy::of_inline_read(facts)?;
     if fs::is_direct(file) || fs::has_permission_events(file) {
@@ -289,9 +290,10 @@ pub(super) fn reads_inline(file: &kernel::fs::File, facts: Facts) -> Option<Try>
     (!notes).then_some(how)
 }
 
-/// Reads what is there already, without a request; `None` if it is not, or anything is odd.
+/// Reads what is in the page cache, without a request. `None` if not all of it is there, or on any
+/// error.
 ///
-/// Page faults are not served: somebody who waits for an event might serve them.
+/// Page faults are disabled: a task that waits for a deferred event might have to serve them.
 #[inline]
 pub(super) fn complete_inline(iocb: &iocb, cache: &mut FileCache<'_>) -> Option<isize> {
     let task = cache.task();
@@ -299,12 +301,12 @@ pub(super) fn complete_inline(iocb: &iocb, cache: &mut FileCache<'_>) -> Option<
     let len = iocb.aio_nbytes as usize;
     let to = (iocb.aio_buf, len);
     let moved = fs::read_now(task, open, iocb.aio_offset, to, pinned, how.mode())?;
-    // Less is for whoever can wait for more, unless the file ends there.
+    // A short read is left to a request, which can wait for more, unless the file ends there.
     let end = iocb.aio_offset.saturating_add_unsigned(moved as u64);
     (moved == len || end >= fs::size(open.file())).then_some(moved as isize)
 }
 
-/// Begins a transfer that keeps no order. See [`super::start`].
+/// Starts a transfer without an order. See [`super::start`].
 #[inline(always)]
 pub(super) fn start(
     context: &Arc<Context>,
@@ -330,7 +332,7 @@ pub(super) fn start(
     Ok(request.over(result))
 }
 
-/// Leaves a transfer for which [`has_to_wait`] said yes to its file. See [`super::go`].
+/// Arms a transfer for which [`has_to_wait`] returned true. See [`super::go`].
 pub(super) fn wait(context: &Arc<Context>, task: FullTask<'_>, run: Running) -> Result {
     let place = Place::Submit(task);
     match super::arm(context, run, poll::CAN_READ, place)? {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What becomes of a request that can't go on where it is run: it is armed, or handed to others.
+//! Requests that can't go on where they run: they are armed, or punted.
 
 use super::go;
 use crate::{
@@ -36,17 +36,17 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What became of a request that can't go on here.
+/// The result of a punt.
 pub(super) enum Punted {
-    /// It is on a list.
+    /// The request is on a list.
     Queued,
-    /// There can be no thread for it.
+    /// There can be no thread for the request.
     Unable(Running),
 }
 
-/// Claims a thread for a request that is being submitted, if it does not have that.
+/// Claims a thread for a request that is being submitted, if it has no claim.
 ///
-/// ERESTARTNOINTR, or another error if there can be none.
+/// ERESTARTNOINTR, or another error if there can be no thread.
 pub(super) fn claim(
     context: &Arc<Context>,
     task: FullTask<'_>,
@@ -64,12 +64,12 @@ pub(super) fn claim(
     Ok(())
 }
 
-/// The error of a submission that can be made again, if it is that.
+/// Returns the error if it restarts the submission (ERESTARTNOINTR) and nothing was moved.
 pub(super) fn restart(error: Error, done: usize) -> Option<Error> {
     (error.to_errno() == -513 && done == 0).then_some(error)
 }
 
-/// Puts a request that is running on `list`, which is one for threads.
+/// Punts a running request: puts it on `list`, which is one for threads.
 pub(super) fn punt(
     context: &Arc<Context>,
     mut run: Running,
@@ -78,7 +78,7 @@ pub(super) fn punt(
 ) -> Result<Punted> {
     if let Place::Submit(task) | Place::Own(task) = place {
         if run.private().from == Some(List::Block) {
-            // There is no thread, or none is wanted any more.
+            // There is no thread, or the context is ending and gets no more threads.
             return Ok(Punted::Unable(run));
         }
         if let Err(e) = claim(context, task, run.private(), list) {
@@ -87,7 +87,7 @@ pub(super) fn punt(
                     run.finish().without_event();
                     return Err(e);
                 }
-                // The signal first.
+                // The signal is handled first.
                 Some(_) => {}
                 None => return Ok(Punted::Unable(run)),
             }
@@ -99,9 +99,10 @@ pub(super) fn punt(
     Ok(Punted::Queued)
 }
 
-/// As [`claim`], for a request that goes to `list` at once; whether it needs none, or has one.
+/// As [`claim`], for a request that goes to `list` at once. Returns whether the request has a claim or
+/// needs none.
 ///
-/// An error is that of the submission, and the request is gone then: ERESTARTNOINTR.
+/// An error is submit's, and the request is gone then: ERESTARTNOINTR.
 pub(super) fn claim_for(
     context: &Arc<Context>,
     task: FullTask<'_>,
@@ -136,22 +137,23 @@ pub(crate) fn punt_behind(
         List::Block
     };
     let (request, claimed) = claim_for(context, task, request, list)?;
-    // Without a claim a task of the process comes for it.
+    // Without a claim a task of the process runs it.
     let list = match list {
         _ if claimed => list,
-        // It does not know yet where it is to begin.
+        // Its position is not known before its turn, so it can't run here.
         _ if request.transfer().is_at_position() => List::Task,
         List::Run => list,
-        // As native aio: no order is kept, and it waits here.
+        // As native aio: no order is kept, and the submitter blocks.
         _ => return go(context, request.run(), Place::Submit(task)),
     };
     engine::queue_in_order(context, request, list);
     Ok(())
 }
 
-/// Prepares one that is to wait for a barrier, and says on which list it goes then.
+/// Prepares a request that has to wait for a barrier. Returns the request and the list that it goes to
+/// afterwards.
 ///
-/// Errors are those of the submission, and the request is gone then.
+/// Errors are submit's, and the request is gone then.
 pub(crate) fn prepare_to_hold(
     context: &Arc<Context>,
     task: FullTask<'_>,
@@ -164,7 +166,7 @@ pub(crate) fn prepare_to_hold(
         _ => policy.retry,
     };
     let (request, claimed) = claim_for(context, task, request, list)?;
-    // Without a claim a task of the process comes for it.
+    // Without a claim a task of the process runs it.
     let list = if claimed || list == List::Run {
         list
     } else {
@@ -173,19 +175,19 @@ pub(crate) fn prepare_to_hold(
     Ok((request, list))
 }
 
-/// How a request waits for its file.
+/// The result of arming a request on its file.
 pub(super) enum Waiting {
-    /// It is armed, or on a list.
+    /// The request is armed, or on a list.
     Left,
-    /// These events are there, or it was kicked meanwhile (0).
+    /// These events are ready. 0: the request was kicked meanwhile.
     Ready(Running, Mask),
     /// The file has no wait queue, or too many, or there can be no thread for the retry.
     Unable(Running),
-    /// Somebody cancelled it.
+    /// The request was cancelled.
     Cancelled(Running),
 }
 
-/// Arms a request on its file's wait queues.
+/// Arms a request on the wait queues of its file.
 pub(super) fn arm(
     context: &Arc<Context>,
     mut run: Running,
@@ -199,14 +201,14 @@ pub(super) fn arm(
                 run.finish().without_event();
                 return Err(e);
             }
-            // For what does not block a task of the process comes.
+            // Retries that don't block are run by tasks of the process as well.
             if retry != List::Run {
                 return Ok(Waiting::Unable(run));
             }
         }
     }
     if !engine::join(context, &mut run) {
-        // Somebody else has submitted for this file just now.
+        // Another request for the file was submitted meanwhile, and is before this one.
         engine::queue_in_order(context, run.finish(), retry);
         return Ok(Waiting::Left);
     }
@@ -228,7 +230,8 @@ pub(super) fn arm(
     match run.arm() {
         Armed::Left => {
             Window::Armed.pass_asleep();
-            // Who ends the context cancels what is armed, or we see that it is dead.
+            // Pairs with the end of the context: either `cancel_all` sees the request armed, or this
+            // task sees that the context is dead.
             if context.is_dead() {
                 cancel::cancel_index(context, index);
             }

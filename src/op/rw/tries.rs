@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The tries of a transfer: what each comes to, and what is done then.
+//! The tries of a transfer, and what follows the result of each.
 
 mod blocking;
 mod page;
@@ -64,9 +64,9 @@ use verdict::{
     Verdict, //
 };
 
-/// How often in a run a file may say that it is ready when it is not, before it is held.
+/// How many spurious wakes of its file a run accepts before the request is held.
 const SPURIOUS_WAKES: u32 = 4;
-/// How often a run looks again at a file that somebody keeps to himself, before it is held.
+/// How often a run checks a locked file again before the request is held.
 const LOCKED_LOOKS: u32 = 3;
 
 fn end(run: Running, result: isize) -> Result {
@@ -84,7 +84,7 @@ pub(super) fn end_with(run: Running, error: Error) -> Result {
     end(run, result_of(done, error))
 }
 
-/// Goes on after the first try of [`super::start`].
+/// Continues after the first try of [`super::start`].
 #[inline(never)]
 pub(super) fn started(
     context: &Arc<Context>,
@@ -101,7 +101,7 @@ pub(super) fn started(
     go_on(context, tried, last, place)
 }
 
-/// Runs a transfer as far as it goes. See [`super::go`].
+/// Runs a transfer as far as it goes without a wait that its place does not allow. See [`super::go`].
 pub(in crate::op) fn go(context: &Arc<Context>, mut run: Running, place: Place<'_>) -> Result {
     if run.transfer().is_at_position() {
         if let Err(e) = run.take_position() {
@@ -114,7 +114,7 @@ pub(in crate::op) fn go(context: &Arc<Context>, mut run: Running, place: Place<'
     };
     let policy = run.private().policy;
     match attempt(context, run, mode, place) {
-        // The first data ends a read of a stream.
+        // A read of a stream ends with the first data.
         Some((Tried::Returned(mut run, moved), last))
             if moved > 0 && policy.arm && !policy.whole =>
         {
@@ -130,26 +130,27 @@ pub(in crate::op) fn go(context: &Arc<Context>, mut run: Running, place: Place<'
     }
 }
 
-/// Whether a read has left data in the pipe for want of the program's memory.
+/// Whether a read has left data in the pipe because the program's memory was not present.
 fn was_cut_short(run: &mut Running, faults: Faults<'_>) -> bool {
     matches!(faults, Faults::Fail)
         && run.transfer().left() > 0
         && run.file().is_some_and(fs::is_pipe_unread)
 }
 
-/// How a try was made.
+/// A try, as it was made.
 struct Attempt<'a> {
     mode: Mode<'a>,
     faults: Faults<'a>,
-    /// The bytes that were moved before.
+    /// The bytes that were moved before the try.
     done: usize,
 }
 
-/// Tries once. `None` if somebody keeps others out of the file: then it is held for a while.
+/// Tries once. If another task holds the lock of the file, holds the request for a while and returns
+/// `None`.
 ///
-/// He may do so while he waits for a page of his own, which may be for ever, and the lock is not one
-/// that a signal ends the wait for. Between the look and the call he may come all the same, as for
-/// read(2); then the wait is the process's.
+/// The other task may hold the lock over a page fault of its own, perhaps for ever, and no signal ends
+/// a wait for the lock. The other task may still take the lock between the check and the call, as it
+/// may for read(2); then this task waits for it.
 fn attempt<'a>(
     context: &Arc<Context>,
     mut run: Running,
@@ -175,7 +176,7 @@ fn attempt<'a>(
     Some((tried, last))
 }
 
-/// Whether somebody keeps it out of its file.
+/// Whether another task holds the lock of the request's file.
 pub(in crate::op) fn is_locked(run: &mut Running) -> bool {
     let locks = run.private().policy.locks;
     let direction = run.transfer().direction();
@@ -185,12 +186,12 @@ pub(in crate::op) fn is_locked(run: &mut Running) -> bool {
             .is_some_and(|(direction, file)| fs::is_stream_locked(file, direction))
 }
 
-/// Has the request tried again in a while.
+/// Holds the request: it is tried again after a while.
 fn hold(context: &Arc<Context>, run: Running) {
     engine::queue_in_order(context, run.finish(), List::Held);
 }
 
-/// Goes on after a try.
+/// Continues after a try.
 fn go_on<'a>(
     context: &Arc<Context>,
     mut tried: Tried<Context>,
@@ -228,7 +229,7 @@ fn go_on<'a>(
     }
 }
 
-/// How the request goes on after a try that came to `result`; `None` if somebody else has it now.
+/// How the request goes on after a try with `result`. `None` if this run has ended.
 fn next<'a>(
     context: &Arc<Context>,
     mut run: Running,
@@ -243,11 +244,11 @@ fn next<'a>(
         Verdict::Over(result) => {
             let too_big = result == EFBIG.to_errno() as isize;
             if too_big && place.is_thread() && is_beyond_limit(&run) {
-                // The kernel has sent it to the thread, where nobody sees it.
+                // The kernel has sent SIGXFSZ to the thread, which blocks it.
                 signal::raise_file_size(Whom::Process);
             }
             if result < 0 && place.is_thread() && run.is_cancelled() {
-                // What a file says of a wait that was ended is its own: FUSE says EIO.
+                // The errno of an interrupted wait is the file's own: FUSE returns EIO.
                 return end_with(run, ECANCELED).map(|()| None);
             }
             return end(run, result).map(|()| None);
@@ -257,13 +258,13 @@ fn next<'a>(
         Verdict::Unsupported => {
             return punt(context, run, List::Block, place).map(|()| None);
         }
-        // For who waits for it.
+        // Another task or thread can wait for the page fault.
         Verdict::Memory => return leave_to_others(context, run).map(|()| None),
         Verdict::Wait => {}
     }
 
     if policy.arm {
-        // What moves data is no false alarm.
+        // A wake after which data is moved is not spurious.
         *spurious = if run.transfer().done() > last.done {
             0
         } else {
@@ -284,14 +285,14 @@ fn next<'a>(
     punt(context, run, List::Page, place).map(|()| None)
 }
 
-/// A driver completed the request before the call returned.
+/// The driver completed the request before the call returned.
 fn completed(
     context: &Arc<Context>,
     mut request: Request,
     result: isize,
     place: Place<'_>,
 ) -> Result {
-    // As in `engine::driver_done`.
+    // As in `run::driver_done`.
     if is_refused(&mut request, result) || is_cut_off(&mut request, result) {
         return punt(context, request.run(), List::Block, place);
     }
@@ -299,27 +300,28 @@ fn completed(
     Ok(())
 }
 
-/// Puts the request where a task of the process, or a thread, finds it.
+/// Puts the request on a list for another task or a thread.
 fn leave_to_others(context: &Arc<Context>, mut run: Running) -> Result {
     let list = match run.private().from {
         Some(list @ (List::Block | List::Page)) => list,
         _ => run.private().policy.retry,
     };
-    // Not to who has woken it once more.
+    // Not to the waker again.
     run.private().policy.by_waker = false;
     engine::queue_in_order(context, run.finish(), list);
     Ok(())
 }
 
-/// A signal ended a try: that of who runs it, and not always the request's business.
+/// A signal interrupted a try. It is a signal of the task that runs the try, and may have nothing to do
+/// with the request.
 fn interrupted(context: &Arc<Context>, run: Running, place: Place<'_>) -> Result {
     let accepted = run.shared().is_accepted();
     match place {
-        // It was submitted for others as well.
+        // Other tasks may wait for the request as well.
         Place::Own(_) | Place::Waker(_) if current!().signal_pending() && !context.is_dead() => {
             return leave_to_others(context, run);
         }
-        // No signal: it is to do something for another context.
+        // No signal, but task work, which runs requests of another context for example.
         Place::Submit(_) if run.transfer().done() == 0 && signal::is_only_notified() => {
             run.finish().without_event();
             return Err(ERESTARTNOINTR);
@@ -331,16 +333,17 @@ fn interrupted(context: &Arc<Context>, run: Running, place: Place<'_>) -> Result
         return end_with(run, ECANCELED);
     }
     if current!().signal_pending() {
-        // A stop, or the freezer: it is run again after that. Or the end, before which what was
+        // A stop or the freezer: the request is run again after that. Or the process ends, and the
+        // request is accepted: it is finished before the end.
         // accepted is finished.
         return punt(context, run, List::Block, place);
     }
-    // The file says so, as a FUSE server may.
+    // No signal: the file itself returned the error, as a FUSE server may.
     end_with(run, EINTR)
 }
 
-/// Leaves the request to its file's wait queues; or gives it back, if the file may be ready, or a
-/// thread has to see.
+/// Arms the request on the wait queues of its file. Returns it if the file may be ready, or if it
+/// can't be armed.
 fn arm(context: &Arc<Context>, run: Running, place: Place<'_>) -> Result<Option<Running>> {
     let events = events_for(run.transfer().direction());
     match op::arm(context, run, events, place)? {
@@ -350,7 +353,7 @@ fn arm(context: &Arc<Context>, run: Running, place: Place<'_>) -> Result<Option<
     }
 }
 
-/// Whether all of it is a write beyond RLIMIT_FSIZE.
+/// Whether the whole request is a write beyond RLIMIT_FSIZE.
 fn is_beyond_limit(run: &Running) -> bool {
     run.transfer().done() == 0
         && run
@@ -358,12 +361,12 @@ fn is_beyond_limit(run: &Running) -> bool {
             .is_some_and(|file| fs::is_beyond_limit(file, run.transfer()))
 }
 
-/// Puts the request on `list`. If it is submitted and there can be no thread, it runs here, as
-/// long as it takes.
+/// Punts the request to `list`. If there can be no thread for it, runs it here and blocks as long as
+/// that takes.
 fn punt(context: &Arc<Context>, run: Running, list: List, place: Place<'_>) -> Result {
-    // An atomic write has more to be checked before.
+    // An atomic write has other checks that come first.
     if place.is_submit() && !run.transfer().is_atomic() && is_beyond_limit(&run) {
-        // The signal is for who submits, and a thread would get it.
+        // SIGXFSZ is for the submitter, and a thread would get it.
         signal::raise_file_size(Whom::Task);
         return end_with(run, EFBIG);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Transfers that are run to their end, whatever they wait for.
+//! Transfers that run to their end and block.
 
 use super::verdict::{
     advance,
@@ -28,8 +28,8 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// Runs the transfer to its end, in the current task, as native aio does; or gives it back if a signal
-/// came before anything was moved.
+/// Runs the transfer to its end in the current task, as native aio does. Returns it if a signal
+/// interrupted it before anything was moved.
 pub(super) fn block(
     mut run: Running,
     caller: Caller<'_>,

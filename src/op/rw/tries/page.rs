@@ -18,7 +18,7 @@ use crate::{
 };
 use kernel::sync::Arc;
 
-/// Leaves the request to the page's waker; or gives it back, if that has been here.
+/// Arms the request on the page. Returns it if the page was unlocked meanwhile.
 pub(super) fn wait_for_page(context: &Arc<Context>, mut page: PageRun<Context>) -> Option<Running> {
     page.shared().note_page(List::Run, page.transfer().done());
     context.counters().armed();
@@ -27,7 +27,7 @@ pub(super) fn wait_for_page(context: &Arc<Context>, mut page: PageRun<Context>) 
     Window::Wait.pass_asleep();
     match page.wait() {
         Armed::Left => {
-            // It could not be cancelled while it was running.
+            // The deadline could not cancel the request while it was running.
             deadline.inspect(late::meet);
             None
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a run begins with, and what the result of a try means.
+//! The mode of the first try of a run, and the verdict on the result of a try.
 
 use crate::{
     engine::Place,
@@ -26,7 +26,7 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// What a try has moved; or the result of the request, if it failed.
+/// The bytes that a try has moved. If it failed, the result of the request.
 fn moved(transfer: &Transfer, result: isize) -> Result<usize, isize> {
     usize::try_from(result).map_err(|_| match transfer.done() {
         0 => result,
@@ -34,7 +34,7 @@ fn moved(transfer: &Transfer, result: isize) -> Result<usize, isize> {
     })
 }
 
-/// Notes the result of a try; or says what that of the request is, if it failed.
+/// Adds the bytes of a try to the transfer. If the try failed, returns the result of the request.
 pub(super) fn advance(run: &mut Running, result: isize) -> Result<(), isize> {
     let n = moved(run.transfer(), result)?;
     run.private().held &= n == 0;
@@ -42,14 +42,14 @@ pub(super) fn advance(run: &mut Running, result: isize) -> Result<(), isize> {
     Ok(())
 }
 
-/// As [`advance`], of one that its driver has completed.
+/// As [`advance`], for a request that its driver has completed.
 pub(in crate::op::rw) fn advance_owned(request: &mut Request, result: isize) -> Result<(), isize> {
     let n = moved(request.transfer(), result)?;
     request.advance(n);
     Ok(())
 }
 
-/// Whether a try that moved `moved` bytes was the last.
+/// Whether the request is over after a try that moved `moved` bytes.
 pub(super) fn is_over(run: &mut Running, moved: usize) -> bool {
     let policy = run.private().policy;
     let transfer = run.transfer();
@@ -64,8 +64,9 @@ pub(super) fn is_over(run: &mut Running, moved: usize) -> bool {
         Some(Direction::Read) => run
             .file()
             .is_none_or(|file| transfer.pos() >= fs::size(file)),
-        // One that was cut off by the end of its process is finished all the same. To go on beyond a
-        // limit would be a signal, as a write that begins there.
+        // Beyond RLIMIT_FSIZE a retry would raise SIGXFSZ, as a write that begins there does. An
+        // indivisible write that was cut off by the end of its process is continued, unless it is
+        // atomic.
         _ => {
             transfer.is_indivisible() && (transfer.is_atomic() || !vhost_task::is_killed())
                 || run
@@ -75,11 +76,11 @@ pub(super) fn is_over(run: &mut Running, moved: usize) -> bool {
     }
 }
 
-/// What a run begins with.
+/// The beginning of a run.
 pub(super) enum Begin<'a> {
-    /// A try.
+    /// A try with this mode.
     Try(Mode<'a>),
-    /// Nothing that can be done here.
+    /// A punt to this list, since nothing can be tried here.
     Punt(List),
 }
 
@@ -96,29 +97,29 @@ pub(super) fn begin<'a>(run: &mut Running, place: Place<'a>) -> Begin<'a> {
         (Some(_), _) if policy.page_wait => Begin::Try(Mode::Cached),
         (Some(_), First::Try(_)) => Begin::Try(Mode::Nowait),
         (Some(_), First::Block) => Begin::Try(Mode::Block(may_block)),
-        // It knows no try that does not wait.
+        // The file supports no try that does not wait.
         (Some(_), _) => Begin::Punt(List::Block),
     }
 }
 
-/// Whether that is the result of a wait that a signal has ended.
+/// Whether `result` is that of a wait that a signal interrupted.
 pub(super) fn is_interrupted(result: isize) -> bool {
     is_restart(result) || result == EINTR.to_errno() as isize
 }
 
-/// What a try's result means.
+/// What follows from the result of a try.
 pub(super) enum Verdict {
-    /// It is over, with this result.
+    /// The request is over, with this result.
     Over(isize),
-    /// It goes on as it did.
+    /// The next try has the same mode.
     More,
-    /// It can't go on without a wait.
+    /// The request can't go on without a wait.
     Wait,
-    /// The file does not know how not to wait.
+    /// The file does not support tries that don't wait.
     Unsupported,
-    /// A signal ended it.
+    /// A signal interrupted the try.
     Interrupted,
-    /// The program's memory was not there.
+    /// The program's memory was not present.
     Memory,
 }
 
@@ -138,7 +139,7 @@ pub(super) fn judge(
     }
     if !policy.again_is_final {
         if is(EAGAIN) && policy.arm && !policy.whole && run.transfer().done() > 0 {
-            // What was left in the pipe is somebody else's.
+            // The data that follows in the pipe is for other readers.
             return Verdict::Over(run.transfer().done() as isize);
         }
         if is(EAGAIN) && !matches!(mode, Mode::Block(_) | Mode::Inline) {
