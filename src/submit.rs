@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! io_submit.
+//!
+//! This room owns a call of submit: its batch of credits, requests and deferred events, and how each
+//! request begins. It uses [`run`](crate::run) and the rooms below that. It has no locks of its own,
+//! and takes `Context::queues`.
 
 mod barrier;
 mod batch;
@@ -52,9 +56,9 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Submits up to `nr` requests, and returns how many were taken.
+/// Submits up to `nr` requests, and returns how many were submitted.
 ///
-/// The errors are io_submit(2)'s, and are returned only if no request was taken.
+/// The errors are those of io_submit(2). An error is returned only if no request was submitted.
 pub(crate) fn submit(
     context: &Arc<Context>,
     task: FullTask<'_>,
@@ -83,7 +87,8 @@ fn submit_all(
     let mut i = 0;
     while i < nr {
         let chunk = (nr - i).min(BATCH);
-        // What is beyond the end of the array's page must not keep those before from submission.
+        // A fault beyond the page in which the array ends must not keep the iocbs before it from
+        // submission.
         if iocbs.get(i, chunk, &mut pointers).is_err() {
             if let Err(e) = iocbs.get(i, 1, &mut pointers) {
                 return if i > 0 { Ok(i) } else { Err(e) };
@@ -96,16 +101,17 @@ fn submit_all(
             i += 1;
         }
         if i < nr {
-            // Before the next look at the program's memory.
+            // The next access to the program's memory may sleep.
             batch.events.before_wait();
-            // What took no request had a credit all the same: those who have one want a request.
+            // Iocbs that took no request had credits all the same. Tasks that have a credit may need a
+            // request.
             batch.put_back();
         }
     }
     Ok(nr)
 }
 
-/// Reads the iocb at `address`, for which somebody may have to be waited for.
+/// Reads the iocb at `address`, which may wait for another task to serve a page fault.
 #[cold]
 fn read_iocb_later(batch: &mut Batch<'_, '_>, address: u64) -> Result<Stamp> {
     batch.release_all();
@@ -113,7 +119,7 @@ fn read_iocb_later(batch: &mut Batch<'_, '_>, address: u64) -> Result<Stamp> {
     Ok(Stamp::now())
 }
 
-/// Submits the iocb at `address`. Its checks are native aio's, in native aio's order.
+/// Submits the iocb at `address`. The checks are those of native aio, in the same order.
 fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
     let now = match uaccess::read_iocb_now(address, &mut batch.iocb) {
         Some(now) => now,
@@ -149,7 +155,7 @@ fn submit_one(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
     Ok(())
 }
 
-/// Prepares the request of the iocb, which is at `address`; and says how it is named.
+/// Prepares the request of `batch.iocb`, which is at `address`. Returns it and its key.
 #[inline(always)]
 fn prepare(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result<(Ticket, u32)> {
     batch.events.before_wait();
@@ -170,13 +176,14 @@ fn prepare(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result<(Tick
     Ok((ticket, key))
 }
 
-/// Submits the iocb, which is at `address`, of a request that has a deadline, or is or meets a barrier.
+/// Submits `batch.iocb`, which is at `address`, for a request with a deadline, a barrier, or one behind
+/// a barrier.
 #[cold]
 fn submit_specially(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Result {
     let has = |flag| batch.iocb.aio_flags & flag != 0;
     let (barrier, deadline) = (has(RAIO_IOCB_FLAG_BARRIER), has(RAIO_IOCB_FLAG_DEADLINE));
     let at = if deadline {
-        // Somebody may have to be waited for.
+        // The read may wait for another task to serve a page fault.
         batch.release_all();
         let at = deadline::read(&mut batch.iocb)?;
         batch.cache.begin(Stamp::now());
@@ -198,7 +205,7 @@ fn submit_specially(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Res
     };
     trace::submit(|| request.about(0));
     if barrier || batch.context.has_barriers() {
-        // What is over is before it.
+        // Requests that are over are before the barrier, so publish their events.
         batch.events.flush();
         barrier::submit(batch.context, batch.cache.task(), request)?;
         batch.in_use = true;
@@ -216,7 +223,7 @@ fn submit_specially(batch: &mut Batch<'_, '_>, address: u64, left: usize) -> Res
     Ok(())
 }
 
-/// Says how the program can name the request.
+/// Tells the program the key of the request.
 fn write_key(address: u64, iocb: &iocb, key: u32) -> Result {
     if key == iocb.aio_key {
         return Ok(());
@@ -225,9 +232,9 @@ fn write_key(address: u64, iocb: &iocb, key: u32) -> Result {
     uaccess::write_u32(at, key)
 }
 
-/// Takes an iocb that is done already, with `result`.
+/// Accounts for an iocb that was completed inline, with `result`.
 fn completed_inline(batch: &mut Batch<'_, '_>, address: u64, result: isize) -> Result {
-    // As native aio's: there is nothing to be named any more.
+    // The key of native aio, 0: there is no request that it could name.
     if batch.iocb.aio_key != 0 {
         batch.events.before_wait();
         write_key(address, &batch.iocb, 0)?;

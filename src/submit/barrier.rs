@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Submits what is a barrier, or has to wait for one: see `engine/barrier.rs`.
+//! Submission of barriers, and of requests behind a barrier: see `engine/barrier.rs`.
 
 use crate::{
     context::Context,
@@ -15,9 +15,10 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Submits a request that is a barrier, or behind one. The events of what is over are published.
+/// Submits a request that is a barrier or behind one. The caller has published the events of requests
+/// that are over.
 ///
-/// An error is submit's, and the request is gone then. In the submitting task.
+/// An error is submit's, and the request is gone then. Called in the submitting task.
 #[cold]
 pub(crate) fn submit(context: &Arc<Context>, task: FullTask<'_>, request: Request) -> Result {
     let (mut request, list) = op::prepare_to_hold(context, task, request)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a call of submit has at hand: credits, requests, events, and what it knows of files.
+//! The batch of a call of submit: credits, requests, deferred events, and the file cache.
 
 use crate::{
     context::Context,
@@ -40,7 +40,7 @@ use kernel::{
     }, //
 };
 
-/// Requests that are taken from the context at once.
+/// Most requests that are taken from the context at once.
 pub(super) const BATCH: usize = 16;
 /// A plug is worth its cost for more requests than this.
 pub(super) const PLUG_THRESHOLD: usize = 2;
@@ -48,14 +48,14 @@ pub(super) const PLUG_THRESHOLD: usize = 2;
 /// The program's array of pointers to iocbs.
 #[derive(Clone, Copy)]
 pub(crate) struct Iocbs {
-    /// Its address.
+    /// The address of the array.
     pub(crate) address: u64,
-    /// Whether its pointers have 32 bits.
+    /// Whether the pointers have 32 bits.
     pub(crate) compat: bool,
 }
 
 impl Iocbs {
-    /// Reads `nr` pointers from number `from` on.  EFAULT.
+    /// Reads `nr` pointers from number `from` on. EFAULT.
     #[inline]
     pub(super) fn get(self, from: usize, nr: usize, into: &mut Array<u64, BATCH>) -> Result {
         if self.compat {
@@ -77,7 +77,8 @@ impl Iocbs {
     }
 }
 
-/// Events that are published together, or when the task sleeps: others may wait for one.
+/// Deferred events. They are published together, or before the task sleeps, since other tasks may wait
+/// for one.
 pub(super) type Events<'a> = Deferred<'a, Context, io_event, BATCH>;
 
 impl Sink<io_event> for Context {
@@ -86,7 +87,7 @@ impl Sink<io_event> for Context {
     }
 }
 
-/// What a call has at hand.
+/// The batch of a call of submit.
 pub(super) struct Batch<'a, 'e> {
     pub(super) context: &'a Arc<Context>,
     pub(super) cache: FileCache<'a>,
@@ -94,15 +95,15 @@ pub(super) struct Batch<'a, 'e> {
     pub(super) credits: u32,
     /// Requests that were taken and not used yet.
     pub(super) requests: Stock<Request, BATCH>,
-    /// The last one that was used, if it was over at once.
+    /// The last used request, if it was over at once.
     pub(super) spare: Option<Request>,
-    /// The last one that was used is in flight, or waits: so may be the next ones.
+    /// Whether the last used request is in flight or waits. Then the next ones may, too.
     pub(super) in_use: bool,
-    /// Transfers of a device that the plug still expects.
+    /// The number of transfers with a device that the plug still expects.
     pub(super) expected: usize,
-    /// Events that were not published yet.
+    /// Events that are not published yet.
     pub(super) events: Pin<&'e Events<'a>>,
-    /// The one that is submitted.
+    /// The iocb that is being submitted.
     pub(super) iocb: iocb,
 }
 
@@ -125,8 +126,8 @@ impl<'a, 'e> Batch<'a, 'e> {
         }
     }
 
-    /// Sees to a credit for the next request, of `left` that may be wanted. EAGAIN if the ring is
-    /// full.
+    /// Makes sure that there is a credit for the next request. `left` is the number of requests that
+    /// may follow. EAGAIN if the ring is full.
     #[inline(always)]
     pub(super) fn need_credit(&mut self, left: usize) -> Result {
         if self.credits == 0 {
@@ -135,7 +136,7 @@ impl<'a, 'e> Batch<'a, 'e> {
         Ok(())
     }
 
-    /// A request for the credit that there is, of `left` that may be wanted. EAGAIN without memory.
+    /// Takes a request for an available credit. `left` is as above. EAGAIN without memory.
     pub(super) fn take(&mut self, left: usize) -> Result<Ticket> {
         let request = match self.spare.take() {
             Some(request) => request,
@@ -163,7 +164,8 @@ impl<'a, 'e> Batch<'a, 'e> {
         self.requests.clear();
     }
 
-    /// A transfer of a device is next, of `left` requests that follow: the plug expects as many.
+    /// Tells the plug that a transfer with a device is next, and to expect `left` of them, up to a
+    /// batch.
     #[inline(always)]
     pub(super) fn expect_transfer(&mut self, left: usize) {
         if self.expected > 0 {
@@ -175,14 +177,14 @@ impl<'a, 'e> Batch<'a, 'e> {
         }
     }
 
-    /// Puts off the publication of an event whose credit is used up.
+    /// Defers an event whose credit is used up.
     #[inline(always)]
     pub(super) fn defer(&mut self, event: io_event) {
         self.events.push(event);
     }
 
-    /// Releases all that others may wait for. Before a wait for the program's memory, which they
-    /// may have to serve.
+    /// Releases everything that another task may wait for. Called before a page fault of this task,
+    /// which that other task may have to serve.
     #[inline(always)]
     pub(super) fn release_all(&mut self) {
         self.cache.forget_files();

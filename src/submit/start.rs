@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a prepared request begins, in the submitting task.
+//! The start of a prepared request in the submitting task.
 
 use crate::{
     context::{
@@ -25,8 +25,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Begins to run a prepared request, in the submitting task; it may be over then, and its event
-/// is to be published.
+/// Starts a prepared request in the submitting task. If it is over, the caller publishes its event.
 ///
 /// An error is submit's, and the request is gone then: see [`op::go`].
 #[inline(always)]
@@ -47,7 +46,7 @@ fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Reque
     let key = request.private().key;
     let at_position = request.transfer().is_at_position();
     let done_here = is_done_here(&request.private().policy) && !at_position;
-    // Then it is armed without a try, and joins right now.
+    // It is armed without a try, and so joins its group now.
     let waits = op::has_to_wait(&mut request);
     let mut queues = context.queues().lock();
     if done_here && queues.joined_writes == 0 {
@@ -62,7 +61,7 @@ fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Reque
             return Ok(());
         }
         drop(queues);
-        // It may run by others now.
+        // Other tasks may run it from here on.
         return op::punt_behind(context, task, request);
     }
     if waits || at_position {
@@ -83,7 +82,8 @@ fn start_in_order(context: &Arc<Context>, task: FullTask<'_>, mut request: Reque
     op::go(context, request.run(), Place::Submit(task))
 }
 
-/// Whether it is a write that submit does, if nobody before it is one: an fsync can only gain.
+/// Whether it is a write that submit does if no other write is in its group. Such a write does not wait
+/// for fsyncs: these may cover it, too.
 fn is_done_here(policy: &Policy) -> bool {
     policy.first == First::Block && policy.order == Order::Inode
 }
