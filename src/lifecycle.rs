@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From io_setup to the end of a context: who brings all that it has together, and apart.
+//! Contexts from io_setup to their end.
+//!
+//! This room owns the open device, the setup and look-up of contexts, and their end. It uses
+//! [`submit`](crate::submit) and the rooms below that. Its locks are `OpenDevice::members` (mutex) and
+//! `OpenDevice::recent` (spinlock), see [`open_device`].
 
 mod end;
 pub(crate) mod open_device;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How contexts end: with io_destroy, or with their mapping.
+//! The end of contexts, by io_destroy or with the mapping.
 //!
-//! Either way a context is dead first, then what is in flight finishes, and then its share of the limits
-//! is given back. So when io_destroy, exec or wait4 have returned, no request of it touches a file or
-//! memory any more. (As with native aio, exec and exit end the mapping only if nobody else uses the
-//! address space at that moment, as a reader of `/proc/PID/maps` does: then it is ended by whoever is
-//! last. At exit the [`open_device`](super::open_device) sees to the context before that, if it is still open.)
+//! Either way the context is marked dead first, then what is in flight finishes, and then the share of
+//! the limits is given back. So when io_destroy, exec or wait4 have returned, no request of the context
+//! touches a file or memory any more.
+//!
+//! As with native aio, exec and exit end the mapping only if no other task uses the address space at
+//! that moment, as a reader of `/proc/PID/maps` does. Otherwise the last user ends it. At exit the
+//! [`open_device`](super::open_device) ends the context before that, if it is still open.
 
 use crate::{
     context::{
@@ -36,18 +38,18 @@ use kernel::{
     workqueue::WorkItem, //
 };
 
-/// How often the work queue looks whether a context can end, in ticks.
+/// The interval in ticks at which the work queue checks whether a context can end.
 const END_TICKS: Jiffies = 5;
-/// At how many requests it looks then, but for the first time.
+/// How many requests each check looks at, except the first one, which looks at all.
 const END_REQUESTS: u32 = 1024;
 
 impl WorkItem<1> for Context {
     type Pointer = Arc<Context>;
 
-    /// Goes on with the end of a context that nobody waits for. Never sleeps for long.
+    /// Continues the end of a context that no task waits for. Never sleeps for long.
     fn run(context: Arc<Context>) {
-        // What is in flight afterwards finds that the context is dead: the later looks are for what was
-        // just on its way from the one to the other.
+        // Requests that are in flight afterwards see that the context is dead. The later checks are for
+        // requests that were between two owners at the first.
         let next = match context.next_ended().load(Relaxed) {
             ALL_REQUESTS => cancel::cancel_some(&context, 0, u32::MAX, drop),
             next => cancel::cancel_some(&context, next, END_REQUESTS, drop),
@@ -72,9 +74,9 @@ impl WorkItem<1> for Context {
 }
 
 impl Context {
-    /// io_destroy: ends the context, when what is in flight has finished.
+    /// io_destroy: ends the context and waits until what is in flight has finished.
     ///
-    /// EINVAL if somebody else does so already. Sleeps.
+    /// EINVAL if it is ending already. Sleeps.
     pub(crate) fn destroy(self: &Arc<Self>, task: FullTask<'_>) -> Result {
         self.kill()?;
         self.drain(Some(task));
@@ -83,13 +85,13 @@ impl Context {
         Ok(())
     }
 
-    /// Cancels what a dead context has, has what was accepted finished, waits until nothing is in
-    /// flight, and gives back what it has. A `task` of the process does what there is to do; without
-    /// one, threads of the process do, as long as there are any.
+    /// Cancels the requests of a dead context, except for accepted ones, waits until nothing is in
+    /// flight, and gives back its share. Accepted requests are run by `task`, a task of the process, or
+    /// without one by the threads of the process, as long as there are any.
     fn drain(self: &Arc<Self>, task: Option<FullTask<'_>>) {
         Window::Destroy.pass_asleep();
-        // What is in flight may wait for the release of a file, that of a FUSE server's end say,
-        // and the task does not come to other work before it was waited for.
+        // Files are released now, not by task work, which runs after the wait below: what is in flight
+        // may wait for the release of a file, such as that of a FUSE server.
         cancel::cancel_all(self, fs::put_now);
         self.interrupt_threads();
         unregister_all(self, fs::put_now);
@@ -112,10 +114,10 @@ impl Context {
             }
         }
         Window::Drained.pass_asleep();
-        // The events are there; the last requests are freed in a moment. They can't tell: with
-        // the last one the context may be gone.
+        // All events are published, but the last requests may be freed a moment later. They can't wake
+        // this task for that: the context may go with the last one.
         while !self.close_pool(fs::put_now) {
-            // One that was cancelled on a page, and had its event then.
+            // For requests that were cancelled on a page, and had their events then.
             if !run::cancel_queued(self) {
                 wait::pause_briefly();
             }
@@ -123,7 +125,7 @@ impl Context {
         self.give_back();
     }
 
-    /// Waits until no thread is left; but not for those that somebody has stopped. Sleeps.
+    /// Waits until no thread is left, except stopped ones. Sleeps.
     fn wait_for_threads(&self) {
         let tasks = loop {
             match self.take_left_threads() {
@@ -138,13 +140,13 @@ impl Context {
         }
     }
 
-    /// The mapping is gone: so is the context. Process context, sleeps.
+    /// The mapping has gone: ends the context. Process context, sleeps.
     pub(crate) fn unmapped(this: Arc<Self>, task: Option<FullTask<'_>>) {
         Window::Unmapped.pass_asleep();
-        // Somebody else was the address space's last user. What it releases for others must not
-        // wait for the requests.
+        // The last user of the address space is a task of another process. What it has to release must
+        // not wait for these requests.
         if !sched::is_of(this.mm(), this.task()) {
-            // It may be dead already.
+            // The context may be dead already.
             let _ = this.kill();
             this.hold_module();
             let _ = workqueue::queue().enqueue_delayed::<_, 1>(this, 0);
@@ -154,8 +156,8 @@ impl Context {
         this.member().leave();
     }
 
-    /// Ends the context, or waits until it has ended if somebody else does so already. In a task of
-    /// the process; without a token that exits. Sleeps.
+    /// Ends the context. If it is ending already, waits until it has ended. Called in a task of the
+    /// process; without `task`, in one that exits. Sleeps.
     pub(crate) fn end(self: &Arc<Self>, task: Option<FullTask<'_>>) {
         let _ = self.kill();
         self.drain(task);

@@ -2,16 +2,17 @@
 
 //! Open devices: the open files of `/dev/raio`.
 //!
-//! A context belongs to its address space and not to an open device, which can be closed under it. The
-//! one that a context was set up through is that by which poll and fdinfo tell of it: two
-//! libraries in one process, each with an open device of its own, don't wake each other.
+//! A context belongs to its address space, not to an open device, which can be closed before it. The
+//! open device that a context was set up through reports on it by poll and fdinfo. So two libraries in
+//! one process, each with an open device of its own, don't wake each other.
 //!
-//! An open device that an exiting process closes ends the contexts which that process set up through it.
-//! Their mappings do so as well, but later if somebody holds the address space for a moment, as a
-//! reader of `/proc/PID/maps` does; and a parent may learn of the exit before that.
+//! When an exiting process closes an open device, the contexts that it set up through it end. The
+//! release of their mappings would end them too, but later if another task holds the address space for
+//! a moment, as a reader of `/proc/PID/maps` does; and then the parent may be told of the exit first.
 //!
-//! Lock order: `OpenDevice::members` (mutex) is taken with no lock of a context held; inside it, only
-//! `Context::queues` and `OpenDevice::recent` (spinlocks).
+//! Locks: `OpenDevice::members` (mutex) is taken with no lock of a context held. Inside it only
+//! `Context::queues` and `OpenDevice::recent` (spinlocks) are taken. Nothing is taken inside
+//! `OpenDevice::recent`.
 
 use crate::{
     context::{
@@ -54,23 +55,23 @@ use kernel::{
     }, //
 };
 
-/// Places for contexts that are found without their VMA.
+/// The number of places for contexts that are found without a look-up of the VMA.
 const PLACES: usize = 16;
 
 /// A context that was set up through an open device.
 struct Member {
     context: Arc<Context>,
-    /// Who did so.
+    /// The process that set it up.
     process: Process,
-    /// Its place, unless another took that.
+    /// The index of its place, which another context may have taken since.
     place: Option<usize>,
 }
 
 struct Members {
-    /// In the order of setup.
+    /// The members by serial, in the order of setup.
     tree: RBTree<u64, Member>,
     next: u64,
-    /// Those that have left.
+    /// The totals of the members that have left.
     ended: Totals,
 }
 
@@ -79,24 +80,24 @@ struct Members {
 pub(crate) struct OpenDevice {
     #[pin]
     members: Mutex<Members>,
-    /// The last contexts that were set up, each at the place of its id. Each has a lock of its own,
-    /// so that calls on different contexts don't share one, as a rule.
+    /// The contexts that were set up last, each at the place of its id. Each place has a lock of its
+    /// own, so that calls on different contexts rarely share one.
     #[pin]
     recent: [SpinLock<Option<Arc<Context>>>; PLACES],
     pollers: Arc<PollQueue>,
     users: Arc<Users>,
 }
 
-/// The place of a context whose id is `id`.
+/// The place of the context with this id.
 #[inline]
 fn place_of(id: usize) -> usize {
-    // Rings are at pages, and often side by side.
+    // Rings start at pages, and are often adjacent.
     let hash = ((id >> 12) as u32).wrapping_mul(0x9e37_79b1);
     (hash >> 16) as usize % PLACES
 }
 
 impl OpenDevice {
-    /// Process context.
+    /// Makes an open device. Process context.
     pub(crate) fn open(users: Arc<Users>) -> Result<Arc<Self>> {
         let pollers = Arc::pin_init(new_poll_queue!("OpenDevice::pollers"), GFP_KERNEL_ACCOUNT)?;
         Arc::pin_init(
@@ -115,8 +116,8 @@ impl OpenDevice {
         )
     }
 
-    /// The context at `id` in the current address space, if it was set up through this open device not long
-    /// ago. Process context.
+    /// The context at `id` in the current address space, if it was set up through this open device
+    /// recently. Process context.
     #[inline(always)]
     pub(crate) fn recall(&self, id: usize) -> Option<Arc<Context>> {
         let place = self.recent[place_of(id)].lock();
@@ -124,12 +125,12 @@ impl OpenDevice {
         Some(context.clone())
     }
 
-    /// The accounts of users.
+    /// The accounts of all users.
     pub(crate) fn users(&self) -> &Arc<Users> {
         &self.users
     }
 
-    /// Those who poll.
+    /// The pollers of this open device.
     pub(crate) fn pollers(&self) -> &PollQueue {
         &self.pollers
     }
@@ -141,12 +142,12 @@ impl OpenDevice {
         contexts.any(|context| context.has_events())
     }
 
-    /// Writes a line for each context, and one for all that have ended.
+    /// Writes a line for each context, and one for those that have ended.
     pub(crate) fn show(&self, seq: &SeqFile) {
         let members = self.members.lock();
         let mut ending = 0;
         for member in members.tree.values() {
-            // Not yet mapped.
+            // It is not mapped yet.
             if member.context.id() == 0 {
                 continue;
             }
@@ -155,7 +156,7 @@ impl OpenDevice {
                 continue;
             }
             let counts = member.context.counts();
-            // Not for who has only inherited the descriptor.
+            // The address is hidden from a process that has only inherited the descriptor.
             let id = if proc_fs::may_know_addresses(seq, member.context.mm()) {
                 member.context.id()
             } else {
@@ -191,17 +192,17 @@ impl OpenDevice {
         );
     }
 
-    /// The file is released. Process context.
+    /// The file of this open device is released. Process context.
     pub(crate) fn closed(this: Arc<Self>) {
         if sched::is_group_exiting() {
-            // Other files of the process may have to be released before a request can finish,
-            // such as the server's end of a FUSE mount; and if the mapping goes there is nothing
-            // left to do.
+            // After other task work: the process may first have to release other files before a request
+            // can finish, such as the server's end of a FUSE mount. And if the mapping goes first,
+            // nothing is left to do.
             task_work::after_others(move || this.end_contexts());
         }
     }
 
-    /// Ends the contexts of the current process, which exits. Process context, sleeps.
+    /// Ends the contexts of the current process, which is exiting. Process context, sleeps.
     fn end_contexts(&self) {
         let mut next = 0;
         while let Some((serial, context)) = self.first_of_current(next) {
@@ -210,8 +211,8 @@ impl OpenDevice {
         }
     }
 
-    /// The first context from `serial` on that has no other user than the current process, which
-    /// set it up.
+    /// The first context from `serial` on that the current process set up, if no other process uses its
+    /// address space.
     fn first_of_current(&self, serial: u64) -> Option<(u64, Arc<Context>)> {
         let mut members = self.members.lock();
         let mut cursor = members.tree.cursor_lower_bound_mut(&serial)?;
@@ -224,7 +225,7 @@ impl OpenDevice {
         }
     }
 
-    /// For a context that will [`join`](Self::join).
+    /// The membership of a context that will [`join`](Self::join).
     pub(crate) fn member(this: ArcBorrow<'_, Self>) -> Membership {
         let serial = {
             let mut members = this.members.lock();
@@ -237,7 +238,7 @@ impl OpenDevice {
         Membership::new(device, pollers, serial)
     }
 
-    /// The open device tells of `context`, set up by the current process, until it leaves.
+    /// Adds `context`, which the current process has set up, until it leaves.
     ///
     /// ENOMEM. Process context.
     pub(crate) fn join(&self, context: Arc<Context>) -> Result {
@@ -249,13 +250,13 @@ impl OpenDevice {
             place: None,
         };
         let node = RBTreeNode::new(serial, member, GFP_KERNEL_ACCOUNT)?;
-        // Serials are used once: there is no old node.
+        // Serials are not reused, so there is no old node.
         self.members.lock().tree.insert(node);
         Ok(())
     }
 
-    /// Calls through the open device find `context`, whose id is `id`, without its VMA, until it leaves.
-    /// Process context.
+    /// Lets calls through the open device find `context`, whose id is `id`, without its VMA, until it
+    /// leaves. Process context.
     pub(crate) fn remember(&self, context: &Arc<Context>, id: usize) {
         let mut members = self.members.lock();
         // Another thread may have unmapped it already.
@@ -271,7 +272,7 @@ impl OpenDevice {
 }
 
 impl Register for OpenDevice {
-    /// The open device tells no more of the context, which has ended. Process context.
+    /// Removes the context, which has ended. Process context.
     fn left(&self, serial: u64) {
         let mut members = self.members.lock();
         let Some(member) = members.tree.remove(&serial) else {
@@ -280,7 +281,7 @@ impl Register for OpenDevice {
         if member.context.id() != 0 {
             members.ended.add(&member.context.counts());
         }
-        // The last references to the context may be these: not under a lock.
+        // These may be the last references to the context, so they are dropped without a lock.
         drop(members);
         let place = member.place.and_then(|place| self.recent.get(place));
         let recent = place.and_then(|place| {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! io_setup, and how a call finds its context.
+//! io_setup, and the look-up of contexts.
 
 use super::open_device::OpenDevice;
 use crate::{
@@ -18,11 +18,11 @@ use kernel::{
     }, //
 };
 
-/// io_setup: makes a context for `nr_events` requests through `device`, with the
-/// RAIO_SETUP_* of `flags`, and returns its id.
+/// io_setup: makes a context for `nr_events` requests through `device`, with RAIO_SETUP_* `flags`.
+/// Returns it and its id.
 ///
-/// EINVAL if that is none or too many, EAGAIN beyond `fs.raio-max-nr` or
-/// `fs.raio-max-user-nr`, ENOMEM beyond RLIMIT_MEMLOCK or without memory. Process context.
+/// EINVAL if `nr_events` is 0 or too large, EAGAIN beyond `fs.raio-max-nr` or `fs.raio-max-user-nr`,
+/// ENOMEM beyond RLIMIT_MEMLOCK or without memory. Process context.
 pub(crate) fn setup(
     device: ArcBorrow<'_, OpenDevice>,
     task: FullTask<'_>,
@@ -30,17 +30,17 @@ pub(crate) fn setup(
     flags: u32,
 ) -> Result<(Arc<Context>, usize)> {
     let context = Context::new(device.users(), OpenDevice::member(device), nr_events, flags)?;
-    // If it can't be mapped, or is unmapped already, it leaves.
+    // It leaves again if it can't be mapped, or is unmapped already.
     device.join(context.clone())?;
-    // As native aio: what else mmap could say would be taken for an answer of io_setup.
+    // As in native aio: programs would take other errors of mmap for errors of io_setup.
     mapping::map(task, context.clone()).map_err(|e| if e == EINTR { e } else { ENOMEM })?;
     let id = context.id();
     device.remember(&context, id);
     Ok((context, id))
 }
 
-/// The context of the current address space whose id is `id`; a call came through `device`.
-/// EINVAL if there is none.
+/// The context of the current address space with this id, for a call through `device`. EINVAL if there
+/// is none.
 ///
 /// Process context.
 #[inline(always)]
