@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/raio`: decodes ioctls.
+//! `/dev/raio`: decodes and checks ioctls.
+//!
+//! This is the top room: it uses all others. It has no locks of its own. RAIO_IOC_REGISTER takes
+//! `Context::registered`.
 
 mod getevents;
 pub(crate) mod register;
@@ -53,10 +56,11 @@ const GETEVENTS: u32 = _IOW::<raio_getevents>(RAIO_IOC_MAGIC, 0x05);
 const ENTER: u32 = _IOWR::<raio_enter>(RAIO_IOC_MAGIC, 0x06);
 const REGISTER: u32 = _IOW::<raio_register>(RAIO_IOC_MAGIC, 0x07);
 
-/// The flags that SETUP takes.
+/// The flags that RAIO_IOC_SETUP accepts.
 const SETUP_FLAGS: u32 = RAIO_SETUP_CANCEL_EVENT | RAIO_SETUP_NO_THREADS | RAIO_SETUP_SYNC_WRITES;
 
-/// The argument of an ioctl: a structure in the program's memory, which `cmd` has the size of.
+/// The argument of an ioctl: the address of a structure in the program's memory. `cmd` encodes its
+/// size.
 #[derive(Clone, Copy)]
 struct Argument(usize);
 
@@ -73,7 +77,7 @@ impl Argument {
     }
 }
 
-/// `compat` says that the caller's pointers have 32 bits.
+/// The ioctl entry. `compat`: the pointers of the caller have 32 bits.
 pub(crate) fn ioctl(
     device: ArcBorrow<'_, OpenDevice>,
     task: FullTask<'_>,
@@ -90,7 +94,7 @@ pub(crate) fn ioctl(
     }
 }
 
-/// What no request needs.
+/// The ioctls that are not on the path of a request.
 #[cold]
 fn rare(
     device: ArcBorrow<'_, OpenDevice>,
@@ -201,14 +205,14 @@ fn cancel(device: ArcBorrow<'_, OpenDevice>, cancel: raio_cancel) -> Result<isiz
     Ok(0)
 }
 
-/// How the caller wants to wait.
+/// How the caller waits.
 struct Wait {
     timeout: Timeout,
     blocked: Option<SigSet>,
 }
 
 impl Wait {
-    /// EFAULT, or EINVAL for what can't be. Nothing is in force yet.
+    /// EFAULT, or EINVAL for values that are not valid. Does not block signals yet.
     fn read(timeout: u64, sigmask: u64, sigsetsize: u64) -> Result<Self> {
         let timeout = if timeout == 0 {
             Timeout::Never
@@ -243,7 +247,7 @@ fn getevents(
     Ok(got as isize)
 }
 
-/// What can be checked is, before a request is taken.
+/// Checks all that can be checked before it submits.
 fn enter(
     device: ArcBorrow<'_, OpenDevice>,
     task: FullTask<'_>,
@@ -266,7 +270,7 @@ fn enter(
         let submitted = core::mem::offset_of!(raio_enter, submitted) as u64;
         uaccess::write_u64((arg.0 as u64).wrapping_add(submitted), taken as u64)?;
         if taken < nr {
-            // The events that it would wait for may be those of the rest.
+            // The program may wait for events of requests that were not submitted.
             enter.min_events = 0;
         }
     }
@@ -278,7 +282,7 @@ fn enter(
         enter.nr_events,
         enter.events,
         wait.timeout,
-        // What was submitted is not submitted again.
+        // A restart would submit the requests again.
         nr > 0,
     )?;
     Ok(got as isize)

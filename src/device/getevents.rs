@@ -21,12 +21,12 @@ use kernel::{
     sync::Arc, //
 };
 
-/// How long a call may wait.
+/// How long a call waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Timeout {
     /// Not at all.
     Zero,
-    /// So many nanoseconds.
+    /// At most this many nanoseconds.
     After(i64),
     /// Until there are events.
     Never,
@@ -35,11 +35,11 @@ pub(crate) enum Timeout {
 impl Timeout {
     /// The timeout that a program passed.
     ///
-    /// As with native aio, nanoseconds above a second's count are just added, modulo 2^64, and what
-    /// can't be told in nanoseconds, or is negative, is for ever.
+    /// As in native aio, `tv_nsec` may be more than a second: it is added, modulo 2^64. A time that is
+    /// negative or too large for nanoseconds means to wait for ever.
     pub(crate) fn new(timespec: raio_timespec) -> Self {
         const NS: i64 = 1_000_000_000;
-        // As `timespec64_to_ktime()`.
+        // As in `timespec64_to_ktime()`.
         if timespec.tv_sec >= i64::MAX / NS {
             return Timeout::Never;
         }
@@ -55,7 +55,7 @@ impl Timeout {
     }
 }
 
-/// While it lives the current task is known to look at the lists before it sleeps or goes.
+/// While it exists, the current task counts as one that checks the lists before it sleeps or returns.
 struct Call<'a>(&'a Arc<Context>);
 
 impl<'a> Call<'a> {
@@ -73,12 +73,13 @@ impl Drop for Call<'_> {
     }
 }
 
-/// Copies at least `min_nr` and at most `nr` events to the array at `events`, and returns their
-/// number: less than `min_nr` after a timeout, after a signal, or if the context ended.
+/// Copies at least `min_nr` and at most `nr` events to the array at `events`, and returns their number:
+/// less than `min_nr` after a timeout, after a signal, or if the context ended.
 ///
-/// EINVAL if `min_nr` or `nr` is out of range, or the context ended with none; EFAULT if `events`
-/// can't be written; EINTR for a signal with none. ERESTARTNOINTR, with none, if the task has work to
-/// do and no signal; unless `once`: then it may be less than `min_nr`. Process context, sleeps.
+/// EINVAL if `min_nr` or `nr` is out of range, or the context ended and there was no event. EFAULT if
+/// `events` can't be written. EINTR for a signal, if there was no event. ERESTARTNOINTR, if there was
+/// no event, when task work and no signal interrupts the wait; with `once` the result may be less than
+/// `min_nr` instead. Process context, sleeps.
 pub(crate) fn getevents(
     context: &Arc<Context>,
     task: FullTask<'_>,
@@ -103,7 +104,7 @@ pub(crate) fn getevents(
     loop {
         run::run_own(context, task);
         let to = (events as usize).wrapping_add(got * size_of::<crate::sys::uapi::io_event>());
-        // Too few stay in the ring: a call that has taken some can't be made again.
+        // Leave fewer events in the ring: once it has consumed some, the call can't be restarted.
         let least = if may_wait || may_restart {
             min_nr - got
         } else {
@@ -115,7 +116,7 @@ pub(crate) fn getevents(
             break;
         }
         if got == 0 {
-            // By whoever rewrites `head`, and a signal.
+            // The program keeps changing `head`, and a signal is pending.
             if result == Err(EINTR) {
                 may_restart = !once;
                 break;
@@ -130,15 +131,15 @@ pub(crate) fn getevents(
             return if got > 0 { Ok(got) } else { Err(EINVAL) };
         }
         if may_restart && result.is_ok() && !signal::is_only_notified() {
-            // A signal came meanwhile: now it is that which ends the call.
+            // A signal came meanwhile, and ends the call instead.
             may_restart = false;
             continue;
         }
         if !may_wait || result.is_err() {
             break;
         }
-        // Whatever ended the wait, look once more what is there.
-        // But what is left to run may need a thread, which can be created only after a signal.
+        // Whatever ended the wait, check the ring once more. Do not wait again if a signal is pending:
+        // a request may need a thread, which can only be created after the signal is handled.
         let woken = context.wait(min_nr - got, deadline);
         may_wait = woken == Woken::Ready && !current!().signal_pending();
         may_restart =
@@ -147,7 +148,7 @@ pub(crate) fn getevents(
     if got > 0 || !current!().signal_pending() {
         return Ok(got);
     }
-    // Work that the task is to do, for another context say, is no signal to the program.
+    // Task work, for another context for example, is no signal to the program.
     if !signal::is_only_notified() {
         Err(EINTR)
     } else if may_restart {

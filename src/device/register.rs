@@ -2,9 +2,11 @@
 
 //! RAIO_IOC_REGISTER.
 //!
-//! A table is never changed: who submits takes a reference to it once in a call, and a request one
-//! to what it uses. So it may be unregistered at any time; what is in use goes with the last
-//! request that uses it.
+//! A table never changes. A submitter takes a reference to it once in a call, and a request takes
+//! references to what it uses. So a table may be unregistered at any time; what is in use is freed with
+//! the last request that uses it.
+//!
+//! Lock: `Context::registered`, without another lock of a context.
 
 use crate::{
     context::{
@@ -47,15 +49,15 @@ use kernel::{
     }, //
 };
 
-/// The most buffers of a context, as io_uring's.
+/// Most buffers of a context, as in io_uring.
 const MAX_BUFFERS: u32 = 1 << 14;
-/// The most files of a context, as io_uring's.
+/// Most files of a context, as in io_uring.
 const MAX_FILES: u32 = 1 << 20;
 
-/// RAIO_IOC_REGISTER. `compat` says that the caller's pointers have 32 bits.
+/// RAIO_IOC_REGISTER. `compat`: the pointers of the caller have 32 bits.
 ///
-/// EBUSY if there is such a table already, ENXIO if there is none to unregister, EINVAL for
-/// what can't be, EMFILE for too many files; and what files and memory say: EBADF, EFAULT, ENOMEM.
+/// EBUSY if there is such a table already, ENXIO if there is none to unregister, EINVAL for values that
+/// are not valid, EMFILE for too many files; and the errors of files and memory: EBADF, EFAULT, ENOMEM.
 /// Sleeps.
 pub(crate) fn register(
     context: &Context,
@@ -94,7 +96,7 @@ fn put<T>(
     table: Option<T>,
 ) -> Result {
     let mut registered = context.registered().lock();
-    // Who ends the context unregisters all after it is dead.
+    // The task that ends the context unregisters everything after the context is dead.
     let refused = if context.is_dead() {
         EINVAL
     } else if place(&mut registered).is_some() {
@@ -144,7 +146,8 @@ fn read_buffers(what: &raio_register, compat: bool) -> Result<Arc<Buffers>> {
 }
 
 fn read_files(task: FullTask<'_>, what: &raio_register) -> Result<Arc<Files>> {
-    // As many as the process may have open: these are no descriptors, and count for nothing else.
+    // The limit is that of descriptors. Registered files are no descriptors, and no other limit counts
+    // them.
     if what.nr > MAX_FILES || what.nr as usize > sched::max_open_files() {
         return Err(EMFILE);
     }
