@@ -2,10 +2,10 @@
 
 //! raio: asynchronous I/O behind `/dev/raio`.
 //!
-//! Data flows one way: [`device`] decodes an ioctl, [`lifecycle`] finds the [`context`], [`submit`]
-//! takes a credit and a [`request`], [`op`] prepares and tries it, [`run`] runs again what could not go
-//! on, and it completes at once or later, in any context, by [`engine`], which writes an event to the
-//! ring of the context and wakes who waits for it.
+//! Data flows one way. [`device`] decodes an ioctl, [`lifecycle`] finds the [`context`], [`submit`]
+//! takes a credit and a [`request`], [`op`] prepares and tries the operation, and [`run`] retries what
+//! could not go on. [`engine`] completes the request inline or later, in any context: it writes an
+//! event to the ring of the context and wakes waiters.
 //!
 //! Each room uses only those below it: device, lifecycle, submit, run, op, engine, request, context,
 //! pure. Below all of them is [`sys`], the kernel.
@@ -42,11 +42,11 @@ struct Raio {
     _device: sys::miscdevice::Registration,
     _sysctls: sys::sysctl::Sysctls,
     _queue: sys::workqueue::WorkQueue,
-    // After the queue, which waits for who is held.
+    // After the work queue, whose end waits for work items that are held at a window.
     #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
     #[pin]
     _windows: window::Files,
-    // The last to go.
+    // The last field to be dropped.
     _text: sys::rcupdate::TextInUse,
 }
 
@@ -58,7 +58,7 @@ impl kernel::InPlaceModule for Raio {
             _sysctls: context::limit::sysctls()?,
             #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
             _windows <- window::Files::new(),
-            // From here on programs come in.
+            // From here on programs can open the device.
             _device <- sys::miscdevice::Registration::new(c"raio", context::limit::Users::new()?),
         })
     }

@@ -1,58 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a test sees and does of the life of a request, on kernels with fault injection: it holds whoever
-//! comes to a [`Window`], between two steps, while others do the same or the contrary; and it reads
-//! which transitions of [`state`](crate::pure::state) there were. On other kernels this is nothing.
+//! Hooks for tests, on kernels with fault injection. A test can hold a task or an interrupt at a
+//! [`Window`], between two steps in the life of a request, while others do the same or the opposite. It
+//! can also read which transitions of [`state`](crate::pure::state) were tried. On other kernels the
+//! hooks do nothing.
 //!
 //! In debugfs, `raio/`:
 //!
-//! - `hold`: write a window's name to hold the next who comes there, or `none`;
-//! - `held`: the window where somebody is held, or `none`; write `none` to let him go on;
-//! - `transitions`: a line for each phase and step that was tried, with the flags of its words:
-//!   bit n is set if it was allowed with flags n, bit 16 + n if it was refused.
+//! - `hold`: write the name of a window to hold the next task that comes there, or `none`;
+//! - `held`: the window where a task is held, or `none`; write `none` to let the task continue;
+//! - `transitions`: a line for each phase and step that was tried, with the flags of its words: bit n
+//!   is set if the step was allowed with flags n, bit 16 + n if it was refused.
 
 use crate::pure::state::{
     Step,
     Word, //
 };
 
-/// Where somebody can be held.
+/// A place where a task can be held.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Window {
-    /// A request was prepared, with its file and as its submitter, and is not issued yet.
+    /// The request is prepared, with its file and its submitter's credentials, but not issued.
     Submit = 1,
-    /// The entry is on the wait queue, the request not armed yet.
+    /// The entry is on the wait queue, but the request is not armed.
     Arm,
-    /// It is armed; whether the context is dead was not looked at yet.
+    /// The request is armed, but `dead` was not read.
     Armed,
-    /// An entry was woken, under the lock of the wait queue; nothing was done yet.
+    /// A wait entry was woken, under the lock of the wait queue, but nothing was done.
     Kick,
-    /// Whoever runs a request has taken it off its list.
+    /// A request was taken off its list, to be run.
     Retry,
-    /// The driver has called `ki_complete`; the step is not made yet.
+    /// The driver has called `ki_complete`, but the step is not made.
     Complete,
-    /// The request is over; its event is not there yet.
+    /// The request is over, but its event is not published.
     Publish,
-    /// A request was found by its key; it is not cancelled yet.
+    /// A canceller has the key of a request, but has not cancelled it.
     Cancel,
-    /// It was cancelled; its event is not delivered yet.
+    /// The request is cancelled, but its event is not delivered.
     Cancelled,
-    /// The time of a request is over; it is not cancelled yet.
+    /// The time of a request is over, but the request is not cancelled.
     Late,
-    /// No request is taken any more; nothing was cancelled yet.
+    /// The context is dead, but no request is cancelled.
     Destroy,
-    /// All events are there; the requests are not freed yet.
+    /// All events are published, but not all requests are freed.
     Drained,
     /// The mapping has gone.
     Unmapped,
-    /// The mapping is at another place, under mmap_lock; the context does not know yet.
+    /// The mapping has moved, under mmap_lock, but the context does not know that.
     Moved,
-    /// Events were copied; `head` is not moved yet.
+    /// Events were copied, but `head` is not moved.
     Reap,
     /// The work queue has dropped the last reference to the module.
     Last,
-    /// The entry is on the wait queue of a page, the request does not wait yet.
+    /// The entry is on the wait queue of a page, but the request does not wait.
     Wait,
 }
 
@@ -60,14 +61,14 @@ pub(crate) enum Window {
 pub(crate) use debug::Files;
 
 impl Window {
-    /// Somebody comes by, in any context. He spins if he is held, for a moment at most.
+    /// Passes the window. Any context. If held, spins for a short time at most.
     #[inline(always)]
     pub(crate) fn pass(self) {
         #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
         debug::pass(self, false);
     }
 
-    /// As [`Self::pass`], in process context without spinlocks: he sleeps.
+    /// As [`Self::pass`], in process context without spinlocks. If held, sleeps.
     #[inline(always)]
     pub(crate) fn pass_asleep(self) {
         #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
@@ -75,7 +76,7 @@ impl Window {
     }
 }
 
-/// `step` was tried on `word`. Any context.
+/// Notes that `step` was tried on `word`. Any context.
 #[inline(always)]
 pub(crate) fn note(_word: Word, _step: Step, _allowed: bool) {
     #[cfg(CONFIG_FAULT_INJECTION_DEBUG_FS)]
@@ -151,7 +152,7 @@ mod debug {
     ];
 
     const NONE: u32 = 0;
-    /// How often one who is held looks whether he may go on: 0.1 s if he spins, 5 s if he sleeps.
+    /// How often a held task checks whether it may continue: 0.1 s if it spins, 5 s if it sleeps.
     const LOOKS: u32 = 2000;
     const SPIN_US: i64 = 50;
     const SLEEP_US: i64 = 2500;
@@ -194,13 +195,13 @@ mod debug {
             return;
         };
         let bit = 1 << (word.flags() | u32::from(!allowed) << 4);
-        // Two at once may lose one of them, until it comes again.
+        // Two concurrent updates may lose one, until it occurs again.
         if seen.get() & bit == 0 {
             seen.set(seen.get() | bit);
         }
     }
 
-    /// A word with the number of a window.
+    /// A word that holds the number of a window.
     struct Control(&'static Atomic<u32>);
 
     impl fmt::Debug for Control {
