@@ -3,7 +3,7 @@
 //! io_submit.
 //!
 //! This room owns a call of submit: its batch of credits, requests and deferred events, and how each
-//! request begins. It uses [`run`](crate::run) and the rooms below that. It has no locks of its own,
+//! request begins. It uses [`run`] and the rooms below that. It has no locks of its own,
 //! and takes `Context::queues`.
 
 mod barrier;
@@ -103,8 +103,8 @@ fn submit_all(
         if i < nr {
             // The next access to the program's memory may sleep.
             batch.events.before_wait();
-            // Iocbs that took no request had credits all the same. Tasks that have a credit may need a
-            // request.
+            // Inline completions have used credits but no requests. Free the spare requests, since other
+            // tasks that hold a credit need one.
             batch.put_back();
         }
     }

@@ -41,8 +41,7 @@ const FEW_REQUESTS: usize = 1 << 16;
 /// How many checks in a row, each after twice the time, leave the lists to tasks and threads that are
 /// awake: 60 ticks in all.
 pub(crate) const MAX_MISSED: u32 = 4;
-/// The number of held requests that may be tried in vain after each check. There are fewer after long
-/// pauses.
+/// How many requests may be tried and held again after each check. There are fewer after long pauses.
 pub(crate) const HELD_TRIES: u32 = 64;
 /// The pause in ticks from which on there are fewer, so that the tries in a second have a bound, too.
 pub(crate) const ALL_TRIES: Jiffies = 4;
@@ -63,7 +62,7 @@ pub(crate) struct Queues {
     pub(crate) grow: bool,
     /// The delay in ticks with which the next check was enqueued, if one was.
     pub(crate) looks: Option<Jiffies>,
-    /// The number of held requests that may be tried in vain now.
+    /// How many requests may be tried and held again now.
     pub(crate) held_due: u32,
     /// The current pause between tries of held requests, in ticks.
     pub(crate) held_for: Jiffies,

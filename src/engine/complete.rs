@@ -102,7 +102,8 @@ impl Request {
     }
 
     /// Ends the request and returns its event, which the submitter publishes with others, and a new
-    /// request in its place. If the event has an eventfd, publishes it instead. Process context.
+    /// request in its place. If an eventfd counts the event, publishes it instead and returns `None`.
+    /// Process context.
     #[inline(always)]
     pub(crate) fn over(mut self, result: isize) -> Option<Over> {
         if self.private().eventfd.is_some() {

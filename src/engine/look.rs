@@ -22,7 +22,7 @@ use kernel::{
     workqueue::WorkItem, //
 };
 
-/// How many held requests may be tried in vain after a pause of `ticks`.
+/// How many held requests may be tried and held again after a pause of `ticks`.
 fn held_tries(ticks: Jiffies) -> u32 {
     let all = HELD_TRIES as Jiffies;
     let tries = (all * ALL_TRIES).checked_div(ticks).unwrap_or(all);
@@ -40,7 +40,7 @@ impl WorkItem<0> for Context {
         let arc = || context.clone();
         let held = queues.lists.len(List::Held);
         if held > 0 {
-            // Some held requests may be tried now, others after twice the time.
+            // Some held requests may be tried now, and again after twice the pause.
             queues.held_due = held_tries(queues.held_for).min(held);
             queues.held_for = queues.held_for.saturating_mul(2).min(queues.max_held);
             context.note_queued(true);

@@ -6,21 +6,21 @@
 //! | file | in submit | then | a thread of the process | why |
 //! |---|---|---|---|---|
 //! | pipe, FIFO | NOWAIT | its wait queues | yes | copies between memory and the pipe's pages |
-//! | pipe with pages from splice(2) | | | yes, and it waits there | such a page may have to be waited for |
-//! | TCP, UDP, AF_UNIX socket | NOWAIT | its wait queues | yes | copies; the namespace is the socket's; the sender's pid is that of the process; a read has no control messages, so no descriptor is made |
-//! | such a socket with SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, or SO_BUSY_POLL and a device that can be polled | | | yes, and it waits there | what the socket's own wait knows and poll does not tell |
-//! | eventfd, timerfd | NOWAIT | its wait queues | yes, but not who wakes it | a counter |
-//! | tty, pty | with O_NONBLOCK, as it is | | yes, and it waits there | what it waits for is its own (VMIN, VTIME, the end of a line); job control looks at the process, and of one in the background it is submit's, where signals have their effect |
+//! | pipe with pages from splice(2) | | | yes, and it blocks there | a read may have to wait for such a page |
+//! | TCP, UDP, AF_UNIX socket | NOWAIT | its wait queues | yes | only copies; the namespace is that of the socket; the sender's pid is that of the process; a read has no control messages, so it installs no descriptor |
+//! | such a socket with SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, or SO_BUSY_POLL and a device that can be polled | | | yes, and it blocks there | only the socket's own wait honours all of these options |
+//! | eventfd, timerfd | NOWAIT | its wait queues | yes, but not the waker | a counter |
+//! | tty, pty | with O_NONBLOCK, as it is | | yes, and it blocks there | it waits by rules of its own (VMIN, VTIME, the end of a line); job control checks the process, and for one in the background submit issues the request, where the signals take effect |
 //! | ext4, xfs, btrfs, f2fs; block device | NOWAIT | the page, or | yes | credentials, limits, cgroups and memory are those of the process |
-//! | vfat, exfat, erofs, squashfs, isofs, overlayfs, ramfs, tmpfs with swap | | | yes | as above; they do not know NOWAIT |
+//! | vfat, exfat, erofs, squashfs, isofs, overlayfs, ramfs, tmpfs with swap | | | yes | as above; they do not support NOWAIT |
 //! | tmpfs, nothing swapped | as it is | | yes | as above |
-//! | FUSE | | | yes | it waits for its server; the lock owner is nobody |
+//! | FUSE | | | yes | it waits for its server; requests have no lock owner |
 //! | `/dev/zero`, `null`, `full`, `urandom` | as it is | | no | never waits |
-//! | another that honours NOWAIT and polls (netlink, AF_PACKET, AF_VSOCK, signalfd, ...), but not a socket with such an option | NOWAIT | its wait queues | no: a task of the process alone | it may look at descriptors |
-//! | all else: procfs, sysfs, cgroup, configfs, tracefs, other devices, other file systems | it blocks, as with native aio | | no | nobody has looked at it |
+//! | another that honours NOWAIT and polls (netlink, AF_PACKET, AF_VSOCK, signalfd, ...), but not a socket with such an option | NOWAIT | its wait queues | no: a task of the process alone | it may use descriptors |
+//! | all else: procfs, sysfs, cgroup, configfs, tracefs, other devices, other file systems | it blocks, as with native aio | | no | not audited |
 //! | fsync | | | as for its file | |
-//! | with RAIO_SETUP_SYNC_WRITES, writes without O_DIRECT of files and block devices | it blocks, as with native aio | | yes, if it was held back | programs rely on it |
-//! | POLL | a look | its wait queues | yes | `poll` looks at no descriptor; the wake tells what is ready, as a rule, and that is all |
+//! | with RAIO_SETUP_SYNC_WRITES, writes without O_DIRECT of files and block devices | it blocks, as with native aio | | yes, if a barrier held it back | programs rely on it |
+//! | POLL | one poll | its wait queues | yes | `poll` uses no descriptors; the wake usually says what is ready, and completes the request |
 //!
 //! The places are those of [`Place`](crate::engine::Place). No file code runs in an interrupt, in a
 //! work item, or in another process. A thread of the process has no file table, so
@@ -164,7 +164,7 @@ impl Policy {
         let policy = Self::of_async_transfer(facts, traits);
         let write = traits.direction == Direction::Write;
         if traits.sync_writes && write && policy.order == Order::Inode && !traits.nowait {
-            // If a barrier holds the request back, a thread runs it all the same.
+            // A request that a barrier held back is still run by a thread.
             return Policy {
                 first: First::Block,
                 ..policy
