@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Safe abstractions over what raio needs of the kernel and the kernel crate does not have.
+//! Safe abstractions over the kernel interfaces that raio needs and the kernel crate lacks.
 //!
-//! One file for each C header, no policy. All `unsafe` of the module is below this file.
+//! There is one file for each C header, and no policy. All `unsafe` code of the module is below
+//! this file.
 //!
-//! These come from outside: `crate::pure::state`, tested, which is part of the proofs of [`request`];
-//! `crate::pure::span`, tested, which is part of those of [`pinned`]; `crate::pure::folios`, by which that
-//! charges; `crate::window`, by which tests see and hold requests; `crate::context::Context`, the type of
-//! what is mapped by [`mapping`]; and, for [`miscdevice`], `crate::lifecycle::open_device::OpenDevice`, the type of what
-//! an open file has, `crate::context::limit::Users`, what all share, and `crate::device::ioctl`.
+//! This module depends on the following code outside of it:
+//!
+//! - `crate::pure::state`, which is tested: part of the proofs of [`request`];
+//! - `crate::pure::span`, which is tested: part of the proofs of [`pinned`];
+//! - `crate::pure::folios`: how [`pinned`] charges memory;
+//! - `crate::window`: how tests see and hold requests;
+//! - `crate::context::Context`: the type that [`mapping`] maps;
+//! - `crate::lifecycle::open_device::OpenDevice`: the private data of an open file of
+//!   [`miscdevice`];
+//! - `crate::context::limit::Users`: what all open files of [`miscdevice`] share;
+//! - `crate::device::ioctl`: the ioctl handler that [`miscdevice`] calls.
 
 #[allow(
     clippy::all,

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Requests: their memory, and who owns one at a time.
+//! Requests: their memory, and who owns each of them.
 //!
-//! A [`Pool`] belongs to one object, its [`Client`], and holds requests in chunks that are
-//! allocated on first need and kept until the pool goes: there is no allocation for each request.
-//! A request that is out of the pool has one owner, an [`Owned`], or runs, which is a [`Run`], or
-//! nobody has it: it is on a list, armed, or in flight. The state's word is the authority, see
-//! `crate::pure::state`: an [`Owned`] comes into being only from a step that said [`Then::Own`], and a
-//! [`Run`] only from the step that begins a run.
+//! A [`Pool`] belongs to one object, its [`Client`]. It holds requests in chunks, which it
+//! allocates on first need and keeps until the pool is dropped, so no request needs an allocation
+//! of its own.
 //!
-//! While a request is out, its client is alive: the pool holds a reference to it from the first
+//! A request that is out of the pool has an owner ([`Owned`]), or is in a run ([`Run`]), or
+//! neither: then it is on a list, armed, or in flight. The state word decides which, see
+//! `crate::pure::state`. An [`Owned`] is created only from a step that returned [`Then::Own`], and
+//! a [`Run`] only from the step that begins a run.
+//!
+//! The client outlives every request that is out: the pool holds a reference to it from the first
 //! chunk on, until [`Pool::close`] has got every request back.
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h) (`struct kiocb`)
@@ -81,42 +83,46 @@ pub(crate) use prepare::{
     Position, //
 };
 
-/// No request, in a list of requests.
+/// End of a list of requests.
 const NONE: u32 = u32::MAX;
 
-/// The object that the requests of a pool belong to.
+/// The object that owns a pool and its requests.
 pub(crate) trait Client: Send + Sync + Sized + 'static {
-    /// What the client keeps with a request and everybody may see.
+    /// Client data of a request that anybody may read.
     type Shared: Default + Send + Sync;
-    /// What the client keeps with a request for its owner alone.
+    /// Client data of a request that only its owner may access.
     type Private: Default + Send;
 
-    /// Where in a client its pool lies: `offset_of!()` of a field that is a [`Pool`].
+    /// Offset of the pool in the client: `offset_of!()` of a field that is a [`Pool`].
     const POOL_OFFSET: usize;
 
-    /// The address space that requests are in, and a task of the process.
+    /// The address space that the requests belong to, and a task of its process.
     fn process(&self) -> (&Mm, &Task);
 
-    /// A request was freed with its file, which somebody of the process has to release. Any
+    /// A request was freed together with its file, which a task of the process has to release. Any
     /// context.
     fn has_kept_file(client: ArcBorrow<'_, Self>);
 
-    /// A driver had the request, and is done with it, with `result`. Any context.
+    /// A driver completed a request with `result`. Any context.
     fn complete(request: Owned<Self>, result: isize);
 
-    /// A wait entry of a request was woken. Any context, under the lock of a wait queue: it must
-    /// not wake anybody who might take that lock.
+    /// A wait entry of a request was woken. Any context, under the lock of a wait queue: the
+    /// implementation must not wake anybody who might take that lock.
     ///
-    /// The request is to be put on a list if [`Kick::make`] says so.
+    /// The implementation puts the request on a list if [`Kick::make`] returns true.
     fn kick(kick: Kick<'_, Self>);
 }
 
-/// A request, as it lies in memory.
+/// A request in memory.
 ///
-/// `word` says who may touch what: `kiocb`, `iter`, `transfer`, `file`, `private`, and `entries`
-/// belong to the [`Owned`] or the [`Run`]; but `kiocb` and `iter` to the file's code during
-/// the issue call and to the driver from there on, what lies in queued wait entries to the lock of
-/// their queue; and `next` to the list of free requests.
+/// `word` decides who may access which field:
+///
+/// - `kiocb`, `iter`, `transfer`, `file`, `private` and `entries` belong to the [`Owned`] or the
+///   [`Run`];
+/// - but `kiocb` and `iter` belong to the file's code during the issue call, and to the driver from
+///   there on;
+/// - queued wait entries belong to the lock of their queue;
+/// - `next` belongs to the list of free requests.
 struct Slot<C: Client> {
     kiocb: Opaque<bindings::kiocb>,
     iter: Opaque<bindings::iov_iter>,
@@ -124,10 +130,10 @@ struct Slot<C: Client> {
     file: UnsafeCell<Option<ARef<File>>>,
     private: UnsafeCell<C::Private>,
     entries: Entries,
-    /// Whether a write has the file system's freeze protection.
+    /// Whether the request, a write, holds the file system's freeze protection.
     protected: Atomic<bool>,
     word: Atomic<u32>,
-    /// What the driver passed to `ki_complete`.
+    /// The result that the driver passed to `ki_complete`.
     result: Once<usize>,
     next: Once<u32>,
     index: u32,
@@ -135,12 +141,12 @@ struct Slot<C: Client> {
     shared: C::Shared,
 }
 
-// SAFETY: It is bound to no task: `client` is `Send` and `Sync`, as are file and `shared`;
+// SAFETY: No field is bound to a task: `client` is `Send` and `Sync`, as are `file` and `shared`;
 // `private` and the registered buffer of a transfer are `Send`; kiocb, iterator and entries are
 // plain memory.
 unsafe impl<C: Client> Send for Slot<C> {}
-// SAFETY: By a shared reference anybody uses `word` and the other atomics, `index`, and `shared`,
-// which is `Sync`. What lies in cells is used only by who has the request, see `Slot`.
+// SAFETY: Through a shared reference anybody may use `word` and the other atomics, `index`, and
+// `shared`, which is `Sync`. Only the owner of the request uses what is in cells, see `Slot`.
 unsafe impl<C: Client> Sync for Slot<C> {}
 
 impl<C: Client> Slot<C> {
@@ -169,7 +175,7 @@ impl<C: Client> Slot<C> {
         result
     }
 
-    /// Does `step` if it is allowed.
+    /// Makes `step` if it is allowed.
     #[inline(always)]
     fn step(&self, step: Step) -> Option<Then> {
         let mut old = self.word().0;
@@ -182,17 +188,16 @@ impl<C: Client> Slot<C> {
         }
     }
 
-    /// Does `step`, which nobody else can come before: from a phase in which only the caller may
-    /// change the word, that is Free, Prep or Done.
+    /// Makes `step` from a phase in which only the caller may change the word: Free, Prep or Done.
     #[inline(always)]
     fn step_alone(&self, step: Step) -> Option<Then> {
         let (new, then) = Self::try_step(self.word(), step)?;
-        // Who sees it running may look at what was written before.
+        // Release: a task that sees the request running may read everything written before.
         self.word.store(new.0, Release);
         Some(then)
     }
 
-    /// Frees and takes the request, as [`Self::step_alone`].
+    /// Frees the request and takes it again, in the way of [`Self::step_alone`].
     #[inline(always)]
     fn renew(&self) {
         let next = Self::try_step(self.word(), Step::Free);
@@ -201,12 +206,12 @@ impl<C: Client> Slot<C> {
         }
     }
 
-    /// Does `step` if it is allowed, and `may` says so of the word that it starts from.
+    /// Makes `step` if it is allowed and `may` returns true for the word that it starts from.
     #[inline(always)]
     fn step_if(&self, step: Step, may: impl Fn(Word) -> bool) -> Option<Then> {
         loop {
-            // What `may` looks at beside the word is as new as that: also after a `cmpxchg` that has
-            // failed, which orders nothing.
+            // What `may` reads besides the word must be at least as new as the word. A failed
+            // `cmpxchg` orders nothing, so each iteration loads with Acquire.
             let old = self.word_acquired();
             if !may(old) {
                 return None;
@@ -218,44 +223,47 @@ impl<C: Client> Slot<C> {
         }
     }
 
-    /// The word, without order.
+    /// The word, without ordering.
     #[inline(always)]
     fn word(&self) -> Word {
-        // SAFETY: It is valid and aligned, as `self` is borrowed. This is READ_ONCE(), as
-        // `Atomic::load` with `Relaxed` is, but for the call; any context.
+        // SAFETY: The word is valid and aligned, as `self` is borrowed. This is READ_ONCE(), like
+        // `Atomic::load` with `Relaxed`, but without the call. Any context.
         Word(unsafe { self.word.as_ptr().read_volatile() })
     }
 
-    /// The word; what is read after it is as new as that.
+    /// The word. What is read afterwards is at least as new as the word.
     #[inline(always)]
     fn word_acquired(&self) -> Word {
         Word(self.word.load(Acquire))
     }
 
+    /// A new reference to the client.
+    ///
     /// # Safety
     ///
-    /// The request is out, and stays so during the call.
+    /// The request is out, and stays out during the call.
     unsafe fn client_arc(&self) -> Arc<C> {
-        // SAFETY: `client` is what `Arc::into_raw` gave, and the pool holds a reference of its own
-        // while a request is out, as the requirement says: so the count is not 0 when the new
-        // reference is taken. Any context.
+        // SAFETY: `client` comes from `Arc::into_raw`. By this function's requirements the request
+        // is out, and while it is, the pool holds a reference of its own, so the count is not 0
+        // when the new reference is taken. Any context.
         unsafe { ArcBorrow::from_raw(self.client.as_ptr()) }.into()
     }
 
-    /// The pool, which lies in the client, and does not move, see `Pool::grow`: valid as long as
-    /// that.
+    /// The pool of this slot. It lies in the client and does not move, see `Pool::grow`, so the
+    /// pointer is valid as long as the client is.
     fn pool(&self) -> NonNull<Pool<C>> {
-        // SAFETY: By `Pool::grow` `client` points to a client in which there is a pool, that of
-        // this slot: so it is there, as the slot is.
+        // SAFETY: By `Pool::grow` `client` points to a client that contains the pool of this slot.
+        // The slot exists, so that client exists too, and the offset stays inside it.
         unsafe { self.client.byte_add(C::POOL_OFFSET) }.cast()
     }
 
-    /// Whether the driver has called `ki_complete` during the issue call.
+    /// Whether the driver called `ki_complete` during the issue call.
     fn peer_done(&self) -> bool {
         self.word().peer_done()
     }
 
-    /// What the driver passed to `ki_complete`; the step that said so orders it.
+    /// The result that the driver passed to `ki_complete`. The step that reported the completion
+    /// orders it.
     fn result(&self) -> isize {
         self.result.get() as isize
     }

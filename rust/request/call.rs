@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calling the file.
+//! The issue call: `read_iter` or `write_iter` of the file.
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
@@ -39,26 +39,26 @@ use kernel::{
     sync::atomic::ordering::Relaxed, //
 };
 
-/// What a try came to.
+/// The outcome of a try.
 pub(crate) enum Tried<C: Client> {
-    /// The call returned this, an errno if negative.
+    /// The call returned this result, an errno if negative.
     Returned(Run<C>, isize),
-    /// A driver had it, and completed it with this.
+    /// The call returned -EIOCBQUEUED, and a driver has completed the request with this result.
     Completed(Owned<C>, isize),
-    /// A driver has it, and completes it later.
+    /// The call returned -EIOCBQUEUED, and a driver will complete the request later.
     InFlight,
-    /// It is queued on a page.
+    /// The request's entry is queued on a page.
     Page(PageRun<C>),
     /// The file system is frozen.
     Frozen(Run<C>),
 }
 
 impl<C: Client> Run<C> {
-    /// Calls the file's `read_iter` or `write_iter` for what is left of a transfer that
-    /// [`Owned::prep_rw`] prepared; EINVAL is the result if it did not.
+    /// Calls the file's `read_iter` or `write_iter` for the rest of a transfer that
+    /// [`Owned::prep_rw`] prepared. Without a prepared transfer the result is EINVAL.
     ///
-    /// Sleeps as `mode` and `faults` say. A caller without files of its own gets EINVAL for a file
-    /// that may look at them.
+    /// Sleeps as `mode` and `faults` say. A worker, which has no files of its own, gets EINVAL for
+    /// a file whose code may look at them.
     #[inline(never)]
     pub(crate) fn call(self, caller: Caller<'_>, mode: Mode<'_>, faults: Faults<'_>) -> Tried<C> {
         if caller.is_worker()
@@ -72,7 +72,7 @@ impl<C: Client> Run<C> {
         self.call_here(mode, faults)
     }
 
-    /// As [`Self::call`] of the task that submits, without a call of its own.
+    /// Like [`Self::call`] for the submitting task, but inlined.
     #[inline(always)]
     pub(crate) fn call_first(
         self,
@@ -103,7 +103,7 @@ impl<C: Client> Run<C> {
             return Tried::Returned(self, invalid);
         };
         if let Mode::PageWait(_) = mode {
-            // What -EIOCBQUEUED says of a transfer that goes past the page cache is another thing.
+            // -EIOCBQUEUED of a direct transfer has another meaning: a driver has it.
             let page_wait = self.file().is_some_and(can_page_wait);
             if direction == Direction::Write || !page_wait || self.transfer().is_direct() {
                 kernel::warn_on!(true);
@@ -111,10 +111,10 @@ impl<C: Client> Run<C> {
             }
         }
         let transfer = self.transfer_mut();
-        // SAFETY: No driver has the request and we have the run, so kiocb and iterator are ours.
-        // Every try starts from what was prepared, as `direction` says it is, and what is done of
-        // it; the iterator is not used when that is prepared anew or forgotten, which takes an
-        // `Owned`.
+        // SAFETY: This is the run, and no driver has the request, so kiocb and iterator are ours.
+        // `direction` says that a transfer was prepared; every try starts from that and from the
+        // bytes already moved. To prepare the transfer anew or to forget it takes an `Owned`, so
+        // the iterator is out of use before that.
         unsafe {
             (*kiocb).ki_flags = transfer.flags | mode.flags();
             (*kiocb).private = ptr::null_mut();
@@ -125,31 +125,34 @@ impl<C: Client> Run<C> {
                 (*kiocb).ki_pos = transfer.pos();
                 transfer.iterate(iter);
             }
-            // What pins pages does not look whether page faults are off. Where it is in a task of
-            // the process, and so are the pages, none is waited for.
+            // Code that pins pages ignores pagefault_disable(), so the iterator must say `nofault`.
+            // It need not for anonymous memory, where a fault in a task of the process waits for
+            // nobody.
             (*iter).nofault = matches!(faults, Faults::Fail)
                 && transfer.is_direct_io()
                 && !bindings::raio_helper_iter_is_anonymous(iter);
         }
-        // SAFETY: We have the run, and `prep_rw` initialised the kiocb for the file that the
-        // request has. Callers have a token of the task or of who calls, so this is process
-        // context; that it may wait for a frozen file system, `mode` says, by a token of its own.
+        // SAFETY: This is the run, and `prep_rw` initialised the kiocb for the file that the
+        // request holds. Callers have a token of the task or of the caller, so this is process
+        // context. Whether this may wait for a frozen file system is in `mode`, which has a token
+        // for that.
         let thawed = direction == Direction::Read || unsafe { start_write(self.slot(), mode) };
         if !thawed {
             return Tried::Frozen(self);
         }
         if let Mode::PageWait(_) = mode {
-            // SAFETY: We have the run. The file's entries were disarmed above, and the page's is on
-            // no queue: a request whose entry was queued runs again when that woke it, and is off.
+            // SAFETY: This is the run. The file's entries were disarmed above. The page's entry is
+            // on no queue either: if an earlier try queued it, the request runs again only after
+            // the wake that took it off.
             unsafe { page::prepare(self.slot()) };
         }
 
         let slot_ptr = self.into_slot();
-        // SAFETY: `prep_rw` initialised kiocb and iterator, for the file that the request still has
-        // and for this direction. `call` is an operation of that file. Both live until both owners
-        // are done with the request. Callers have a token of a task in process context, which may
-        // sleep, and `call` has refused what a worker lacks. Faults are enabled again by the same
-        // task.
+        // SAFETY: `prep_rw` initialised kiocb and iterator, for this direction and for the file
+        // that the request still holds, and `call` is an operation of that file. Kiocb and iterator
+        // live until both run and driver are done with the request. Callers have a token of a task
+        // in process context, which may sleep, and `call` has refused files that need what a worker
+        // lacks. The same task enables page faults again.
         let result = unsafe {
             if let Faults::Fail = faults {
                 bindings::raio_helper_pagefault_disable();
@@ -160,30 +163,31 @@ impl<C: Client> Run<C> {
                 call(kiocb, iter)
             }
         };
-        // SAFETY: The run has the request until its step below, whatever a driver did: so the slot
+        // SAFETY: Until its step below the run has the request, whatever a driver did, so the slot
         // is valid.
         let slot = unsafe { slot_ptr.as_ref() };
 
         if result != -(bindings::EIOCBQUEUED as isize) {
-            // A driver that called `ki_complete` as well is broken, and still gives up the
-            // request only once.
+            // A driver that also called `ki_complete` is broken, but the request is given up only
+            // once.
             kernel::warn_on!(slot.peer_done());
-            // SAFETY: The run still has the request, and no driver has it: it was not taken. A
-            // page's entry is queued only with -EIOCBQUEUED. The protection may be given back in
-            // any context.
+            // SAFETY: The run still has the request, and no driver does, as none has taken it. The
+            // page's entry is queued only with -EIOCBQUEUED. The freeze protection may be given
+            // back in any context.
             return unsafe {
                 end_write(slot);
                 Tried::Returned(Run::from_slot(slot_ptr), result)
             };
         }
         if let Mode::PageWait(_) = mode {
-            // SAFETY: The run still has it: a page's waker only kicks it. `page_wait` was checked,
-            // so it is the page cache that said so, for the entry, and no driver.
+            // SAFETY: The run still has the request: the page's waker only kicks it. `page_wait`
+            // was checked, so -EIOCBQUEUED comes from the page cache and is about the entry; no
+            // driver has the request.
             return Tried::Page(unsafe { PageRun::new(Run::from_slot(slot_ptr)) });
         }
         match slot.step(Step::Leave) {
             Some(Then::Own) => {
-                // SAFETY: The step just said that the request is ours: the driver is done with it,
+                // SAFETY: The step returned `Own`: the driver is done with the request, it is ours,
                 // and nobody else made an `Owned` of that step.
                 let request = unsafe { Owned::from_slot(slot_ptr) };
                 let result = request.slot().result();
@@ -194,17 +198,18 @@ impl<C: Client> Run<C> {
     }
 }
 
-/// Marks a write, and takes the file system's freeze protection if it is one to a regular file;
-/// false if it is frozen and `mode` says not to wait.
+/// Marks the kiocb as a write, and takes the file system's freeze protection if the file is a
+/// regular one. Returns false if the file system is frozen and `mode` does not allow to wait.
 ///
 /// # Safety
 ///
-/// The caller has the run of the request, whose kiocb is initialised for a file that it has.
+/// The caller has the run of the request, whose kiocb is initialised for a file that the request
+/// holds.
 unsafe fn start_write<C: Client>(slot: &Slot<C>, mode: Mode<'_>) -> bool {
     let kiocb = slot.kiocb.get();
-    // SAFETY: By the requirement the kiocb is the run's, and its file valid. That the first may
-    // sleep until the file system is thawed, `mode` says; the second does not. Whose task gives
-    // back what was taken, they leave open.
+    // SAFETY: By this function's requirements the kiocb is the run's, and its file is valid. Only
+    // the first helper may sleep until the file system is thawed, and `mode` allows it; the second
+    // does not sleep. Both allow another task to give the protection back.
     unsafe {
         if bindings::raio_helper_is_reg((*kiocb).ki_filp) {
             if let Mode::Block(_) = mode {
@@ -219,20 +224,21 @@ unsafe fn start_write<C: Client>(slot: &Slot<C>, mode: Mode<'_>) -> bool {
     true
 }
 
-/// Gives back the protection that [`start_write`] took, once. Any context.
+/// Gives back, once, the protection that [`start_write`] took. Any context.
 ///
 /// # Safety
 ///
-/// The caller is an owner of the request, whose kiocb is initialised for a file that it has.
+/// The caller is an owner of the request, whose kiocb is initialised for a file that the request
+/// holds.
 #[inline(always)]
 pub(super) unsafe fn end_write<C: Client>(slot: &Slot<C>) {
-    // SAFETY: It is valid and aligned, as `slot` is borrowed, and written as a whole. This is
-    // `load` with `Relaxed`, but for the call; any context.
+    // SAFETY: The flag is valid and aligned, as `slot` is borrowed, and is always written as a
+    // whole. This is `load` with `Relaxed`, but without the call. Any context.
     let protected = unsafe { slot.protected.as_ptr().read_volatile() };
     if protected && slot.protected.xchg(false, Relaxed) {
-        // SAFETY: By the requirement the kiocb is that of a file which the request has. The `xchg`
-        // lets one owner through, for the protection that was taken. An atomic, and a wake: any
-        // context.
+        // SAFETY: By this function's requirements the kiocb is initialised for a file that the
+        // request holds. The `xchg` lets only one owner through, for the protection that was taken.
+        // The helper is an atomic and a wake: any context.
         unsafe { bindings::raio_helper_kiocb_end_write(slot.kiocb.get()) };
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who gives a request back: wakers and drivers.
+//! Kicks and completions: how wakers and drivers give a request back.
 
 use super::{
     call::end_write,
@@ -36,26 +36,28 @@ use kernel::{
     types::Opaque, //
 };
 
-/// That a wait entry of a request was woken.
+/// A wake of a wait entry of a request.
 ///
 /// # Invariants
 ///
-/// Slot and client are valid for `'a`, and the request is out until the kick is made or fired: the
-/// entry is on the wait queue of its file, whose lock is held for `'a`, or is that of a page, and
-/// off its queue. In the latter case, and from [`Self::fire`] on, the pool is held.
+/// - Slot and client are valid for `'a`, and the request is out until the kick is made or fired.
+/// - The entry is either on the wait queue of the request's file, whose lock is held for `'a`, or
+///   it is a page's entry and off its queue.
+/// - For a page's entry, and from [`Self::fire`] on, the pool is held.
 pub(crate) struct Kick<'a, C: Client> {
     slot: &'a Slot<C>,
-    /// Whether whoever called has to release the pool.
+    /// Whether the caller of the client has to release the pool.
     held: &'a Cell<bool>,
-    /// What the wait queue said, and its file, if it is a file's.
+    /// The file and what its wait queue reported; `None` for a page's entry.
     file: Option<(&'a File, Woken)>,
 }
 
-/// What firing came to.
+/// The outcome of [`Kick::fire`].
 pub(crate) enum Fired<'a, C: Client> {
-    /// The request is the waker's, with the events that the queue told, some of which it waits for.
+    /// The waker owns the request. The mask is what the queue reported; it includes an event that
+    /// the request waits for.
     Own(Owned<C>, Mask),
-    /// It is not known what is ready, or not all: it can still be kicked.
+    /// It is unknown, or not fully known, which events are ready. The request can still be kicked.
     No(Kick<'a, C>),
 }
 
@@ -63,13 +65,14 @@ pub(crate) enum Fired<'a, C: Client> {
 ///
 /// # Safety
 ///
-/// The request is out, Running or PageArmed, and its page entry, which was just taken off its
-/// queue, comes back to nobody else. Any context.
+/// The request is out, in phase Running or PageArmed. Its page entry was just taken off its queue,
+/// and nobody else gets it. Any context.
 pub(super) unsafe fn kick_page<C: Client>(slot: NonNull<Slot<C>>) {
-    // SAFETY: By the requirement nobody takes the request from there before it is kicked.
+    // SAFETY: By this function's requirements nobody takes the request out of that phase before the
+    // kick, so the slot is valid.
     let pool = unsafe { slot.as_ref() }.pool();
-    // SAFETY: The request is out, so its client is there, with the pool in it; and from `hold` on
-    // both are, with all slots, until the release, which is the last access.
+    // SAFETY: The request is out, so its client exists, and the pool in it. `hold` keeps both, with
+    // all slots, until `release`, which is the last access.
     unsafe {
         pool.as_ref().hold();
         // INVARIANT: The pool is held.
@@ -82,16 +85,16 @@ pub(super) unsafe fn kick_page<C: Client>(slot: NonNull<Slot<C>>) {
     }
 }
 
-/// Tells the client that an entry of a request was woken, if that would change anything.
+/// Tells the client that an entry of a request was woken, if a kick would change anything.
 ///
 /// # Safety
 ///
 /// The entry is on the wait queue of the request's file, whose lock is held. Any context.
 pub(super) unsafe fn kick_file<C: Client>(slot: NonNull<Slot<C>>, woken: Woken) {
     let held = Cell::new(false);
-    // SAFETY: By the requirement the lock is held, and the request out: whoever frees it
-    // takes the entry off before, and waits for the lock. Where `fire` takes it off, the pool is
-    // held.
+    // SAFETY: By this function's requirements the lock is held and the request is out: whoever
+    // frees the request takes the entry off first, and has to wait for the lock. If `fire` takes
+    // the entry off, the pool is held.
     let (pool, kick) = unsafe {
         let slot = slot.as_ref();
         (slot.pool(), Kick::of_file(slot, woken, &held))
@@ -100,27 +103,31 @@ pub(super) unsafe fn kick_file<C: Client>(slot: NonNull<Slot<C>>, woken: Woken) 
         C::kick(kick);
     }
     if held.get() {
-        // SAFETY: `fire` has held it, so that it is valid until this, the last access.
+        // SAFETY: `fire` has held the pool, so it is valid until this call, which is the last
+        // access.
         unsafe { pool.as_ref().release() };
     }
 }
 
 impl<'a, C: Client> Kick<'a, C> {
+    /// Makes the kick of an entry on a wait queue of the request's file.
+    ///
     /// # Safety
     ///
-    /// The entry is on the wait queue of the request's file, whose lock is held for `'a`; and the
-    /// pool is released after `'a` if `held` says so.
+    /// The entry is on the wait queue of the request's file, whose lock is held for `'a`. The
+    /// caller releases the pool after `'a` if `held` is set.
     unsafe fn of_file(slot: &'a Slot<C>, woken: Woken, held: &'a Cell<bool>) -> Self {
-        // SAFETY: The entry is on the file's wait queue, whose lock is held for `'a`: whoever
-        // gives back the file takes the entry off first, and waits for the lock. Until then nobody
-        // writes there.
+        // SAFETY: The entry is on the file's wait queue, whose lock is held for `'a`. Whoever gives
+        // back the file takes the entry off first, and has to wait for the lock. Until then nobody
+        // writes the file.
         let file = unsafe { (*slot.file.get()).as_deref() };
         let file = file.map(|file| (file, woken));
-        // INVARIANT: By the requirement.
+        // INVARIANT: By this function's requirements.
         Kick { slot, held, file }
     }
 
-    /// Takes the request from its wait queue, if what that said is all that it waits for.
+    /// Takes the request off its wait queue and owns it, if this queue is the only one that the
+    /// request waits on and reported an event that the request waits for.
     pub(crate) fn fire(self) -> Fired<'a, C> {
         let Some((_, woken)) = self.file.filter(|(_, woken)| woken.ready != 0) else {
             return Fired::No(self);
@@ -128,17 +135,16 @@ impl<'a, C: Client> Kick<'a, C> {
         if !self.is_armed_on_one() {
             return Fired::No(self);
         }
-        // SAFETY: The request is out, see the invariants, so its client is there, with the pool in
-        // it.
+        // SAFETY: By the invariants the request is out, so its client exists, and the pool in it.
         let pool = unsafe { self.slot.pool().as_ref() };
         pool.hold();
         match self.slot.step(Step::Fire) {
             Some(Then::Own) => {
-                // INVARIANT: Who called releases it.
+                // INVARIANT: The caller of the client releases the pool.
                 self.held.set(true);
-                // SAFETY: The step just said that the request is ours. This is called by the wake
-                // function of the entry, so it is on its queue, whose lock is held, see the
-                // invariants; that is all that `take_off` wants, in any context.
+                // SAFETY: The step returned `Own`, so the request is ours. The wake function of the
+                // entry calls this, so by the invariants the entry is on its queue, whose lock is
+                // held. `take_off` needs no more, in any context.
                 let request = unsafe {
                     woken.take_off();
                     Owned::from_slot(NonNull::from(self.slot))
@@ -152,7 +158,7 @@ impl<'a, C: Client> Kick<'a, C> {
         }
     }
 
-    /// What the wait queue told, if that is all that the request waits for; else 0.
+    /// What the wait queue reported, if it is the only one that the request waits on; else 0.
     pub(crate) fn told(&self) -> Mask {
         match self.file {
             Some((_, woken)) if woken.ready != 0 && self.is_armed_on_one() => woken.told,
@@ -160,38 +166,39 @@ impl<'a, C: Client> Kick<'a, C> {
         }
     }
 
-    /// Whether it waits for this queue alone. While it is still being armed, who does so looks again.
+    /// Whether the request is armed, on this queue alone. While it is still being armed, the run
+    /// checks for events again.
     fn is_armed_on_one(&self) -> bool {
-        // The entries are those that it was armed with.
+        // The Acquire orders the entries that the request was armed with.
         self.slot.word_acquired().phase() == Phase::Armed && self.slot.entries.is_sole()
     }
 
-    /// Whether who made it is about to sleep, as far as can be seen: it has filled a pipe.
+    /// Whether the waker is likely about to sleep: it has filled a pipe.
     pub(crate) fn is_by_sleeper(&self) -> bool {
         self.file.is_some_and(|(file, _)| fs::is_pipe_full(file))
     }
 
     /// The object that the request belongs to.
     pub(crate) fn client(&self) -> &'a C {
-        // SAFETY: By the invariants it is valid for `'a`: the request is out and is not freed
-        // for as long as the lock of its file's queue is held, or the pool is held.
+        // SAFETY: By the invariants the client is valid for `'a`: the request is out, and nobody
+        // frees it while the lock of its file's queue is held or the pool is held.
         unsafe { self.slot.client.as_ref() }
     }
 
-    /// The request's number in its pool.
+    /// The index of the request in its pool.
     pub(crate) fn index(&self) -> u32 {
         self.slot.index
     }
 
-    /// What everybody may see.
+    /// The data of the request that anybody may read.
     pub(crate) fn shared(&self) -> &'a C::Shared {
         &self.slot.shared
     }
 
-    /// A reference to it.
+    /// A reference to the client.
     pub(crate) fn client_arc(&self) -> Arc<C> {
-        // SAFETY: By the invariants the request is out, and stays so while `self` is borrowed, as
-        // to make or fire the kick takes it.
+        // SAFETY: By the invariants the request is out. It stays out while `self` is borrowed, as
+        // making or firing the kick consumes `self`.
         unsafe { self.slot.client_arc() }
     }
 
@@ -203,10 +210,10 @@ impl<'a, C: Client> Kick<'a, C> {
         )
     }
 
-    /// Makes the kick, after which the request may be anybody's; the caller holds the lock of the
-    /// lists, without which nobody runs it.
+    /// Makes the kick. The caller holds the lock of the lists, without which nobody runs the
+    /// request. Afterwards the request may belong to anybody.
     ///
-    /// If it says yes, the request must be put on a list.
+    /// If this returns true, the caller must put the request on a list.
     pub(crate) fn make(self) -> bool {
         self.slot.step(Step::Kick) == Some(Then::Queue)
     }
@@ -216,24 +223,24 @@ impl<'a, C: Client> Kick<'a, C> {
 ///
 /// # Safety
 ///
-/// `kiocb` is that of a request whose issue call has begun, and the caller is its peer. Any
-/// context.
+/// `kiocb` belongs to a request whose issue call has begun, and the caller is the request's peer.
+/// Any context.
 pub(super) unsafe extern "C" fn ki_complete<C: Client>(
     kiocb: *mut bindings::kiocb,
     result: c_long,
 ) {
-    // SAFETY: By the requirement `kiocb` is that of a request, so it lies in the `Opaque` of a
-    // slot.
+    // SAFETY: By this function's requirements `kiocb` belongs to a request, so it lies in the
+    // `Opaque` of a slot.
     let slot = unsafe { container_of!(Opaque::cast_from(kiocb).cast_mut(), Slot<C>, kiocb) };
-    // SAFETY: It is the address of a slot, which is not NULL.
+    // SAFETY: The address of a slot is not NULL.
     let slot = unsafe { NonNull::new_unchecked(slot) };
     {
-        // SAFETY: The caller is the request's peer: it is out, so the slot is valid, until the step
-        // below.
+        // SAFETY: The caller is the request's peer, so the request is out and the slot is valid
+        // until the step below.
         let slot = unsafe { slot.as_ref() };
-        // SAFETY: The peer, an owner, has the request until the step below, and the request its
-        // file, for which `prep_rw` initialised the kiocb. It may be called in any context, as
-        // this.
+        // SAFETY: The peer is an owner of the request until the step below. The request holds its
+        // file, for which `prep_rw` initialised the kiocb. `end_write` may be called in any
+        // context, like this function.
         unsafe { end_write(slot) };
         slot.result.set(result as usize);
     }
@@ -242,12 +249,13 @@ pub(super) unsafe extern "C" fn ki_complete<C: Client>(
     // access unless it makes the request ours.
     match unsafe { slot.as_ref() }.step(Step::Complete) {
         Some(Then::Own) => {
-            // SAFETY: The step just said that the request is ours: the run has left it, and nobody
+            // SAFETY: The step returned `Own`: the run has left the request, it is ours, and nobody
             // else made an `Owned` of that step.
             C::complete(unsafe { Owned::from_slot(slot) }, result);
         }
         Some(_) => {}
-        // A driver that completes twice, or what it did not take. The event is there already.
+        // A driver completed the request twice, or without having taken it. The event was already
+        // delivered.
         None => {
             kernel::warn_on!(true);
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who has a request: its owner, or its run.
+//! The owner of a request, and its run.
 
 use super::{
     Client,
@@ -32,90 +32,92 @@ use kernel::{
     }, //
 };
 
-/// A request that has one owner, this one.
+/// A request that has exactly one owner, the holder of this.
 ///
 /// # Invariants
 ///
-/// `slot` is out of its pool, its word's phase is Prep or Done, and there is no other `Owned` or
-/// `Run` of it; so its client is alive and its memory valid.
+/// The slot is out of its pool, its word's phase is Prep or Done, and there is no other `Owned` or
+/// `Run` of it. So its client is alive and its memory is valid.
 pub(crate) struct Owned<C: Client>(pub(super) NonNull<Slot<C>>, pub(super) PhantomData<C>);
 
-// SAFETY: What it owns is in the slot, which is `Send`: nothing there is bound to a task. Whoever
-// has it may drop it in any context.
+// SAFETY: All that it owns is in the slot, which is `Send`: nothing there is bound to a task. It
+// may be dropped in any context.
 unsafe impl<C: Client> Send for Owned<C> {}
 
-/// A request inside a run, this one.
+/// A request in a run, which the holder of this makes.
 ///
 /// # Invariants
 ///
-/// `slot` is out of its pool, its word's phase is Running, and there is no `Owned` and no other
-/// `Run` of it; so its client is alive and its memory valid. No driver has it.
+/// The slot is out of its pool, its word's phase is Running, and there is no `Owned` and no other
+/// `Run` of it. So its client is alive and its memory is valid. No driver has the request.
 #[must_use = "a run must be ended"]
 pub(crate) struct Run<C: Client>(pub(super) NonNull<Slot<C>>);
 
-// SAFETY: What it owns is in the slot, which is `Send`: a run may be ended by another task than
-// began it.
+// SAFETY: All that it owns is in the slot, which is `Send`: another task than the one that began a
+// run may end it.
 unsafe impl<C: Client> Send for Run<C> {}
 
-/// How a run ended that left the request to wait entries.
+/// The outcome of leaving a request to its wait entries.
 pub(crate) enum Armed<C: Client> {
-    /// It is armed; it may belong to somebody else by now.
+    /// The request is armed, and may already belong to somebody else.
     Left,
-    /// It was kicked meanwhile: the run goes on.
+    /// The request was kicked meanwhile: the run goes on.
     Again(Run<C>),
-    /// It was cancelled meanwhile.
+    /// The request was cancelled meanwhile.
     Cancelled(Run<C>),
 }
 
 macro_rules! accessors {
     () => {
         pub(super) fn slot(&self) -> &Slot<C> {
-            // SAFETY: By the invariants it is valid while this is there. The reference is shared,
-            // and `Slot` is `Sync`: others may look at its atomics.
+            // SAFETY: By the invariants the slot is valid while `self` exists. The reference is
+            // shared, and `Slot` is `Sync`: others may access its atomics.
             unsafe { self.0.as_ref() }
         }
 
-        /// What everybody may see.
+        /// The data of the request that anybody may read.
         pub(crate) fn shared(&self) -> &C::Shared {
             &self.slot().shared
         }
 
-        /// What the owner keeps.
+        /// The data of the request that only its owner accesses.
         pub(crate) fn private(&mut self) -> &mut C::Private {
-            // SAFETY: By the invariants nobody else has access to that cell, and `self` is borrowed
+            // SAFETY: By the invariants nobody else accesses that cell, and `self` is borrowed
             // mutably for as long as the reference lives.
             unsafe { &mut *self.slot().private.get() }
         }
 
-        /// The request's number in its pool.
+        /// The index of the request in its pool.
         pub(crate) fn index(&self) -> u32 {
             self.slot().index
         }
 
         /// The file that the request is for.
         pub(crate) fn file(&self) -> Option<&File> {
-            // SAFETY: By the invariants only the owner writes it, with `self` borrowed mutably. A
-            // wake function that looks at it as well only reads.
+            // SAFETY: By the invariants only the owner writes the cell, with `self` borrowed
+            // mutably. A wake function that accesses it too only reads.
             unsafe { (*self.slot().file.get()).as_deref() }
         }
 
-        /// What was prepared, and how much of it is done.
+        /// The prepared transfer, and how much of it is done.
         pub(crate) fn transfer(&self) -> &Transfer {
-            // SAFETY: By the invariants only the owner writes it, with `self` borrowed mutably:
-            // what the iterator refers to there is only read by a file.
+            // SAFETY: By the invariants only the owner writes the cell, with `self` borrowed
+            // mutably. The iterator refers to data in it, which a file only reads.
             unsafe { &*self.slot().transfer.get() }
         }
 
-        /// Notes that `n` bytes more were moved.
+        /// Adds `n` to the number of bytes moved.
         pub(crate) fn advance(&mut self, n: usize) {
             self.transfer_mut().advance(n);
         }
 
-        /// As [`Self::transfer`], to be changed in its place: its iterator refers to it.
+        /// Like [`Self::transfer`], but mutable. It must stay in place, as the iterator refers to
+        /// it.
         pub(super) fn transfer_mut(&mut self) -> &mut Transfer {
-            // SAFETY: By the invariants nobody else has access to that cell, `self` is borrowed
-            // mutably, and no driver has the iterator, which refers to it. It can't be moved out:
-            // only functions of rust/ have the reference, which leave it in its place.
+            // SAFETY: By the invariants nobody else accesses that cell, `self` is borrowed mutably,
+            // and no driver has the iterator, which refers to the transfer. Nobody moves the
+            // transfer out: only functions of rust/ get the reference, and they leave the transfer
+            // in place.
             unsafe { &mut *self.slot().transfer.get() }
         }
     };
@@ -126,7 +128,8 @@ impl<C: Client> Owned<C> {
 
     /// # Safety
     ///
-    /// A step on this slot just said [`Then::Own`], and nothing was made of it yet.
+    /// A step on this slot just returned [`Then::Own`], and nobody has made an `Owned` of that step
+    /// yet.
     pub(super) unsafe fn from_slot(slot: NonNull<Slot<C>>) -> Self {
         // INVARIANT: By the requirement.
         Owned(slot, PhantomData)
@@ -134,8 +137,8 @@ impl<C: Client> Owned<C> {
 
     /// The object that the request belongs to.
     pub(crate) fn client(&self) -> &C {
-        // SAFETY: By the invariants the request is out as long as `self` is borrowed, and so the
-        // pool has its reference to the client, which nobody borrows mutably.
+        // SAFETY: By the invariants the request is out while `self` is borrowed, so the pool holds
+        // its reference to the client. Nobody borrows the client mutably.
         unsafe { self.slot().client.as_ref() }
     }
 
@@ -145,56 +148,58 @@ impl<C: Client> Owned<C> {
         unsafe { self.slot().client_arc() }
     }
 
-    /// How often the request was used, see [`generation`](crate::pure::state::Word::generation).
+    /// How often the request was taken, see [`generation`](crate::pure::state::Word::generation).
     pub(crate) fn generation(&self) -> u32 {
         self.slot().word().generation()
     }
 
-    /// Whether its event was delivered already.
+    /// Whether the event of the request was already delivered.
     pub(crate) fn is_ended(&self) -> bool {
         self.slot().word().is_ended()
     }
 
-    /// Says which file the request is for, which has none.
+    /// Sets the file of the request, which has none yet.
     #[inline(always)]
     pub(crate) fn set_file(&mut self, file: ARef<File>) {
         if self.file().is_some() {
             self.forget_file();
         }
         // SAFETY: By the invariants only this owner has access, with `self` borrowed mutably, and
-        // no other reference to it is there. One that was kept is given back by whoever submits.
+        // no other reference to the cell exists. If the request has kept a file, the assignment
+        // gives it back, in the submitter.
         unsafe { *self.slot().file.get() = Some(file) };
     }
 
-    /// Gives back the file, and what was prepared for it; but the file stays if somebody of the
-    /// process has to release it, see [`fs::put`]. Any context.
+    /// Gives back the file and what was prepared for it. The request keeps the file if a task of
+    /// the process has to release it, see [`fs::put`]. Any context.
     #[inline(always)]
     pub(crate) fn forget_file(&mut self) {
-        // The wait queues are the file's.
+        // The wait queues belong to the file.
         self.slot().entries.forget();
         self.transfer_mut().forget();
         if let Some(file) = self.take_file() {
             let (mm, task) = self.client().process();
             if let Some(file) = fs::put(file, mm, task) {
-                // SAFETY: By the invariants nobody else has access, `self` is borrowed mutably, and
-                // the place is empty: nothing is dropped here. Any context.
+                // SAFETY: By the invariants nobody else has access, and `self` is borrowed mutably.
+                // The cell is empty, so nothing is dropped here. Any context.
                 unsafe { *self.slot().file.get() = Some(file) };
             }
         }
     }
 
-    /// Takes out the file. Any context.
+    /// Takes the file out of the request. Any context.
     #[inline(always)]
     pub(super) fn take_file(&mut self) -> Option<ARef<File>> {
-        // SAFETY: By the invariants nobody else writes it, and `self` is borrowed mutably. No entry
-        // is queued, so no wake function reads it: `forget_file` took them off, or nobody armed it.
+        // SAFETY: By the invariants nobody else writes the cell, and `self` is borrowed mutably. No
+        // entry is queued, so no wake function reads it: `forget_file` took the entries off, or the
+        // request was never armed.
         unsafe { (*self.slot().file.get()).take() }
     }
 
-    /// Says that the request is on a list; the caller puts it there, and holds the lock of the
-    /// lists. Any context.
+    /// Marks the request as queued. The caller puts it on a list, and holds the lock of the lists.
+    /// Any context.
     ///
-    /// Refused if it was cancelled.
+    /// Fails if the request was cancelled.
     pub(crate) fn queue(self) -> Result<(), Self> {
         match self.slot().step(Step::Queue) {
             Some(_) => {
@@ -207,7 +212,7 @@ impl<C: Client> Owned<C> {
 
     /// Begins a run. Any context.
     pub(crate) fn run(self) -> Run<C> {
-        // From Prep and Done this is allowed always, see the invariants.
+        // The invariants say Prep or Done, from which this step is always allowed.
         self.slot().step_alone(Step::Issue);
         // INVARIANT: The step began the run.
         Run(ManuallyDrop::new(self).0)
@@ -217,12 +222,12 @@ impl<C: Client> Owned<C> {
 impl<C: Client> Run<C> {
     accessors!();
 
-    /// A pipe or socket that nobody reads is an error from here on, and no signal.
+    /// From now on, writing to a pipe or socket without a reader is an error without SIGPIPE.
     pub(crate) fn raise_no_signal(&mut self) {
         self.transfer_mut().raise_no_signal();
     }
 
-    /// Gives up the slot to whoever the next step makes its owner.
+    /// Gives up the slot, without a step: the caller's next step decides who owns it.
     pub(super) fn into_slot(self) -> NonNull<Slot<C>> {
         ManuallyDrop::new(self).0
     }
@@ -230,27 +235,27 @@ impl<C: Client> Run<C> {
     /// Ends the run. Any context.
     pub(crate) fn finish(self) -> Owned<C> {
         let slot = self.into_slot();
-        // SAFETY: By the invariants of `Run`, which was just given up, the slot is valid and
-        // Running, and no driver has it. So the step is allowed, and makes it ours: nobody else
-        // takes one from there that owns. Atomics alone: any context.
+        // SAFETY: By the invariants of `Run`, which was just given up, the slot is valid, its phase
+        // is Running, and no driver has the request. So the step is allowed and makes the request
+        // ours: nobody else can make an owning step from Running. Atomics only: any context.
         unsafe {
             slot.as_ref().step(Step::Finish);
-            // INVARIANT: From Running this is allowed always.
+            // INVARIANT: From Running this step is always allowed.
             Owned::from_slot(slot)
         }
     }
 
-    /// Whether its event was delivered already.
+    /// Whether the event of the request was already delivered.
     pub(crate) fn is_ended(&self) -> bool {
         self.slot().word().is_ended()
     }
 
-    /// Whether somebody wanted to cancel it during the run.
+    /// Whether somebody tried to cancel the request during the run.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.slot().word().is_cancelled()
     }
 
-    /// Leaves the request to the wait entries that are queued. Any context.
+    /// Leaves the request to its queued wait entries. Any context.
     pub(crate) fn arm(self) -> Armed<C> {
         self.leave_to_entries(Step::Arm)
     }
@@ -258,10 +263,10 @@ impl<C: Client> Run<C> {
     pub(super) fn leave_to_entries(self, step: Step) -> Armed<C> {
         let slot = self.into_slot();
         // SAFETY: By the invariants of `Run`, which was just given up, the slot is valid until the
-        // step, which is the last access if it leaves the request to somebody. Any context.
+        // step. The step is the last access if it gives the request away. Any context.
         match unsafe { slot.as_ref() }.step(step) {
             Some(Then::Nothing) => Armed::Left,
-            // INVARIANT: It is still the run's.
+            // INVARIANT: The run still has the request.
             Some(Then::Cancelled) => Armed::Cancelled(Run(slot)),
             _ => Armed::Again(Run(slot)),
         }
@@ -277,11 +282,13 @@ impl<C: Client> Run<C> {
 }
 
 impl<C: Client> Drop for Run<C> {
-    /// Nobody forgets a run; if somebody does, there is an event all the same.
+    /// Every run should be ended explicitly. If one is dropped, its event is delivered all the
+    /// same.
     fn drop(&mut self) {
         kernel::warn_on!(true);
-        // SAFETY: By the invariants the slot is valid and Running, and no driver has it, so that
-        // the step is allowed and makes it ours; `self` is not used any more. Any context.
+        // SAFETY: By the invariants the slot is valid, its phase is Running, and no driver has the
+        // request. So the step is allowed and makes the request ours. `self` is not used
+        // afterwards. Any context.
         let request = unsafe {
             self.0.as_ref().step(Step::Finish);
             Owned::from_slot(self.0)
@@ -291,21 +298,21 @@ impl<C: Client> Drop for Run<C> {
 }
 
 impl<C: Client> Drop for Owned<C> {
-    /// As [`Owned::free`].
+    /// Same as [`Owned::free`].
     fn drop(&mut self) {
         self.give_back();
     }
 }
 
 impl<C: Client> Owned<C> {
-    /// Frees the request: it is its pool's. Any context.
+    /// Frees the request, that is, returns it to its pool. Any context.
     #[inline(always)]
     pub(crate) fn free(self) {
-        // The same as to drop it, but here.
+        // Same as a drop, but inlined.
         ManuallyDrop::new(self).give_back();
     }
 
-    /// As if it were freed and taken again: it is another request, of another generation.
+    /// Frees the request and takes it again: this makes another request, of another generation.
     #[inline(always)]
     pub(crate) fn renew(mut self) -> Self {
         if self.file().is_some() {
@@ -315,7 +322,7 @@ impl<C: Client> Owned<C> {
         self
     }
 
-    /// The last access.
+    /// Returns the request to its pool. This is the last access.
     #[inline(always)]
     fn give_back(&mut self) {
         if self.file().is_some() {
@@ -327,13 +334,15 @@ impl<C: Client> Owned<C> {
         self.give_to_pool();
     }
 
-    /// As [`Self::give_back`], with a file that stays: whoever is told of it finds it.
+    /// Like [`Self::give_back`], but the request keeps its file. The client is notified afterwards,
+    /// so it finds the file.
     #[cold]
     fn give_back_with_file(&mut self) {
         let client = self.slot().client;
-        // SAFETY: By the invariants the request is out until the pool has got it back, below. The
-        // pool is held from before that to after the last use of it, and of the client, to which it
-        // has a reference that `Arc::into_raw` gave. All of it is for any context, and so is this.
+        // SAFETY: By the invariants the request is out until `give_to_pool` below. The pool is held
+        // from before that until after the last use of the pool and of the client. The pool has a
+        // reference to the client, which comes from `Arc::into_raw`. All of this, including this
+        // function, is for any context.
         unsafe {
             let pool = self.slot().pool();
             pool.as_ref().hold();
@@ -343,19 +352,20 @@ impl<C: Client> Owned<C> {
         }
     }
 
-    /// The last access.
+    /// Puts the request on the pool's list of returned requests. This is the last access.
     #[inline(always)]
     fn give_to_pool(&mut self) {
         let slot = self.slot();
         slot.step_alone(Step::Free);
-        // SAFETY: By the invariants the request is out until the pool has got it back, below.
+        // SAFETY: By the invariants the request is out until the `cmpxchg` below, so the pool is
+        // valid.
         let pool = unsafe { slot.pool().as_ref() };
         // SAFETY: The word is valid and aligned, as `pool` is borrowed. This is READ_ONCE(), as in
-        // `Slot::word`; the `cmpxchg` below checks it.
+        // `Slot::word`; the `cmpxchg` below checks the value.
         let mut head = unsafe { pool.returned.as_ptr().read_volatile() };
         loop {
             slot.next.set(head);
-            // After this the request may be taken, or pool and client may be gone.
+            // After this the request may be taken again, or pool and client may be gone.
             match pool.returned.cmpxchg(head, slot.index, Full) {
                 Ok(_) => return,
                 Err(now) => head = now,

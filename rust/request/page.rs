@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting for a page of the file without a task.
+//! Asynchronous waits for a page of the file.
 //!
 //! C header: [`include/linux/pagemap.h`](srctree/include/linux/pagemap.h)
 
@@ -28,50 +28,51 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// A request whose page entry was queued: its run may only [`PageRun::wait`].
-/// Dropped, the entry keeps it for ever, which is a leak and no more.
+/// A run whose page entry is queued: all it may do is [`PageRun::wait`]. If this is dropped, the
+/// entry keeps the request for ever: a leak, but nothing worse.
 #[must_use]
 pub(crate) struct PageRun<C: Client>(ManuallyDrop<Run<C>>);
 
 impl<C: Client> PageRun<C> {
-    /// Leaves the request to the page's waker. Any context.
+    /// Leaves the request to the waker of the page. Any context.
     pub(crate) fn wait(self) -> Armed<C> {
         ManuallyDrop::into_inner(self.0).leave_to_entries(Step::Wait)
     }
 
-    /// What everybody may see.
+    /// The data of the request that anybody may read.
     pub(crate) fn shared(&self) -> &C::Shared {
         self.0.shared()
     }
 
-    /// What the owner keeps.
+    /// The data of the request that only its owner accesses.
     pub(crate) fn private(&mut self) -> &mut C::Private {
         self.0.private()
     }
 
-    /// What was prepared, and how much of it is done.
+    /// The prepared transfer, and how much of it is done.
     pub(crate) fn transfer(&self) -> &Transfer {
         self.0.transfer()
     }
 
     /// # Safety
     ///
-    /// A read with the entry that [`prepare`] prepared returned -EIOCBQUEUED, and no driver has it.
+    /// A read with the entry that [`prepare`] prepared returned -EIOCBQUEUED, and no driver has the
+    /// request.
     pub(super) unsafe fn new(run: Run<C>) -> Self {
         PageRun(ManuallyDrop::new(run))
     }
 }
 
-/// Prepares the entry for a read with IOCB_WAITQ, and says it to the kiocb.
+/// Prepares the entry for a read with IOCB_WAITQ, and sets it in the kiocb.
 ///
 /// # Safety
 ///
-/// The caller has the run of `slot`, no entry of which is on a queue.
+/// The caller has the run of `slot`, and no entry of the slot is on a queue.
 pub(super) unsafe fn prepare<C: Client>(slot: &Slot<C>) {
     let queue = slot.entries.of_page();
-    // SAFETY: By the requirement the run has both, and no entry is queued: nobody else uses entry
-    // and kiocb. The slot does not move. `wake` is as the call wants it. Memory is written, in any
-    // context.
+    // SAFETY: By this function's requirements the run has the slot, and no entry is queued, so
+    // nobody else uses entry and kiocb. The slot does not move. `wake` meets the requirements of
+    // the call. This only writes memory: any context.
     unsafe {
         pagemap::prepare(
             queue,
@@ -82,24 +83,27 @@ pub(super) unsafe fn prepare<C: Client>(slot: &Slot<C>) {
     }
 }
 
+/// The wake function of a page entry.
+///
 /// # Safety
 ///
-/// `wait` is a field of an entry that [`prepare`] prepared, on the wait queue of a page, whose
-/// lock is held, with interrupts off; `key` is a `struct wait_page_key`.
+/// `wait` is a field of an entry that [`prepare`] prepared, on the wait queue of a page, whose lock
+/// is held, with interrupts off; `key` is a `struct wait_page_key`.
 unsafe extern "C" fn wake<C: Client>(
     wait: *mut bindings::wait_queue_entry,
     _mode: c_uint,
     _flags: c_int,
     key: *mut c_void,
 ) -> c_int {
-    // SAFETY: By the requirement entry and key are valid. While the entry is queued its request is
-    // out, Running or PageArmed, from which nobody but this kick takes it: so the slot is valid
-    // until the kick is made. Taken off under the lock, it is not woken again. Nothing here sleeps.
+    // SAFETY: By this function's requirements entry and key are valid. While the entry is queued
+    // its request is out, in phase Running or PageArmed, and only this kick takes it from there. So
+    // the slot is valid until the kick is made. The entry is taken off under the lock, so it is not
+    // woken again. Nothing here sleeps.
     unsafe {
         let Some(slot) = pagemap::take_off_if_match(wait, key) else {
             return 0;
         };
-        // The request can't be run, freed or reused before the kick is made.
+        // Nobody can run, free or reuse the request before the kick is made.
         kick_page(NonNull::new_unchecked(slot.cast::<Slot<C>>()));
     }
     1

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting for the file without a task: entries on the wait queues that its `poll` names.
+//! Asynchronous waits for the file: entries on the wait queues that the file's `poll` names.
 //!
 //! C header: [`include/linux/poll.h`](srctree/include/linux/poll.h)
 
@@ -34,7 +34,7 @@ use kernel::{
     types::Opaque, //
 };
 
-/// What is passed to `poll`.
+/// The poll table that is passed to `poll`.
 #[repr(C)]
 struct Table<C: Client> {
     table: bindings::poll_table_struct,
@@ -43,21 +43,21 @@ struct Table<C: Client> {
     crowded: bool,
 }
 
-/// What arming came to.
+/// The outcome of [`Run::poll`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Polled {
-    /// These events are there now; no entry is queued.
+    /// These events are ready; no entry is queued.
     Ready(Mask),
-    /// None is; a wake will kick the request.
+    /// No event is ready; a wake will kick the request.
     Queued,
     /// The file has no wait queue, or too many; no entry is queued.
     Unable,
-    /// Too many requests wait there already; no entry is queued.
+    /// Too many requests already wait there; no entry is queued.
     Crowded,
 }
 
 impl<C: Client> Run<C> {
-    /// Asks the file for `events`, and queues wait entries if none of them is there.
+    /// Polls the file for `events`, and queues wait entries if none of them is ready.
     ///
     /// Sleeps only if the file's `poll` does.
     pub(crate) fn poll(&mut self, _caller: Caller<'_>, events: Mask) -> Polled {
@@ -85,13 +85,13 @@ impl<C: Client> Run<C> {
             too_many: false,
             crowded: false,
         };
-        // SAFETY: `poll` is an operation of this file, which the request holds, and the table,
-        // which is on the stack until it returns, is as `queue` wants it. The entries are off all
-        // queues, and the run is ours. `_caller` says that the current task is in process context,
-        // may sleep, and is one that files can be called from.
+        // SAFETY: `poll` is an operation of this file, which the request holds. The table meets the
+        // requirements of `queue`, and stays on the stack until `poll` returns. The entries are off
+        // all queues, and the run is ours. `_caller` proves that the current task is in process
+        // context, may sleep, and may call into files.
         let mask = unsafe { poll(file.as_ptr(), &raw mut table.table) } & events;
-        // SAFETY: `used` is the run's, which this is; `poll`, in which `queue` wrote it, has
-        // returned.
+        // SAFETY: `used` belongs to the run, which this is. `queue` wrote it inside `poll`, which
+        // has returned.
         let none = unsafe { *slot.entries.used.get() } == 0;
         let whole = !table.too_many && !table.crowded;
         if mask == 0 && !none && whole {
@@ -108,12 +108,12 @@ impl<C: Client> Run<C> {
     }
 }
 
-/// Called by `poll` for each of the file's wait queues.
+/// Called by `poll` for each wait queue of the file.
 ///
 /// # Safety
 ///
-/// `table` is the first field of a [`Table`], whose slot is in a run that calls `poll`; `head` is
-/// valid until the file is released, or wakes its entries with POLLFREE before.
+/// `table` is the first field of a [`Table`], whose slot is in a run that calls `poll`. `head` is
+/// valid until the file is released, or until its entries are woken with POLLFREE before that.
 unsafe extern "C" fn queue<C: Client>(
     _file: *mut bindings::file,
     head: *mut bindings::wait_queue_head,
@@ -121,7 +121,7 @@ unsafe extern "C" fn queue<C: Client>(
 ) {
     let table = table.cast::<Table<C>>();
     // SAFETY: By this function's requirements the table is a `Table`, which nobody else uses during
-    // the call, and the slot valid.
+    // the call, and the slot is valid.
     let (slot, too_many, crowded) = unsafe {
         (
             &*(*table).slot,
@@ -129,14 +129,14 @@ unsafe extern "C" fn queue<C: Client>(
             &mut (*table).crowded,
         )
     };
-    // SAFETY: Both are the run's, which is in `poll`, and so here: it has no reference to them
-    // meanwhile.
+    // SAFETY: Both cells belong to the run, which is inside `poll`, and thus here. It has no
+    // reference to them meanwhile.
     let used = unsafe {
         *slot.entries.ever.get() = true;
         &mut *slot.entries.used.get()
     };
-    // SAFETY: The run is in `poll`, so its page entry is not queued: before that was, it would have
-    // ended.
+    // SAFETY: The run is in `poll`, so its page entry is not queued: the run would have ended
+    // before.
     let entries = unsafe { slot.entries.of_file() };
     let Some(entry) = entries.get(*used as usize) else {
         *too_many = true;
@@ -144,16 +144,16 @@ unsafe extern "C" fn queue<C: Client>(
     };
     entry.head.store(head, Relaxed);
     let wait = entry.wait.get();
-    // SAFETY: The entry is the next that is not used, so it is on no queue, and may be written. It
-    // stays where it is, and is taken off before the slot is used for another file or goes. `head`
-    // is valid by the requirement; its lock is taken with interrupts off, and a `poll` does not
-    // hold it.
+    // SAFETY: The entry is the next unused one, so it is on no queue, and may be written. It does
+    // not move, and is taken off before the slot is used for another file or is freed. By this
+    // function's requirements `head` is valid. Its lock is taken with interrupts off, and `poll`
+    // does not hold it.
     unsafe {
         (*wait).flags = 0;
         (*wait).private = ptr::from_ref(slot).cast_mut().cast();
         (*wait).func = Some(wake::<C>);
         bindings::raio_helper_init_list_head(&raw mut (*wait).entry);
-        // Before it can be woken.
+        // The count must include the entry before it can be woken.
         *used += 1;
         if !bindings::raio_helper_add_wait_entry(head, wait, CROWD) {
             *used -= 1;
@@ -162,6 +162,8 @@ unsafe extern "C" fn queue<C: Client>(
     }
 }
 
+/// The wake function of a file's entry.
+///
 /// # Safety
 ///
 /// `wait` was queued by [`queue`], and is on a queue whose lock is held, with interrupts off.
@@ -171,17 +173,19 @@ unsafe extern "C" fn wake<C: Client>(
     _flags: c_int,
     key: *mut c_void,
 ) -> c_int {
-    // SAFETY: `queue` put the slot there. Whoever makes something else of it takes the entry off
-    // before, under the lock that is held: so it is valid until we take the entry off, or return.
+    // SAFETY: `queue` set the pointer to the slot. Whoever reuses or frees the slot takes the entry
+    // off before, under the lock that is held here. So the slot is valid until this function takes
+    // the entry off or returns.
     let slot = unsafe { &*(*wait).private.cast::<Slot<C>>() };
     let mask = key.addr() as Mask;
     if mask != 0 && mask & slot.entries.events.load(Relaxed) == 0 {
         return 0;
     }
     let gone = mask & bindings::POLLFREE != 0;
-    // SAFETY: By the requirement `wait` was queued by `queue`, so it is the field of an `Entry`.
+    // SAFETY: By this function's requirements `wait` was queued by `queue`, so it is a field of an
+    // `Entry`.
     let entry = unsafe { container_of!(Opaque::cast_from(wait).cast_mut(), Entry, wait) };
-    // What the queue says is all there is to know if it is the only one, and says what.
+    // If this is the only queue, and the wake has a mask, that mask tells all there is to know.
     let ready = if gone {
         slot.entries.gone.store(1, Relaxed);
         0
@@ -196,9 +200,9 @@ unsafe extern "C" fn wake<C: Client>(
     // SAFETY: The entry is on the wait queue of the request's file, whose lock is held.
     unsafe { kick_file(NonNull::from(slot), woken) };
     if gone {
-        // SAFETY: The lock is held, and the entry on the queue: nobody fired the request, as
-        // `ready` is 0, and `disarm` waits for the lock, so it is still what it was. `entry` is not
-        // used after.
+        // SAFETY: The lock is held, and the entry is on the queue: `ready` is 0, so nobody fired
+        // the request. `disarm` has to wait for the lock, so the entry is still the one that was
+        // queued. `entry` is not used afterwards.
         unsafe { take_off(entry) };
     }
     1

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The requests of a client, and those of them that are free.
+//! The pool of a client's requests, and its free list.
 
 use super::{
     Client,
@@ -43,60 +43,63 @@ use kernel::{
     }, //
 };
 
-/// Requests of a chunk: few, since a context that is idle keeps what it ever needed.
+/// Requests per chunk. Few, since an idle context keeps all chunks that it ever needed.
 const CHUNK: usize = 8;
-/// Requests that may not be freed yet when the events of all have been seen.
+/// Maximum number of requests that may not be freed yet although the events of all have been seen.
 const LATE: usize = 32;
 
 type Chunk<C> = KVec<Slot<C>>;
 
-// A chunk is a page.
+// A chunk fits in a page.
 const _: () = assert!(size_of::<Slot<crate::context::Context>>() <= 512);
 
 /// The requests of a client.
 pub(crate) struct Pool<C: Client> {
     chunks: KVVec<SetOnce<Chunk<C>>>,
-    /// How many of them there are. Only grows, and only by [`Self::grow`].
+    /// The number of populated chunks. It only grows, and only in [`Self::grow`].
     grown: Atomic<usize>,
-    /// Requests that [`Self::close`] got back.
+    /// The number of requests that [`Self::close`] got back.
     closed: Atomic<usize>,
-    /// Requests that came back, the last first: a list by `Slot::next`.
+    /// Head of the list of returned requests, linked by `Slot::next`, the last one first.
     pub(in crate::sys) returned: Atomic<u32>,
     /// [`Self::EMPTY`], [`Self::HELD`] or [`Self::CLOSED`].
     client: Atomic<u32>,
-    /// Wakers that still look at requests, or at the client, when they have given the request away.
+    /// The number of wakers that still access requests or the client after they have given the
+    /// request away.
     kicks: Atomic<i32>,
-    /// Tells the pool from all others, wherever it lies.
+    /// Identifies the pool among all pools, wherever it lies in memory.
     id: u64,
 }
 
-/// The id of the last pool.
+/// The id of the latest pool.
 static LAST_ID: Atomic<u64> = Atomic::new(0);
 
-/// The free requests of a pool that whoever submits takes from.
+/// The free requests of a pool, from which the submitter takes them.
 ///
-/// There is one for each pool, made with it: who has it mutably is the only one that takes requests
-/// from the pool, adds to them, or closes it.
+/// A pool is created with its list, and has no other. Only the holder of the mutable list takes
+/// requests from the pool, adds requests to it, or closes it.
 ///
 /// # Invariants
 ///
-/// The requests on it are free ones of the pool whose id is `of`, and on no other list.
+/// The requests on the list are free, belong to the pool whose id is `of`, and are on no other
+/// list.
 pub(crate) struct FreeList {
     head: u32,
     of: u64,
 }
 
 impl<C: Client> Pool<C> {
-    /// No chunk, so no reference to the client.
+    /// There is no chunk, and so no reference to the client.
     const EMPTY: u32 = 0;
-    /// The pool owns a reference to its client.
+    /// The pool holds a reference to its client.
     const HELD: u32 = 1;
     /// No request will leave the pool any more.
     const CLOSED: u32 = 2;
 
-    /// A pool for up to `limit` requests and some more, without memory for any, and its list.
+    /// Creates a pool for up to `limit` requests and some more, and its list. It has no memory for
+    /// requests yet.
     ///
-    /// ENOMEM if there is no memory for the table. Process context.
+    /// ENOMEM if the table can't be allocated. Process context.
     pub(crate) fn new(limit: u32) -> Result<(Self, FreeList)> {
         // A completed request is freed a moment after its event is seen, when the program may
         // already submit the next.
@@ -106,7 +109,7 @@ impl<C: Client> Pool<C> {
             chunks.push(SetOnce::new(), GFP_KERNEL_ACCOUNT)?;
         }
         let mut id = LAST_ID.load(Relaxed);
-        // Of 64 bits: it does not wrap.
+        // With 64 bits the id does not wrap.
         while let Err(now) = LAST_ID.cmpxchg(id, id + 1, Relaxed) {
             id = now;
         }
@@ -131,8 +134,8 @@ impl<C: Client> Pool<C> {
 
     /// Takes a free request.
     ///
-    /// EAGAIN if all are out, ENOMEM if there is no memory for more; EINVAL if `client` is not the
-    /// client of this pool, or `free` not its list. Process context, may sleep.
+    /// EAGAIN if all are out, ENOMEM if there is no memory for more, EINVAL if `client` is not the
+    /// client of this pool or `free` not its list. Process context, may sleep.
     pub(crate) fn take(&self, client: &Arc<C>, free: &mut FreeList) -> Result<Owned<C>> {
         if free.of != self.id {
             return Err(EINVAL);
@@ -144,14 +147,16 @@ impl<C: Client> Pool<C> {
             self.grow(client, free)?;
         }
         let mut request = self.pop(free).ok_or(EAGAIN)?;
-        // One that had to be released by a task of the process, as this one is.
+        // A file that the request kept had to be released by a task of the process. The current
+        // task is one.
         drop(request.take_file());
         Ok(request)
     }
 
-    /// Fills an empty list with what was freed.
+    /// Fills an empty free list with the returned requests.
     fn fill(&self, free: &mut FreeList) {
-        // INVARIANT: Requests of this pool, as callers see to, that are on no list any more.
+        // INVARIANT: These are requests of this pool, as the callers have checked, and are on no
+        // other list any more.
         free.head = self.returned.xchg(NONE, Acquire);
     }
 
@@ -162,16 +167,16 @@ impl<C: Client> Pool<C> {
         let slot = self.slot(free.head)?;
         free.head = slot.next.get();
         match slot.step_alone(Step::Take)? {
-            // INVARIANT: The step made it ours.
+            // INVARIANT: The step returned `Own`: the request is ours.
             Then::Own => Some(Owned(NonNull::from(slot), PhantomData)),
             _ => None,
         }
     }
 
-    /// Adds a chunk, all of it free.
+    /// Adds a chunk of free requests.
     fn grow(&self, client: &Arc<C>, free: &mut FreeList) -> Result {
-        // In the client itself: so it is the pool of no other, and not moved while there is the
-        // reference to the client that is taken below.
+        // The pool lies in the client itself. So the client has no other pool at this offset, and
+        // the pool is not moved while it holds the reference to the client that is taken below.
         const { assert!(C::POOL_OFFSET < size_of::<C>()) };
         let place = Arc::as_ptr(client).addr().wrapping_add(C::POOL_OFFSET);
         if place != ptr::from_ref(self).addr() || self.client.load(Relaxed) == Self::CLOSED {
@@ -180,7 +185,7 @@ impl<C: Client> Pool<C> {
         let grown = self.grown.load(Relaxed);
         let place = self.chunks.get(grown).ok_or(EAGAIN)?;
         let first = u32::try_from(grown * CHUNK)?;
-        // As `Arc::from_raw` in `close` will want it.
+        // The pointer that `Arc::from_raw` in `close` needs.
         let client_ptr = NonNull::new(Arc::as_ptr(client).cast_mut()).ok_or(EINVAL)?;
 
         let mut chunk = Chunk::with_capacity(CHUNK, GFP_KERNEL_ACCOUNT)?;
@@ -197,36 +202,37 @@ impl<C: Client> Pool<C> {
             .cmpxchg(Self::EMPTY, Self::HELD, Relaxed)
             .is_ok()
         {
-            // What the requests' `client` relies on. `close` takes it back.
+            // The reference that `Slot::client` relies on. `close` takes it back.
             let _ = Arc::into_raw(client.clone());
         }
-        // Before there is a request that could be taken, so that `close` misses none.
+        // Count the chunk before any of its requests can be taken, so that `close` misses none.
         self.grown.add(1, Relaxed);
         if !place.populate(chunk) {
-            // Nobody else does, as nobody else has the list. The pool is never closed then.
+            // Impossible, as nobody else has the list. If it happens, the pool is never closed.
             return Err(EINVAL);
         }
-        // INVARIANT: They are new. The list was empty, as `take` sees to.
+        // INVARIANT: The requests are new. The list was empty, as `take` has checked.
         free.head = first;
         Ok(())
     }
 
-    /// Keeps pool and client until [`Self::release`]. Called while a request is out, before the
-    /// step that gives it away, which orders it. Any context.
+    /// Keeps pool and client alive until [`Self::release`]. Called while a request is out, before
+    /// the step that gives the request away, which orders it. Any context.
     pub(in crate::sys) fn hold(&self) {
         self.kicks.add(1, Relaxed);
     }
 
-    /// See [`Self::hold`]. The last access. Any context.
+    /// Ends a [`Self::hold`]. This is the last access. Any context.
     pub(in crate::sys) fn release(&self) {
         self.kicks.fetch_add(-1, Release);
     }
 
-    /// Gets back every request for good, if all are free and no waker is at one; or else as many
-    /// as are, to be called again.
+    /// Takes back every request for good, and returns true if all are free and no waker still
+    /// accesses one. Otherwise takes back those that are free and returns false; the caller calls
+    /// again.
     ///
-    /// No request leaves the pool afterwards. Files that they have kept are released by `put`.
-    /// False if `free` is not its list. Process context.
+    /// No request leaves the pool afterwards. `put` releases the files that requests have kept.
+    /// Also returns false if `free` is not the pool's list. Process context.
     pub(crate) fn close(&self, free: &mut FreeList, put: fn(ARef<File>)) -> bool {
         if free.of != self.id {
             return false;
@@ -236,7 +242,7 @@ impl<C: Client> Pool<C> {
                 if let Some(file) = request.take_file() {
                     put(file);
                 }
-                // It stays out: nobody can take it again.
+                // The request stays out, so nobody can take it again.
                 core::mem::forget(request);
                 self.closed.add(1, Relaxed);
             }
@@ -248,52 +254,54 @@ impl<C: Client> Pool<C> {
         if self.closed.load(Relaxed) < self.grown.load(Relaxed) * CHUNK {
             return false;
         }
-        // After the last request is back: what a waker has held before it gave that away is seen.
+        // The last request is back, so a hold that a waker took before it gave that request away is
+        // visible here.
         if self.kicks.load(Acquire) != 0 {
             return false;
         }
         if self.client.xchg(Self::CLOSED, Full) == Self::HELD {
-            // All chunks have one client, see `grow`.
+            // All chunks have the same client, see `grow`.
             if let Some(slot) = self.slot(0) {
                 // SAFETY: `grow` made this reference with `into_raw`, once, and it is taken back
-                // once. All requests that there are were closed, each once since it stays out, and
-                // who has the list adds none: nobody relies on it, as whoever gave the last one
-                // back did so as its last access.
+                // once. All existing requests were closed, each once as it stays out, and only the
+                // holder of the list could add more. So nobody relies on the reference: returning
+                // the last request was the last access of whoever did it.
                 drop(unsafe { Arc::from_raw(slot.client.as_ptr()) });
             }
         }
         true
     }
 
-    /// Releases the files that freed requests have kept. Process context, a task of the process.
+    /// Releases the files that freed requests have kept. Process context, in a task of the process.
     pub(crate) fn release_files(&self, free: &mut FreeList) {
         if free.of != self.id {
             return;
         }
         let first = self.returned.xchg(NONE, Acquire);
-        // SAFETY: The one is that list, which only who has `free` uses, and the other was just taken:
-        // both are nobody else's.
+        // SAFETY: The first list is `free`, which only its holder uses. The second was just taken.
+        // So both belong to this call alone.
         let last = unsafe {
             self.release_files_from(free.head);
             self.release_files_from(first)
         };
         if let Some(last) = last {
             last.next.set(free.head);
-            // INVARIANT: Both are lists of this pool, and disjoint.
+            // INVARIANT: Both lists belong to this pool, and are disjoint.
             free.head = first;
         }
     }
 
-    /// Releases the files on a list of free requests, and says which is the last of them.
+    /// Releases the files of a list of free requests, and returns the last request on it.
     ///
     /// # Safety
     ///
-    /// It begins with `at`, and is the caller's alone. Process context, a task of the process.
+    /// `at` is the head of a list that belongs to the caller alone. Process context, in a task of
+    /// the process.
     unsafe fn release_files_from(&self, mut at: u32) -> Option<&Slot<C>> {
         let mut last = None;
         while let Some(slot) = self.slot(at) {
-            // SAFETY: A free request belongs to its list, and that is the caller's. To release the file
-            // is task work of the current task, or the system's.
+            // SAFETY: A free request belongs to its list, which is the caller's. The release of the
+            // file is deferred to task work of the current task, or to the kernel's work for it.
             let file = unsafe { (*slot.file.get()).take() };
             drop(file);
             at = slot.next.get();
@@ -302,25 +310,26 @@ impl<C: Client> Pool<C> {
         last
     }
 
-    /// What everybody may see of request `index`.
+    /// The data of request `index` that anybody may read.
     pub(crate) fn shared(&self, index: u32) -> Option<&C::Shared> {
         self.slot(index).map(|slot| &slot.shared)
     }
 
-    /// Begins a run of request `index` if it is on a list. Any context.
+    /// Begins a run of request `index` if it is queued. Any context.
     ///
-    /// The caller takes it off the list.
+    /// The caller takes the request off the list.
     pub(crate) fn run(&self, index: u32) -> Option<Run<C>> {
         let slot = self.slot(index)?;
         slot.step_if(Step::Issue, |word| word.phase() == Phase::Queued)?;
-        // INVARIANT: Nobody had it, and the step began the run.
+        // INVARIANT: Nobody had the request, and the step began the run.
         Some(Run(NonNull::from(slot)))
     }
 
-    /// Cancels request `index` if its event is still to come, in the generation that `generation`
-    /// and `mask` name, and `matches` says yes. Any context.
+    /// Cancels request `index` if it is in the generation that `generation` and `mask` name, its
+    /// event is still to come, and `matches` returns true. Any context.
     ///
-    /// The caller takes it off the list that it may be on; the lock of the lists is held.
+    /// The caller holds the lock of the lists, and takes the request off the list that it may be
+    /// on.
     pub(crate) fn cancel(
         &self,
         index: u32,
@@ -328,7 +337,7 @@ impl<C: Client> Pool<C> {
         mask: u32,
         matches: impl Fn(&C::Shared) -> bool,
     ) -> Cancel<C> {
-        // A program may have said which.
+        // The index may come from a program.
         let chunk = nospec::get(&self.chunks, index as usize / CHUNK);
         let Some(slot) = chunk
             .and_then(SetOnce::as_ref)
@@ -336,14 +345,14 @@ impl<C: Client> Pool<C> {
         else {
             return Cancel::Unknown;
         };
-        // What `matches` sees is this request's: else the word's generation is another one, and
-        // the step fails.
+        // If the slot was reused after `matches` read its data, the generation of the word is
+        // another one, and the step fails.
         let then = slot.step_if(Step::Cancel, |word| {
             word.is_in_flight(generation, mask) && matches(&slot.shared)
         });
         match then {
-            // SAFETY: The step just said that the request is ours, so it is out, which keeps it
-            // valid, and nobody else made an `Owned` of that step.
+            // SAFETY: The step returned `Own`: the request is ours, so it is out, which keeps the
+            // slot valid, and nobody else made an `Owned` of that step.
             Some(Then::Own) => Cancel::Own(unsafe { Owned::from_slot(NonNull::from(slot)) }),
             Some(Then::Ended) => Cancel::Ended,
             Some(_) => Cancel::Busy,
@@ -351,8 +360,8 @@ impl<C: Client> Pool<C> {
         }
     }
 
-    /// Whether the event of request `index`, of a generation as for [`Self::cancel`], is still to come. Any
-    /// context.
+    /// Whether the event of request `index` is still to come. `generation` and `mask` are as in
+    /// [`Self::cancel`]. Any context.
     pub(crate) fn is_out(&self, index: u32, generation: u32, mask: u32) -> bool {
         let chunk = self.chunks.get(index as usize / CHUNK);
         let slot = chunk
@@ -361,25 +370,25 @@ impl<C: Client> Pool<C> {
         slot.is_some_and(|slot| slot.word().is_out(generation, mask))
     }
 
-    /// The number of requests that have memory: their indices are less.
+    /// The number of requests that have memory. All indices are below it.
     pub(crate) fn grown(&self) -> usize {
         self.grown.load(Acquire) * CHUNK
     }
 
-    /// The number of indices that this pool can give to requests.
+    /// The number of requests that the pool can grow to.
     pub(crate) fn capacity(&self) -> usize {
         self.chunks.len() * CHUNK
     }
 }
 
-/// What became of an attempt to cancel.
+/// The outcome of [`Pool::cancel`].
 pub(crate) enum Cancel<C: Client> {
     /// There is no such request.
     Unknown,
-    /// It can't be cancelled now; its event will come.
+    /// The request can't be cancelled now; its event will come.
     Busy,
-    /// It is cancelled, and the caller's to complete.
+    /// The request is cancelled. The caller owns it and completes it.
     Own(Owned<C>),
-    /// It is cancelled: the caller has to deliver its event, but does not have the request.
+    /// The request is cancelled. The caller delivers its event, but does not own the request.
     Ended,
 }

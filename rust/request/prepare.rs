@@ -40,28 +40,28 @@ use kernel::{
     sync::Arc, //
 };
 
-/// The buffers that a program names.
+/// The buffers of an iocb.
 pub(crate) struct Buffers {
     /// The address of the buffer, or of the array of `struct iovec`.
     pub(crate) address: u64,
     /// Its size in bytes, or the number of segments.
     pub(crate) len: usize,
-    /// Whether it is an array.
+    /// Whether `address` is that of an array of `struct iovec`.
     pub(crate) vectored: bool,
-    /// The registered buffer in which all of it lies.
+    /// The registered buffer that contains all of the memory.
     pub(crate) pinned: Option<Arc<PinnedBuffer>>,
 }
 
-/// Where in its file a transfer begins.
+/// The file position at which a transfer begins.
 #[derive(Clone, Copy)]
 pub(crate) enum Position {
-    /// There.
+    /// At this offset.
     At(i64),
-    /// At the position of the file.
+    /// At the current position of the file.
     Current,
 }
 
-/// A transfer that is being prepared: its memory is missing.
+/// A transfer that is being prepared: its memory is not imported yet.
 #[must_use]
 pub(crate) struct Preparing<'r, 'f, C: Client, T> {
     request: &'r mut Owned<C>,
@@ -71,11 +71,11 @@ pub(crate) struct Preparing<'r, 'f, C: Client, T> {
 }
 
 impl<C: Client> Owned<C> {
-    /// Begins to prepare a transfer from or to `open`, which is the request's file. What `rules`
-    /// says of the file is remembered for more transfers of the same kind.
+    /// Begins to prepare a transfer from or to `open`, which must be the request's file. The result
+    /// of `rules` is cached for more transfers of the same kind.
     ///
-    /// Errors are those of the submission: EBADF, EINVAL, EOPNOTSUPP, EPERM. The order of checks
-    /// is native aio's, here and in what follows. Process context.
+    /// The errors are those of submission: EBADF, EINVAL, EOPNOTSUPP, EPERM. The order of checks is
+    /// that of native aio, here and in what follows. Process context.
     #[inline(always)]
     pub(crate) fn prep_rw<'r, 'f, T>(
         &'r mut self,
@@ -101,9 +101,9 @@ impl<C: Client> Owned<C> {
         let (flags, has_places) = (checked.flags, checked.has_places);
 
         let kiocb = self.slot().kiocb.get();
-        // SAFETY: We own the request, so the kiocb is ours, and `file` is a reference that the
-        // request holds for longer than any peer holds the kiocb. The remaining fields are each
-        // try's, or of no meaning without their flags. Memory is written: any context.
+        // SAFETY: We own the request, so the kiocb is ours. `file` is a reference that the request
+        // holds for longer than any peer holds the kiocb. Each try sets the remaining fields, or
+        // their flags are clear and they have no meaning. This only writes memory: any context.
         unsafe {
             (*kiocb).ki_filp = file;
             (*kiocb).ki_complete = Some(ki_complete::<C>);
@@ -115,7 +115,8 @@ impl<C: Client> Owned<C> {
             Position::Current => begin_at_position(&open.file),
         };
         let transfer = self.transfer_mut();
-        // Until all is there again: what was prepared before may be of another file.
+        // The transfer is not prepared until all is set again: what was prepared before may belong
+        // to another file.
         transfer.forget();
         transfer.at_position = at_position;
         transfer.pos = pos;
@@ -129,7 +130,7 @@ impl<C: Client> Owned<C> {
         })
     }
 
-    /// Notes what of its file is written back, see [`Transfer::range`]. Any context.
+    /// Sets the range of the file that is written back, see [`Transfer::range`]. Any context.
     pub(crate) fn set_range(&mut self, range: Range) {
         let transfer = self.transfer_mut();
         transfer.forget();
@@ -138,7 +139,8 @@ impl<C: Client> Owned<C> {
         transfer.len = range.last.saturating_sub(range.first) as usize;
     }
 
-    /// Moves the position of its file behind what was moved, if it is there that it was. Any context.
+    /// Sets the position of the file to the end of what was moved, if the transfer was at that
+    /// position. Any context.
     #[cold]
     pub(crate) fn move_position(&self) {
         let transfer = self.transfer();
@@ -149,8 +151,8 @@ impl<C: Client> Owned<C> {
             return;
         }
         // SAFETY: The file is valid, as it is borrowed. Its position is a number, which others may
-        // read and write at any time, as lseek(2) does. The kiocb is ours, as the request is, and no
-        // driver has it any more. Any context.
+        // read and write at any time, as lseek(2) does. We own the request, so the kiocb is ours,
+        // and no driver has it any more. Any context.
         unsafe {
             let pos = if transfer.appends() {
                 (*self.slot().kiocb.get()).ki_pos
@@ -164,8 +166,8 @@ impl<C: Client> Owned<C> {
 }
 
 impl<C: Client> Run<C> {
-    /// Has a transfer that has not moved anything begin at the position of its file, if it is there
-    /// that it is to be. EOVERFLOW if it would end beyond what can be told. Any context.
+    /// If the transfer is at the position of its file and has not moved anything, sets it to begin
+    /// at the current position. EOVERFLOW if the end would overflow. Any context.
     #[cold]
     pub(crate) fn take_position(&mut self) -> Result {
         let transfer = self.transfer();
@@ -185,12 +187,12 @@ impl<C: Client> Run<C> {
 impl<'f, C: Client, T> Preparing<'_, 'f, C, T> {
     /// The memory is the `len` bytes at `address` of the current address space.
     ///
-    /// EFAULT, and what `rw_verify_area()` says. Process context, may sleep.
+    /// EFAULT, and the errors of `rw_verify_area()`. Process context, may sleep.
     #[inline(always)]
     pub(crate) fn buffer(self, address: u64, len: usize) -> Result<&'f T> {
         let iter = self.request.slot().iter.get();
         // SAFETY: We own the request, so the iterator is ours. The import checks that the address
-        // is the program's, does not touch what is there, and may shorten the length. It does not
+        // is in user space, does not access the memory, and may shorten the length. It does not
         // sleep.
         let error = unsafe {
             bindings::import_ubuf(self.direction.rw(), address as *mut c_void, len, iter)
@@ -202,15 +204,16 @@ impl<'f, C: Client, T> Preparing<'_, 'f, C, T> {
         self.finish()
     }
 
-    /// The memory is that of an array of buffers, or registered.
+    /// The memory is an array of buffers, or lies in a registered buffer.
     ///
-    /// As [`Self::buffer`]; and EINVAL, ENOMEM.
+    /// Like [`Self::buffer`]; also EINVAL, ENOMEM.
     #[inline(always)]
     pub(crate) fn buffers(self, buffers: Buffers) -> Result<&'f T> {
         let iter = self.request.slot().iter.get();
         let transfer = self.request.transfer_mut();
-        // SAFETY: We own the request, so both are ours, and they are of one slot. By this
-        // function's terms the current task is in process context and may sleep.
+        // SAFETY: We own the request, so transfer and iterator are ours, and they belong to one
+        // slot. By this function's requirements the current task is in process context and may
+        // sleep.
         unsafe { import(transfer, iter, self.direction, buffers)? };
         self.finish()
     }
@@ -223,8 +226,8 @@ impl<'f, C: Client, T> Preparing<'_, 'f, C, T> {
             direction,
             pos,
         } = self;
-        // SAFETY: The iterator was just imported, so it is initialised, and is ours, as the request
-        // is.
+        // SAFETY: We own the request, so the iterator is ours. It was just imported, so it is
+        // initialised.
         let len = unsafe { iter_count(request.slot().iter.get()) };
         let transfer = request.transfer_mut();
         transfer.len = len;
@@ -242,18 +245,17 @@ impl<'f, C: Client, T> Preparing<'_, 'f, C, T> {
     }
 }
 
-/// Where a transfer at the position of `file` begins, as far as is known, and whether it has one.
+/// The position of `file` for a transfer that begins there, and whether the file has one.
 #[cold]
 fn begin_at_position(file: &File) -> (i64, bool) {
     position(file).map_or((0, false), |at| (at, true))
 }
 
-/// Imports `buffers` for a transfer that is not used by anybody yet, and makes `iter` one over
-/// them.
+/// Imports `buffers` for a transfer that nobody uses yet, and initialises `iter` for them.
 ///
 /// # Safety
 ///
-/// `transfer` and `iter` are of one slot, which the caller owns; process context, may sleep.
+/// `transfer` and `iter` belong to one slot, which the caller owns. Process context, may sleep.
 #[inline(never)]
 unsafe fn import(
     transfer: &mut Transfer,
@@ -268,10 +270,11 @@ unsafe fn import(
         pinned,
     } = buffers;
     transfer.holds = true;
-    // SAFETY: By the requirement `iter` is ours to write, and the current task may sleep. The
-    // transfer keeps buffer and segments for as long as it is prepared: it takes over `pinned`
-    // below, and if there is an error, no transfer was prepared. The imports check the addresses.
-    // `memory_of` is asked when all of them have succeeded, and nothing was advanced.
+    // SAFETY: By this function's requirements `iter` may be written, and the current task may
+    // sleep. The transfer keeps the registered buffer and the segments for as long as it is
+    // prepared: it takes over `pinned` below, and after an error the transfer is not prepared. The
+    // imports check the addresses. `memory_of` is called after all of them have succeeded, and
+    // nothing has advanced the iterator.
     unsafe {
         match (&pinned, vectored) {
             (Some(pinned), false) => pinned.import(direction, address, len, iter)?,
