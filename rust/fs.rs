@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files: what they are and can do, and what is transferred.
+//! Files: their kinds and abilities, and transfers.
 //!
 //! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
 //! [`include/linux/uio.h`](srctree/include/linux/uio.h)
@@ -79,36 +79,38 @@ pub(crate) use sync::{
 pub(super) use transfer::Memory;
 pub(crate) use transfer::Transfer;
 
-/// The file behind `fd` of the current task. EBADF if there is none.
+/// Looks up the file behind `fd` of the current task. EBADF if there is none.
 pub(crate) fn fget(_task: FullTask<'_>, fd: u32) -> Result<ARef<File>> {
     let file = LocalFile::fget(fd).map_err(|_| EBADF)?;
-    // SAFETY: `_task` says that no file is looked up with `fdget_pos()` on this thread: it is
-    // inside an ioctl, which uses `fdget()`, or in task work, when the call is over or has no such
+    // SAFETY: `_task` proves that this thread holds no file from `fdget_pos()`: it is inside an
+    // ioctl, which uses `fdget()`, or in task work, which runs when the call is over or has no such
     // file.
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 
-/// Gives back a reference to a file. If it was the last, the file is released when this returns,
-/// and not just before the task goes back to its program. Process context, sleeps; under no lock.
+/// Gives back a reference to a file. If it was the last, the file is released before this returns,
+/// rather than just before the task goes back to user space. Process context, sleeps; under no
+/// lock.
 pub(crate) fn put_now(file: ARef<File>) {
-    // SAFETY: The reference that was given up is the one that the call gives back. It may release
-    // the file and sleep: process context under no lock, as this function says.
+    // SAFETY: The caller gave up its reference, which this call gives back. The call may release
+    // the file and sleep: by this function's requirements this is process context, under no lock.
     unsafe { bindings::__fput_sync(ARef::into_raw(file).as_ref().as_ptr()) };
 }
 
-/// Gives back a reference to a file that a request of `mm` had, the process of `task`; or returns
-/// it, if it may be the last and the current task is not one of the process. So a release is made
-/// by a task of the process, before that returns to its program or has exited. Any context.
+/// Gives back a reference to a file that a request held. `mm` is the address space of the request,
+/// and `task` is of its process. Returns the reference if it may be the last and the current task
+/// is not one of the process. So a task of the process releases the file, before it returns to user
+/// space or has exited. Any context.
 pub(super) fn put(file: ARef<File>, mm: &Mm, task: &Task) -> Option<ARef<File>> {
     if sched::is_of(mm, task) {
-        // The release is its task work.
+        // The release is task work of the current task.
         drop(file);
         return None;
     }
     let raw = ARef::into_raw(file);
-    // SAFETY: The reference that was given up is given back by the helper, or if that says no, is
-    // taken again: until then the file is valid. If it turns out to be the last, `fput()` leaves
-    // the release to task work or a work queue: any context.
+    // SAFETY: The helper gives back the reference that was given up; if it returns false, this
+    // function takes the reference again. Until then the file is valid. If the reference turns out
+    // to be the last, `fput()` leaves the release to task work or a work queue: any context.
     unsafe {
         if bindings::raio_helper_fput_unless_last(raw.as_ref().as_ptr()) {
             None
@@ -120,8 +122,8 @@ pub(super) fn put(file: ARef<File>, mm: &Mm, task: &Task) -> Option<ARef<File>> 
 
 /// The file's operations. Any context.
 pub(super) fn operations(file: &File) -> &bindings::file_operations {
-    // SAFETY: A file that is open has operations. A hang-up may replace them by another table, so
-    // the pointer is read once; each table is static, and its module held for as long as the file
+    // SAFETY: An open file has operations. A hang-up may replace them by another table, so the
+    // pointer is read once. Each table is static, and its module is held for as long as the file
     // is.
     unsafe { &*(&raw const (*file.as_ptr()).f_op).read_volatile() }
 }
@@ -133,11 +135,11 @@ fn is_open_for(file: &File, direction: Direction) -> bool {
         Direction::Write => bindings::FMODE_WRITE,
     };
     // SAFETY: The file is valid, as it is borrowed. Other bits of the word may change, so it is
-    // read once; these do not. Any context.
+    // read once; these bits do not change. Any context.
     unsafe { (&raw const (*file.as_ptr()).f_mode).read_volatile() & bit != 0 }
 }
 
-/// Whether buffered reads of `file` can wait for pages without a task. Any context.
+/// Whether buffered reads of `file` can wait for pages asynchronously. Any context.
 pub(super) fn can_page_wait(file: &File) -> bool {
     operations(file).fop_flags & bindings::FOP_BUFFER_RASYNC != 0
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting for a page of a file without a task: reads with IOCB_WAITQ.
+//! Asynchronous waits for a page of a file: reads with IOCB_WAITQ.
 //!
 //! `filemap_read()` queues the entry on the page's wait queue and returns -EIOCBQUEUED; unlocking
-//! the page wakes it. It can't be taken back, so whoever reads stays until then.
+//! the page wakes the entry. The entry can't be taken off before, so the reader has to stay until
+//! then.
 //!
 //! C header: [`include/linux/pagemap.h`](srctree/include/linux/pagemap.h)
 
@@ -13,24 +14,24 @@ use kernel::{
     prelude::*, //
 };
 
-/// A function that a wait queue calls.
+/// A wake function.
 pub(super) type Wake =
     unsafe extern "C" fn(*mut bindings::wait_queue_entry, c_uint, c_int, *mut c_void) -> c_int;
 
-/// Prepares an entry for a read of `kiocb` with IOCB_WAITQ: when the page is unlocked, `wake` is
-/// called, and finds `private` by [`take_off_if_match`]. Any context.
+/// Prepares an entry for a read of `kiocb` with IOCB_WAITQ. When the page is unlocked, `wake` is
+/// called, and gets `private` by [`take_off_if_match`]. Any context.
 ///
 /// # Safety
 ///
-/// Entry and kiocb are the caller's to write, the entry is on no queue, and stays where it is as
-/// long as it is on one.
+/// The caller may write entry and kiocb. The entry is on no queue, and does not move while it is on
+/// one.
 pub(super) unsafe fn prepare(
     queue: *mut bindings::wait_page_queue,
     private: *mut c_void,
     wake: Wake,
     kiocb: *mut bindings::kiocb,
 ) {
-    // SAFETY: By the requirement both may be written. Any context.
+    // SAFETY: By this function's requirements entry and kiocb may be written. Any context.
     unsafe {
         let wait = &raw mut (*queue).wait;
         (*wait).flags = 0;
@@ -41,21 +42,22 @@ pub(super) unsafe fn prepare(
     }
 }
 
-/// Takes the entry off its queue if its page is that of `key`, and says what its `private` is.
+/// Takes the entry off its queue and returns its `private` if its page is that of `key`.
 ///
 /// # Safety
 ///
-/// `wait` is a field of an entry that [`prepare`] prepared, on the wait queue of a page, whose
-/// lock is held, with interrupts off; `key` is a `struct wait_page_key`.
+/// `wait` is a field of an entry that [`prepare`] prepared, on the wait queue of a page, whose lock
+/// is held, with interrupts off; `key` is a `struct wait_page_key`.
 pub(super) unsafe fn take_off_if_match(
     wait: *mut bindings::wait_queue_entry,
     key: *mut c_void,
 ) -> Option<*mut c_void> {
-    // SAFETY: By the requirement entry and key are valid, and the list is guarded by the lock that
-    // is held. Nothing here sleeps.
+    // SAFETY: By this function's requirements entry and key are valid, and the lock that guards the
+    // list is held. Nothing here sleeps.
     unsafe {
         let queue = container_of!(wait, bindings::wait_page_queue, wait);
-        // The queue is a hashed one: other pages wake it too. Notes a match in the key.
+        // Page wait queues are hashed: other pages wake this one too. The helper records a match in
+        // the key.
         if !bindings::raio_helper_wake_page_match(queue, key.cast()) {
             return None;
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The wait entries of a request, and what files say that is ready.
+//! The wait entries of a request, and events of poll(2).
 //!
 //! C header: [`include/linux/poll.h`](srctree/include/linux/poll.h)
 
@@ -45,22 +45,23 @@ pub(super) use woken::{
     Woken, //
 };
 
-/// The most wait queues that a request is armed on: a FIFO or a tty that is open for both
-/// directions has two.
+/// The maximum number of wait queues that a request is armed on. A FIFO or a tty that is open for
+/// both directions has two.
 const QUEUES: usize = 2;
 
-/// The most entries of requests that are on a wait queue in a row: who wakes them does so under its
+/// The maximum number of request entries on one wait queue. A waker walks them under the queue's
 /// lock, with interrupts off.
 pub(super) const CROWD: c_uint = 64;
 
 /// An entry on a wait queue.
 pub(super) struct Entry {
     pub(super) wait: Opaque<bindings::wait_queue_entry>,
-    /// The queue; NULL when the entry is on none, or the queue has gone.
+    /// The queue; NULL if the entry is on none, or the queue is gone.
     pub(super) head: Atomic<*mut bindings::wait_queue_head>,
 }
 
-/// Where entries lie: those of a file, or that of a page. A request never waits for both.
+/// Storage for the entries: those for a file, or the one for a page. A request never waits for
+/// both.
 union Room {
     file: ManuallyDrop<[Entry; QUEUES]>,
     page: ManuallyDrop<Opaque<bindings::wait_page_queue>>,
@@ -68,15 +69,16 @@ union Room {
 
 /// The entries of a request.
 pub(super) struct Entries {
-    /// Of a page only if `used` is 0.
+    /// Holds a page's entry only if `used` is 0.
     room: UnsafeCell<Room>,
-    /// How many of them were queued since they were last taken off. The run's or the owner's.
+    /// The number of entries queued since they were last taken off. Belongs to the run or the
+    /// owner.
     pub(super) used: UnsafeCell<u32>,
-    /// Whether any was queued for this file. The run's or the owner's.
+    /// Whether any entry was queued for this file. Belongs to the run or the owner.
     pub(super) ever: UnsafeCell<bool>,
-    /// What the request waits for. Written before an entry is queued.
+    /// The events that the request waits for. Written before an entry is queued.
     pub(super) events: Atomic<u32>,
-    /// 1 if a queue has gone since: nothing will ever come from there.
+    /// 1 if a queue has gone since: no wake will ever come from it.
     pub(super) gone: Atomic<u32>,
 }
 
@@ -105,32 +107,32 @@ impl Entries {
         }
     }
 
-    /// Those of a file.
+    /// The entries for a file.
     ///
     /// # Safety
     ///
-    /// That of a page is not queued, and will not be while the reference lives.
+    /// The entry for a page is not queued, and will not be queued while the reference lives.
     pub(super) unsafe fn of_file(&self) -> &[Entry; QUEUES] {
-        // SAFETY: By the requirement nobody writes it as that of a page. Whatever a page's entry
-        // has left there, any bytes are an entry: what is in it is opaque, or an address that is
-        // written before it is read, see `used`. The references are shared, and entries cells or
-        // atomics.
+        // SAFETY: By this function's requirements nobody writes the union as a page's entry.
+        // Whatever bytes a page's entry left there are valid for file entries: `wait` is opaque,
+        // and `head` is written before it is read, see `used`. The references are shared; entries
+        // consist of cells and atomics.
         unsafe { &(*self.room.get()).file }
     }
 
-    /// That of a page, to be queued by the run, after [`Self::disarm`].
+    /// The entry for a page. The run may queue it after [`Self::disarm`].
     pub(super) fn of_page(&self) -> *mut bindings::wait_page_queue {
         // SAFETY: The address of a field is that of its union, in a cell that is valid as `self` is
-        // borrowed; no reference is made.
+        // borrowed. No reference is created.
         let page = unsafe { &raw const (*self.room.get()).page };
         Opaque::cast_into(page.cast())
     }
 
-    /// Takes the entries off, for another file. As [`Self::disarm`].
+    /// Takes the entries off, before the request gets another file. Same rules as [`Self::disarm`].
     #[inline(always)]
     pub(super) fn forget(&self) {
-        // SAFETY: `ever` belongs to the run or the owner, which the caller is: nobody else has a
-        // reference, and what is called below makes none.
+        // SAFETY: `ever` belongs to the run or the owner, which the caller is. Nobody else has a
+        // reference, and the functions called below create none.
         let ever = unsafe { &mut *self.ever.get() };
         if *ever {
             *ever = false;
@@ -139,13 +141,14 @@ impl Entries {
         }
     }
 
-    /// Takes the entries off their queues. When this returns, no wake is at them any more.
+    /// Takes the entries off their queues. When this returns, no wake function uses them any more.
     ///
-    /// The owner or the run may call it; not under the lock of a wait queue or of the lists.
+    /// Only the owner or the run may call this, and not under the lock of a wait queue or of the
+    /// lists.
     #[inline]
     pub(super) fn disarm(&self) {
-        // SAFETY: `used` belongs to the run or the owner, which the caller is: nobody else has a
-        // reference, as `queue` is called by `poll` alone, which this does not.
+        // SAFETY: `used` belongs to the run or the owner, which the caller is. Nobody else has a
+        // reference: only `poll` calls `queue`, and this function does not call `poll`.
         let used = unsafe { &mut *self.used.get() };
         if *used > 0 {
             self.take_off(used);
@@ -153,21 +156,22 @@ impl Entries {
     }
 
     fn take_off(&self, used: &mut u32) {
-        // A queue that goes before its file (POLLFREE) is freed after a grace period.
+        // If a queue goes before its file (POLLFREE), it is freed after a grace period.
         let guard = rcu::read_lock();
-        // SAFETY: As `used` is not 0, entries of a file are there: a run that prepares that of a
-        // page has disarmed the request before, and it comes back to an owner or a run when that is
-        // off.
+        // SAFETY: `used` is not 0, so the union holds file entries. A run disarms the request
+        // before it prepares a page's entry, and the request comes back to an owner or a run only
+        // when that entry is off.
         let entries = unsafe { self.of_file() };
         for entry in entries.iter().take(*used as usize) {
             let head = entry.head.load(Acquire);
             if head.is_null() {
                 continue;
             }
-            // SAFETY: The queue is the file's, which the request still has, or it is freed after a
-            // grace period, under RCU here, if it went meanwhile. The entry is on it, or was taken
-            // off by `wake` with `list_del_init()`, under the lock. The helper takes that lock,
-            // which the caller does not hold, and enables interrupts after.
+            // SAFETY: The queue belongs to the file, which the request still holds; or, if the
+            // queue went meanwhile, it is freed after a grace period, and RCU is locked here. The
+            // entry is on the queue, or `wake` took it off with `list_del_init()`, under the lock.
+            // The helper takes that lock, which the caller does not hold, and enables interrupts
+            // afterwards.
             unsafe { bindings::raio_helper_remove_wait_entry(head, entry.wait.get()) };
             entry.head.store(ptr::null_mut(), Relaxed);
         }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Those who wait for an open file by poll, select or epoll.
+//! The wait queue of tasks that poll an open file with poll, select or epoll.
 //!
-//! The kernel crate's `PollCondVar` wakes for all events at once, and waits for a grace period
-//! when it goes.
+//! The kernel crate's `PollCondVar` wakes for all events at once, and waits for a grace period when
+//! it is dropped.
 //!
 //! C header: [`include/linux/poll.h`](srctree/include/linux/poll.h)
 
@@ -33,18 +33,18 @@ pub(crate) struct PollQueue {
     _pin: PhantomPinned,
 }
 
-// SAFETY: A `wait_queue_head` is bound to no task. It is pinned, so that waiters point to it.
+// SAFETY: A `wait_queue_head` is bound to no task. It is pinned, as waiters point to it.
 unsafe impl Send for PollQueue {}
-// SAFETY: All that is done through a shared reference takes the lock that the head has, or reads a
-// word once.
+// SAFETY: Everything done through a shared reference takes the lock of the head, or reads a word
+// once.
 unsafe impl Sync for PollQueue {}
 
 impl PollQueue {
     /// Initialises a queue; use [`new_poll_queue!`].
     pub(crate) fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
-            // SAFETY: `slot` is valid for writes, and pinned; `name` and `key` live for ever.
-            // Writes memory, and tells lockdep: any context.
+            // SAFETY: `slot` is valid for writes, and pinned; `name` and `key` live for ever. The
+            // call writes memory, and registers the lock with lockdep: any context.
             head <- Opaque::ffi_init(|slot| unsafe {
                 bindings::__init_waitqueue_head(slot, name.as_char_ptr(), key.as_ptr())
             }),
@@ -52,22 +52,22 @@ impl PollQueue {
         })
     }
 
-    /// Whether somebody waits. Any context.
+    /// Whether there are pollers. Any context.
     #[inline]
     pub(crate) fn has_pollers(&self) -> bool {
         // SAFETY: `new` initialised the queue, which is valid as `self` is borrowed.
         unsafe { wait::has_entries(self.head.get()) }
     }
 
-    /// Wakes those who wait for input. Any context but a wake function: epoll would recurse.
+    /// Wakes the pollers that wait for input. Any context but a wake function: epoll would recurse.
     ///
-    /// What they look at was written before `_shown`.
+    /// `_shown` proves that what they check was written before.
     #[inline]
     pub(crate) fn wake_readable(&self, _shown: &Shown) {
-        // SAFETY: `new` initialised the queue. The key is a mask of events, as those who poll
-        // expect, and not followed. Its lock is taken with interrupts off, and by their wake
-        // functions those of epoll and the scheduler: any context that has none of them, as this
-        // function says.
+        // SAFETY: `new` initialised the queue. The key is a mask of events, as pollers expect, and
+        // is not followed. The call takes the queue's lock with interrupts off, and inside it, in
+        // wake functions, locks of epoll and the scheduler. By this function's requirements the
+        // caller holds none of these; any context.
         unsafe {
             if wait::has_entries(self.head.get()) {
                 bindings::__wake_up(
@@ -83,26 +83,27 @@ impl PollQueue {
     }
 }
 
-/// Who polls.
+/// The poll table of a poller.
 pub(super) struct PollTable(*mut bindings::poll_table_struct);
 
 impl PollTable {
     /// # Safety
     ///
-    /// `table` is the argument of a `file_operations.poll`, and is used only during it.
+    /// `table` is the argument of a `file_operations.poll`, and the result is used only during that
+    /// call.
     pub(super) unsafe fn from_raw(table: *mut bindings::poll_table_struct) -> Self {
         PollTable(table)
     }
 
-    /// Puts who polls on `queue`.
+    /// Queues the poller on `queue`.
     ///
     /// # Safety
     ///
     /// `file` is the file that is polled, and `queue` lives until its release.
     pub(super) unsafe fn register(&self, file: *mut bindings::file, queue: &PollQueue) {
-        // SAFETY: The table is valid by the requirement of `from_raw`, `file` and the queue by that
-        // of this. Who waits has the file, or is taken off the queue before the release. It may
-        // allocate, and so sleep, as a `poll` may.
+        // SAFETY: The table is valid by the requirements of `from_raw`, `file` and the queue by
+        // those of this function. A poller holds the file, or is taken off the queue before the
+        // file's release. The call may allocate, and so sleep, as a `poll` may.
         unsafe { bindings::poll_wait(file, queue.head.get(), self.0) };
     }
 }

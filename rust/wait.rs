@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A wait queue whose waiters say how much must be there before it is worth waking them.
+//! A wait queue whose waiters state a level: they are woken only when that much is there.
 //!
 //! The kernel crate's `CondVar` has neither that nor timeouts finer than a jiffy.
 //!
@@ -24,10 +24,10 @@ use kernel::{
     types::Opaque, //
 };
 
-/// When a wait ends without success.
+/// The time at which a wait gives up.
 #[derive(Clone, Copy)]
 pub(crate) enum Deadline {
-    /// It does not.
+    /// No timeout.
     Never,
     /// At this time of CLOCK_MONOTONIC, in ns.
     At(i64),
@@ -42,27 +42,27 @@ impl Deadline {
 
 /// The time of CLOCK_MONOTONIC, in ns. Any context.
 pub(crate) fn now() -> i64 {
-    // SAFETY: Reads a clock, under a sequence count: in any context but an NMI, of which none is
-    // ours.
+    // SAFETY: Reads a clock, under a sequence count: in any context but an NMI, and raio has no NMI
+    // code.
     unsafe { bindings::ktime_get() }
 }
 
-/// Why a wait ended.
+/// The reason why a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Woken {
-    /// What it waited for holds.
+    /// The condition holds.
     Ready,
-    /// The deadline is over.
+    /// The deadline has passed.
     Timeout,
     /// A signal is pending.
     Signal,
 }
 
-/// That a full barrier was passed since something was written.
+/// Proof that a full barrier was passed since something was written.
 pub(crate) struct Shown(());
 
-/// Orders what was written before against the look at wait queues, as in `wq_has_sleeper()`: it
-/// pairs with the barrier in `prepare_to_wait_event()` and in `poll_wait()`. Any context.
+/// Orders earlier writes before the check for waiters, as in `wq_has_sleeper()`. It pairs with the
+/// barriers in `prepare_to_wait_event()` and in `poll_wait()`. Any context.
 #[inline]
 pub(crate) fn order() -> Shown {
     smp_mb(Full);
@@ -76,8 +76,8 @@ pub(crate) fn order() -> Shown {
 /// `head` is an initialised wait queue.
 #[inline]
 pub(super) unsafe fn has_entries(head: *mut bindings::wait_queue_head) -> bool {
-    // SAFETY: By the requirement the head is valid. The word may be written meanwhile, under the
-    // queue's lock: it is read once, as a whole, and not followed.
+    // SAFETY: By this function's requirements the head is valid. The word may be written meanwhile,
+    // under the queue's lock. It is read once, as a whole, and not followed.
     unsafe {
         let list = &raw mut (*head).head;
         !ptr::eq((&raw const (*list).next).read_volatile(), list)
@@ -93,10 +93,10 @@ pub(crate) struct WaitQueue {
     _pin: PhantomPinned,
 }
 
-// SAFETY: A `wait_queue_head` is bound to no task. It is pinned, so that waiters point to it.
+// SAFETY: A `wait_queue_head` is bound to no task. It is pinned, as waiters point to it.
 unsafe impl Send for WaitQueue {}
-// SAFETY: All that is done through a shared reference takes the lock that the head has, or reads a
-// word once.
+// SAFETY: Everything done through a shared reference takes the lock of the head, or reads a word
+// once.
 unsafe impl Sync for WaitQueue {}
 
 /// A task on a wait queue.
@@ -105,7 +105,7 @@ struct Waiter {
     level: usize,
 }
 
-/// Wakes the waiter if `key`, which is a level, reaches its own.
+/// The wake function of a [`Waiter`]: wakes it if the level in `key` is at least its own.
 ///
 /// # Safety
 ///
@@ -116,16 +116,16 @@ unsafe extern "C" fn wake_at_level(
     flags: c_int,
     key: *mut c_void,
 ) -> c_int {
-    // SAFETY: By this function's requirement `entry` is a field of a `Waiter`.
+    // SAFETY: By this function's requirements `entry` is a field of a `Waiter`.
     let waiter = unsafe { container_of!(entry, Waiter, entry) };
-    // SAFETY: The waiter is valid: it leaves the queue, whose lock is held, before it ceases to be.
-    // `level` was written before it was queued, and does not change.
+    // SAFETY: The waiter is valid: before it goes it leaves the queue, whose lock is held. `level`
+    // was written before the entry was queued, and does not change.
     if key.addr() < unsafe { (*waiter).level } {
         return 0;
     }
-    // SAFETY: It wants what this function wants, an entry on a queue whose lock is held, and gets
-    // the arguments of this call. `init_wait_entry()` set the task, which sleeps. It does not
-    // sleep.
+    // SAFETY: The function has the same requirements as this one, an entry on a queue whose lock is
+    // held, and gets the arguments of this call. `init_wait_entry()` set the task, which sleeps.
+    // The function itself does not sleep.
     unsafe { bindings::autoremove_wake_function(entry, mode, flags, key) }
 }
 
@@ -133,8 +133,8 @@ impl WaitQueue {
     /// Initialises a queue; use [`new_wait_queue!`].
     pub(crate) fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
-            // SAFETY: `slot` is valid for writes, and pinned; `name` and `key` live for ever.
-            // Writes memory, and tells lockdep: any context.
+            // SAFETY: `slot` is valid for writes, and pinned; `name` and `key` live for ever. The
+            // call writes memory, and registers the lock with lockdep: any context.
             head <- Opaque::ffi_init(|slot| unsafe {
                 bindings::__init_waitqueue_head(slot, name.as_char_ptr(), key.as_ptr())
             }),
@@ -144,7 +144,7 @@ impl WaitQueue {
 
     /// Wakes all waiters whose level is at most `level`. Any context.
     ///
-    /// What the waiters look at must be written before; this orders it.
+    /// The caller must write what the waiters check before this call, which orders it.
     #[inline]
     pub(crate) fn wake(&self, level: usize) {
         if self.has_sleepers(&order()) {
@@ -152,18 +152,20 @@ impl WaitQueue {
         }
     }
 
-    /// Whether there are waiters. Any context. What they look at was written before `_shown`.
+    /// Whether there are waiters. `_shown` proves that what they check was written before. Any
+    /// context.
     #[inline]
     pub(crate) fn has_sleepers(&self, _shown: &Shown) -> bool {
         // SAFETY: `new` initialised the queue, which is valid as `self` is borrowed.
         unsafe { has_entries(self.head.get()) }
     }
 
-    /// As [`Self::wake`], where it is known that there are some.
+    /// Like [`Self::wake`], without the check for waiters.
     pub(crate) fn wake_all(&self, level: usize) {
-        // SAFETY: `new` initialised the queue. Its lock is taken with interrupts off, and those of
-        // the scheduler inside: any context that has none of them. All entries are of `Waiter`s,
-        // whose wake function takes the key for a level, and does not follow it.
+        // SAFETY: `new` initialised the queue. The call takes the queue's lock with interrupts off,
+        // and locks of the scheduler inside: any context in which none of these is held. All
+        // entries are of `Waiter`s, whose wake function uses the key as a level, and does not
+        // follow it.
         unsafe {
             bindings::__wake_up(
                 self.head.get(),
@@ -174,15 +176,16 @@ impl WaitQueue {
         }
     }
 
-    /// Sleeps until `ready`, `deadline` or a signal; wakes of less than `level` are slept through.
+    /// Sleeps until `ready` returns true, `deadline` passes, or a signal is pending. Wakes of less
+    /// than `level` do not wake it.
     ///
-    /// `ready` is called with the task in a sleeping state, so it may not sleep itself. Process
+    /// `ready` is called with the task in a sleeping state, so it must not sleep itself. Process
     /// context.
     pub(crate) fn wait(&self, level: usize, deadline: Deadline, ready: impl Fn() -> bool) -> Woken {
         self.wait_in_state(bindings::TASK_INTERRUPTIBLE, level, deadline, ready)
     }
 
-    /// As [`Self::wait`] for whatever is woken, but neither a signal nor a deadline ends it.
+    /// Like [`Self::wait`] for any level, but neither a signal nor a deadline ends it.
     pub(crate) fn wait_uninterruptible(&self, ready: impl Fn() -> bool) {
         self.wait_in_state(bindings::TASK_UNINTERRUPTIBLE, 0, Deadline::Never, ready);
     }
@@ -196,8 +199,8 @@ impl WaitQueue {
     ) -> Woken {
         let waiter = Opaque::<Waiter>::uninit();
         let waiter = waiter.get();
-        // SAFETY: `waiter` is valid for writes; from here on it is initialised, for the current
-        // task, and it stays in place until this function returns, when it is off the queue.
+        // SAFETY: `waiter` is valid for writes. From here on it is initialised, for the current
+        // task. It stays in place until this function returns, when it is off the queue.
         let entry = unsafe {
             (&raw mut (*waiter).level).write(level);
             let entry = &raw mut (*waiter).entry;
@@ -208,8 +211,8 @@ impl WaitQueue {
 
         let woken = loop {
             // SAFETY: Queue and entry are initialised, and the entry is on this queue or on none;
-            // `finish_wait()` below takes it off again. The task is in process context, as this
-            // function wants, so it may go to sleep.
+            // `finish_wait()` below takes it off again. By this function's requirements the task is
+            // in process context, so it may go to sleep.
             let signal =
                 unsafe { bindings::prepare_to_wait_event(self.head.get(), entry, state as c_int) };
             if ready() {
@@ -226,20 +229,23 @@ impl WaitQueue {
                 };
             }
         };
-        // SAFETY: The entry is initialised, and on this queue or on none. The task is set running,
-        // and since the queue's lock was taken no wake function runs on `entry` afterwards.
+        // SAFETY: The entry is initialised, and on this queue or on none. The call sets the task
+        // running. If the entry is still queued, the call takes the queue's lock; else a wake
+        // function took the entry off as its last access. So no wake function uses `entry`
+        // afterwards.
         unsafe { bindings::finish_wait(self.head.get(), entry) };
         woken
     }
 }
 
-/// How late a timer of the current task may be, in nanoseconds. Process context.
+/// The timer slack of the current task, in nanoseconds. Process context.
 pub(crate) fn timer_slack() -> u64 {
-    // SAFETY: Reads a number of the current task, in process context: any task has it.
+    // SAFETY: Reads a number that any task has, of the current task, in process context.
     unsafe { bindings::raio_helper_timer_slack() }
 }
 
-/// Sleeps in the state that the task is in; false when the deadline is over. Process context.
+/// Sleeps in the state that the task is in; returns false when the deadline has passed. Process
+/// context.
 pub(super) fn sleep(deadline: Deadline) -> bool {
     let (mut at, slack);
     let expires = match deadline {
@@ -253,18 +259,19 @@ pub(super) fn sleep(deadline: Deadline) -> bool {
             &raw mut at
         }
     };
-    // SAFETY: `expires` is NULL or points at a time that outlives the call. It sleeps, by this
-    // function's terms in process context; without a sleeping state it returns.
+    // SAFETY: `expires` is NULL or points to a time that outlives the call. The call sleeps, which
+    // by this function's requirements is allowed: process context. If the task is not in a sleeping
+    // state, it returns at once.
     unsafe {
         bindings::schedule_hrtimeout_range(expires, slack, bindings::hrtimer_mode_HRTIMER_MODE_ABS)
             != 0
     }
 }
 
-/// Sleeps for less than a tenth of a millisecond, whatever comes. Process context.
+/// Sleeps for 50 to 100 microseconds, uninterruptibly. Process context.
 pub(crate) fn pause_briefly() {
-    // SAFETY: A pause of the current task, by a timer on its stack: it sleeps, which this
-    // function's callers may, in process context without spinlocks.
+    // SAFETY: The current task pauses, with a timer on its stack. It sleeps, which by this
+    // function's requirements is allowed: process context, without spinlocks.
     unsafe { bindings::usleep_range_state(50, 100, bindings::TASK_UNINTERRUPTIBLE) };
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What decides how requests for a file are handled.
+//! The properties of a file that decide how its requests are handled.
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
@@ -17,31 +17,32 @@ use kernel::{
     prelude::*, //
 };
 
-/// What of a file decides how its requests are handled. Flags are as of now: the caller remembers.
+/// The properties of a file that decide how its requests are handled. The flags are a snapshot,
+/// which the caller may cache.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Facts {
-    /// What it is.
+    /// The kind of the file.
     pub(crate) class: Class,
-    /// It is a character device.
+    /// The file is a character device.
     pub(crate) device: bool,
-    /// It is a socket.
+    /// The file is a socket.
     pub(crate) socket: bool,
-    /// IOCB_NOWAIT is honoured (FMODE_NOWAIT).
+    /// The file honours IOCB_NOWAIT (FMODE_NOWAIT).
     pub(crate) nowait: bool,
     /// O_NONBLOCK is set.
     pub(crate) nonblock: bool,
-    /// Buffered reads can wait for pages without a task (FOP_BUFFER_RASYNC).
+    /// Buffered reads can wait for pages asynchronously (FOP_BUFFER_RASYNC).
     pub(crate) page_wait: bool,
 }
 
-/// What a file is.
+/// The kind of a file.
 ///
-/// The kinds are those that somebody has looked at; all else is [`Class::Other`].
+/// There is a kind for each type of file whose code was reviewed; all others are [`Class::Other`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Class {
     /// A pipe or FIFO.
     Pipe,
-    /// A pipe that splice(2) has put pages to, which may wait for them.
+    /// A pipe into which splice(2) has put pages. A read may wait for these pages.
     Spliced,
     /// A TCP or UDP socket.
     Inet,
@@ -61,13 +62,13 @@ pub(crate) enum Class {
     Block,
     /// `/dev/zero` and the like, which never wait.
     Zero,
-    /// All else: files of procfs, sysfs, cgroups, netlink and other sockets, other devices, ...
+    /// All others: files of procfs, sysfs, cgroups, netlink and other sockets, other devices, ...
     Other,
 }
 
 impl Class {
-    /// Whether reads and writes of such a file may be made by a thread that has no files, and on
-    /// which signals have no effect. The reasons are in `src/policy.rs`.
+    /// Whether a worker may read and write such a file. A worker has no files, and signals have no
+    /// effect on it. The reasons are in `src/pure/policy.rs`.
     pub(crate) fn is_for_workers(self) -> bool {
         match self {
             Class::Pipe
@@ -85,17 +86,17 @@ impl Class {
     }
 }
 
-/// S_IF*; 0 of anonymous files.
+/// S_IF*; 0 for anonymous files.
 pub(in crate::sys) fn file_type(file: &File) -> u32 {
-    // SAFETY: The file is valid, as it is borrowed, with its inode, whose type does not change. A
-    // read of memory: any context.
+    // SAFETY: The file is valid, as it is borrowed, and so is its inode, whose type does not
+    // change. This only reads memory: any context.
     u32::from(unsafe { (*(*file.as_ptr()).f_inode).i_mode }) & bindings::S_IFMT
 }
 
 /// The facts about `file`. Any context.
 pub(crate) fn facts(file: &File) -> Facts {
-    // SAFETY: The file is valid, as it is borrowed. fcntl(2) and splice(2) may change its words,
-    // so each is read once. Any context.
+    // SAFETY: The file is valid, as it is borrowed. fcntl(2) and splice(2) may change the words, so
+    // each is read once. Any context.
     let (f_mode, f_flags) = unsafe {
         let file = file.as_ptr();
         (
@@ -104,12 +105,12 @@ pub(crate) fn facts(file: &File) -> Facts {
         )
     };
     let is_inet = || {
-        // SAFETY: The file is valid, as it is borrowed. The helper looks whether it is a socket,
+        // SAFETY: The file is valid, as it is borrowed. The helper checks that it is a socket,
         // whose family and protocol do not change. It takes no lock: any context.
         unsafe { bindings::raio_helper_is_tcp_or_udp(file.as_ptr()) }
     };
     let nowait = f_mode & bindings::FMODE_NOWAIT != 0;
-    // SAFETY: The file is valid, as it is borrowed. The helpers below look at its kind, which is
+    // SAFETY: The file is valid, as it is borrowed. The helpers below check its kind, which is
     // fixed while it is open, and take no lock: any context.
     let is = |helper: unsafe extern "C" fn(*const bindings::file) -> bool| unsafe {
         helper(file.as_ptr())
@@ -119,8 +120,8 @@ pub(crate) fn facts(file: &File) -> Facts {
         bindings::S_IFIFO => Class::Pipe,
         bindings::S_IFSOCK if is_inet() => Class::Inet,
         bindings::S_IFSOCK if is(bindings::raio_helper_is_unix) => Class::Unix,
-        // SAFETY: The file is valid, as it is borrowed, with its inode, super block and mapping. A
-        // count of tmpfs, which may change, is read once. No lock: any context.
+        // SAFETY: The file is valid, as it is borrowed, and so are its inode, super block and
+        // mapping. A count of tmpfs, which may change, is read once. No lock: any context.
         bindings::S_IFREG => match unsafe { bindings::raio_helper_regular_kind(file.as_ptr()) } {
             bindings::raio_regular_RAIO_REGULAR_CACHED => Class::Regular,
             bindings::raio_regular_RAIO_REGULAR_IN_MEMORY => Class::Memory,
@@ -143,29 +144,29 @@ pub(crate) fn facts(file: &File) -> Facts {
     }
 }
 
-/// Whether it is a pipe without a name.
+/// Whether `file` is a pipe without a name.
 fn is_pipefs(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, with its inode and super block, whose number
-    // does not change. A read of memory: any context.
+    // SAFETY: The file is valid, as it is borrowed, and so are its inode and super block, whose
+    // magic number does not change. This only reads memory: any context.
     unsafe { bindings::raio_helper_super_magic(file.as_ptr()) == bindings::PIPEFS_MAGIC as c_ulong }
 }
 
-/// Whether somebody is at work with `file`, a pipe or socket, and keeps out all others who want to
-/// transfer in that direction: perhaps while he waits for a page of his own. Any context.
+/// Whether another task holds the lock of `file`, a pipe or socket, which a transfer in this
+/// direction needs. That task may hold it while it waits for a page of its own. Any context.
 pub(crate) fn is_stream_locked(file: &File, direction: Direction) -> bool {
     let write = direction == Direction::Write;
-    // SAFETY: The file is valid, as it is borrowed. The helper looks what it is, and whether
-    // somebody has its lock, a word that may change: it takes none, in any context.
+    // SAFETY: The file is valid, as it is borrowed. The helper checks its kind and reads whether
+    // its lock is held, a word that may change. It takes no lock: any context.
     unsafe { bindings::raio_helper_is_stream_locked(file.as_ptr(), write) }
 }
 
-/// Whether a read or write of `file`, of that class, waits by rules of its own that poll does not
-/// tell: a time, a number of bytes. Any context.
+/// Whether a read or write of `file`, of kind `class`, waits by rules that poll does not report: a
+/// timeout, a number of bytes. Any context.
 pub(crate) fn has_own_rules(file: &File, class: Class, direction: Direction) -> bool {
     let write = direction == Direction::Write;
     match class {
-        // SAFETY: The file is valid, as it is borrowed. The helper looks whether it is a socket,
-        // and reads words that may change, each once. No lock: any context.
+        // SAFETY: The file is valid, as it is borrowed. The helper checks that it is a socket, and
+        // reads words that may change, each once. No lock: any context.
         Class::Inet | Class::Unix | Class::Other => unsafe {
             bindings::raio_helper_has_socket_rules(file.as_ptr(), write)
         },
@@ -173,46 +174,49 @@ pub(crate) fn has_own_rules(file: &File, class: Class, direction: Direction) -> 
     }
 }
 
-/// Whether job control stops the current process at a transfer of `file`, which is a tty's. Process
+/// Whether job control stops the current process at a transfer of `file`, if it is a tty. Process
 /// context.
 pub(crate) fn tty_stops(file: &File, direction: Direction) -> bool {
-    // SAFETY: The file is valid, as it is borrowed. Only if it is a tty's the tty is looked at, to
-    // which it refers until it is released. The current task has a process as long as it runs. The
-    // lock of the tty is taken with interrupts off; process context, in which no such lock is held.
+    // SAFETY: The file is valid, as it is borrowed. The tty is accessed only if the file is one of
+    // a tty, and the file refers to it until it is released. The current task has a process while
+    // it runs. The lock of the tty is taken with interrupts off; this is process context, and no
+    // such lock is held.
     unsafe {
         bindings::raio_helper_is_tty(file.as_ptr())
             && bindings::raio_helper_tty_stops(file.as_ptr(), direction == Direction::Write)
     }
 }
 
-/// Whether `file` is a pipe of which a read has left data, though no packet of it has ended. Process
-/// context; false if somebody is at work with the pipe.
+/// Whether `file` is a pipe in which a read left data, and not at the end of a packet. False if
+/// another task holds the pipe's lock. Process context.
 pub(crate) fn is_pipe_unread(file: &File) -> bool {
-    // SAFETY: The file is valid, and the helper looks whether it is a pipe. It waits for no lock, and
-    // takes the mutex of the pipe in process context, for a moment.
+    // SAFETY: The file is valid, and the helper checks that it is a pipe. It tries the mutex of the
+    // pipe, without waiting, and holds it for a moment, in process context.
     unsafe { bindings::raio_helper_is_pipe_unread(file.as_ptr()) }
 }
 
-/// Whether `file` is a pipe, or a TCP, UDP or AF_UNIX socket, of which a read would have to wait
-/// until poll says that it need not. Any context.
+/// Whether `file` is a pipe, or a TCP, UDP or AF_UNIX socket, of which a read would wait until poll
+/// reports it as ready. Any context.
 pub(crate) fn is_stream_idle(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed. The helper looks what it is, and reads words
+    // SAFETY: The file is valid, as it is borrowed. The helper checks its kind, and reads words
     // that may change, each once. No lock: any context.
     unsafe { bindings::raio_helper_is_stream_idle(file.as_ptr()) }
 }
 
-/// Whether `file` is a pipe that has no room: who writes to it sleeps. Any context.
+/// Whether `file` is a full pipe, to which a write would sleep. Any context.
 pub(in crate::sys) fn is_pipe_full(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed. The helper looks whether it is a pipe, and
-    // reads words that may change, each once. No lock: also in a wake function of the pipe's queue.
+    // SAFETY: The file is valid, as it is borrowed. The helper checks that it is a pipe, and reads
+    // words that may change, each once. It takes no lock, so it may be called in a wake function of
+    // the pipe's queue.
     unsafe { bindings::raio_helper_is_pipe_full(file.as_ptr()) }
 }
 
-/// Whether it is an eventfd or timerfd, which have no type that a module could compare.
+/// Whether `file` is an eventfd or timerfd. Their operations are not exported, so a module must
+/// compare names.
 fn is_counter(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, with its entry, which has a name that ends in
-    // NUL. It has no type, so it is anonymous, and its name does not change. A read of memory: any
-    // context.
+    // SAFETY: The file is valid, as it is borrowed, and so is its dentry, whose name ends in NUL.
+    // The file has no type, so it is anonymous, and its name does not change. This only reads
+    // memory: any context.
     let (magic, name) = unsafe {
         (
             bindings::raio_helper_super_magic(file.as_ptr()),
@@ -223,51 +227,52 @@ fn is_counter(file: &File) -> bool {
         && (name == c"[eventfd]" || name == c"[timerfd]")
 }
 
-/// The number of the file, or of its inode, that tells it from all others while it is open.
+/// A number that identifies the file, or its inode, among all others while it is open.
 pub(crate) fn identity(file: &File, inode: bool) -> usize {
     if inode {
         // SAFETY: The file is valid, as it is borrowed, and its inode stays the same. The pointer
-        // is read, in any context, and not followed.
+        // is read, not followed. Any context.
         unsafe { (*file.as_ptr()).f_inode }.addr()
     } else {
         file.as_ptr().addr()
     }
 }
 
-/// Whether it is a file of FUSE, whose `poll` asks the server and waits for the answer.
+/// Whether `file` is of FUSE, whose `poll` asks the server and waits for the answer.
 pub(crate) fn is_fuse(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, with its inode and super block, whose number
-    // does not change. A read of memory: any context.
+    // SAFETY: The file is valid, as it is borrowed, and so are its inode and super block, whose
+    // magic number does not change. This only reads memory: any context.
     unsafe {
         bindings::raio_helper_super_magic(file.as_ptr()) == bindings::FUSE_SUPER_MAGIC as c_ulong
     }
 }
 
-/// Whether a read of `file` will have to note when, which may wait for the device. Any context.
+/// Whether a read of `file` will have to update the access time, which may wait for the device. Any
+/// context.
 pub(crate) fn notes_access(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, with its inode and mount. The helper reads
-    // words that may change, whereby it may err, and a clock. No lock: any context.
+    // SAFETY: The file is valid, as it is borrowed, and so are its inode and mount. The helper
+    // reads a clock, and words that may change, so its answer may be wrong. No lock: any context.
     unsafe { bindings::raio_helper_atime_needs_update(file.as_ptr()) }
 }
 
-/// Whether the file system of `file` has had no direct transfer that completes later. Any context.
+/// Whether the file system of `file` has not had an asynchronous direct transfer yet. Any context.
 pub(crate) fn is_first_direct(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, with its inode and super block. The word is set
-    // once, by an atomic: it is read once, in any context, and not followed.
+    // SAFETY: The file is valid, as it is borrowed, and so are its inode and super block. The
+    // pointer is set once, atomically. It is read once, and not followed. Any context.
     unsafe {
         let sb = (*(*file.as_ptr()).f_inode).i_sb;
         (&raw const (*sb).s_dio_done_wq).read_volatile().is_null()
     }
 }
 
-/// Whether `transfer` is a write to `file`, of which nothing more may be written: the rest is beyond
+/// Whether `transfer` is a write to `file` whose rest can't be written, as it is beyond
 /// RLIMIT_FSIZE of the current task's process. Process context.
 pub(crate) fn is_beyond_limit(file: &File, transfer: &Transfer) -> bool {
     transfer.direction() == Some(Direction::Write)
         && transfer.left() > 0
-        // SAFETY: The file is valid, as it is borrowed, with its inode and mapping. The current
-        // task has limits as long as it runs, and they and the size may be read while they change.
-        // No lock, no sleep.
+        // SAFETY: The file is valid, as it is borrowed, and so are its inode and mapping. The
+        // current task has limits while it runs. Limits and size may be read while they change. No
+        // lock, no sleep.
         && unsafe {
             bindings::raio_helper_exceeds_fsize(
                 file.as_ptr(),
@@ -277,25 +282,27 @@ pub(crate) fn is_beyond_limit(file: &File, transfer: &Transfer) -> bool {
         }
 }
 
-/// The size of the file's data, or device. Any context.
+/// The size of the file's data, or of the device. Any context.
 pub(crate) fn size(file: &File) -> i64 {
-    // SAFETY: The file is valid, as it is borrowed, with its mapping and the inode of that. The
-    // size may change, and is read as a whole; where it can't be, with preemption off. Any context.
+    // SAFETY: The file is valid, as it is borrowed, and so are its mapping and the mapping's inode.
+    // The size may change, and is read as a whole, with preemption off where that needs it. Any
+    // context.
     unsafe { bindings::raio_helper_mapping_size(file.as_ptr()) }
 }
 
-/// Whether `file` is a block device that was removed: it has no data any more, and no size. Any context.
+/// Whether `file` is a block device that was removed: it has no data and no size any more. Any
+/// context.
 pub(crate) fn is_removed(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, and keeps its block device and the disk of that. A
-    // bit of it is read: any context.
+    // SAFETY: The file is valid, as it is borrowed, and keeps its block device and the disk of
+    // that. Only a bit of the disk's state is read: any context.
     unsafe { bindings::raio_helper_is_disk_dead(file.as_ptr()) }
 }
 
-/// The position of `file`; `None` if it has none: of regular files, block devices, and those character
-/// devices that can seek. Any context.
+/// The position of `file`. Regular files, block devices and seekable character devices have one;
+/// `None` for all others. Any context.
 pub(crate) fn position(file: &File) -> Option<i64> {
-    // SAFETY: The file is valid, as it is borrowed. Others may change its position, as they can
-    // between two calls: it is read once. The mode is set when it is opened. Any context.
+    // SAFETY: The file is valid, as it is borrowed. Others may change its position, just as they
+    // can between two calls, so it is read once. The mode is set at open. Any context.
     let (mode, at) = unsafe {
         let at = &raw const (*file.as_ptr()).f_pos;
         ((*file.as_ptr()).f_mode, at.read_volatile())
@@ -307,10 +314,10 @@ pub(crate) fn position(file: &File) -> Option<i64> {
     }
 }
 
-/// Whether somebody is asked about each range of `file` that is read or written, and may take his
-/// time. Any context.
+/// Whether a listener to permission events decides about each range of `file` that is read or
+/// written. That may take arbitrarily long. Any context.
 pub(crate) fn has_permission_events(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed. Bits of it that are set when it is opened are
-    // read: any context.
+    // SAFETY: The file is valid, as it is borrowed. Only mode bits are read, which are set at open:
+    // any context.
     unsafe { bindings::raio_helper_has_permission_events(file.as_ptr()) }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a file is called: in which direction, and what the call may wait for.
+//! How the issue call may wait.
 
 use crate::sys::{
     bindings,
@@ -11,23 +11,24 @@ use crate::sys::{
 };
 use kernel::prelude::*;
 
-/// How a try may wait.
+/// How a try may wait for the file.
 #[derive(Clone, Copy)]
 pub(crate) enum Mode<'a> {
-    /// As the file does.
+    /// Without a flag: as the file does.
     Block(MayBlock<'a>),
-    /// IOCB_NOWAIT: not at all.
+    /// IOCB_NOWAIT: the try does not wait.
     Nowait,
-    /// IOCB_NOWAIT and IOCB_NOIO: nor does it start a read of the device.
+    /// IOCB_NOWAIT and IOCB_NOIO: the try neither waits nor starts a read of the device.
     Cached,
-    /// IOCB_WAITQ: for the device's queue, but not for pages.
+    /// IOCB_WAITQ: the try may wait for the device's queue, but not for pages.
     PageWait(MayBlock<'a>),
-    /// As the file does, which does not wait; but not for a frozen file system.
+    /// Without a flag, for a file that does not wait. The try does not wait for a frozen file
+    /// system either.
     Inline,
 }
 
 impl Mode<'_> {
-    /// IOCB_*.
+    /// The IOCB_* flags.
     #[inline(always)]
     pub(in crate::sys) fn flags(self) -> c_int {
         match self {
@@ -38,17 +39,17 @@ impl Mode<'_> {
         }
     }
 
-    /// Whether a file may say that it would have to wait.
+    /// Whether the file may return that it would have to wait.
     pub(crate) fn is_nowait(self) -> bool {
         matches!(self, Mode::Nowait | Mode::Cached)
     }
 }
 
-/// Whether a try may wait for the program's memory.
+/// Whether a try may wait for page faults of the program's memory.
 #[derive(Clone, Copy)]
 pub(crate) enum Faults<'a> {
-    /// As long as it takes.
+    /// Yes, as long as they take.
     Wait(MayFault<'a>),
-    /// No: what is not there ends the try.
+    /// No: a page fault ends the try.
     Fail,
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A file in a call of submit: what was found out about transfers of it, and reads that are over at
-//! once.
+//! The cached state of a file during a call of submit, and reads that complete inline.
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
@@ -28,15 +27,16 @@ use kernel::{
     types::Opaque, //
 };
 
-/// Whether its transfers go past the page cache, if they do not say so themselves. Any context.
+/// Whether transfers of `file` are direct unless their flags say otherwise. Any context.
 pub(crate) fn is_direct(file: &File) -> bool {
     iocb_flags(file) & bindings::IOCB_DIRECT != 0
 }
 
-/// Reads up to `len` bytes at `pos` of `open` to `address` in the current address space, or in the
-/// buffer `pinned`, and says how many; `None` if it is not all in there, if there is no
-/// `read_iter`, for any error, and if a page fault would have to be served. `mode` says how it may
-/// wait.
+/// Reads up to `len` bytes at `pos` of `open` to `address` in the current address space, or into
+/// the buffer `pinned`, and returns how many it read. `mode` says how it may wait.
+///
+/// Returns `None` if not all of the data is cached, if there is no `read_iter`, if a page fault
+/// would have to be served, and for any error.
 pub(crate) fn read_now<T>(
     _task: FullTask<'_>,
     open: &mut OpenFile<T>,
@@ -56,17 +56,17 @@ pub(crate) fn read_now<T>(
     };
     let of_file = iocb_flags(file);
     if of_file & bindings::IOCB_DIRECT != 0 {
-        // Only since the caller looked. Without a `ki_complete` it would wait for the device.
+        // The flag was set after the caller's check. A synchronous kiocb would wait for the device.
         return None;
     }
     let rw = Direction::Read.rw();
     let (kiocb, iter) = (Opaque::uninit(), Opaque::uninit());
     let (kiocb, iter): (*mut bindings::kiocb, *mut bindings::iov_iter) = (kiocb.get(), iter.get());
-    // SAFETY: The file is valid and open for reading, and the call is its own. Import and check are
-    // those of `prep_rw`. The kiocb is synchronous, having no `ki_complete`, so that both it and
-    // the iterator are the file's only during the call; so is `pinned`, which is borrowed. `_task`
-    // says that the current task has all that a file may look at, and may sleep. Faults are enabled
-    // again by the same task.
+    // SAFETY: The file is valid and open for reading, and `read` is its own operation. Import and
+    // check are those of `prep_rw`. The kiocb has no `ki_complete`, so it is synchronous: the file
+    // uses it and the iterator only during the call, and thus also `pinned`, which is borrowed.
+    // `_task` proves that the current task has all that a file may look at, and may sleep. The same
+    // task enables page faults again.
     let result = unsafe {
         match pinned {
             Some(pinned) => pinned.import(Direction::Read, address, len, iter).ok()?,
@@ -91,45 +91,45 @@ pub(crate) fn read_now<T>(
     usize::try_from(result).ok()
 }
 
-/// A file, and what was found out about transfers of it, in a call of submit.
+/// A file, and the results of checks about its transfers, during a call of submit.
 pub(crate) struct OpenFile<T> {
     pub(in crate::sys) file: ARef<File>,
-    /// Of the last transfer.
+    /// The result for the last kind of transfer.
     pub(in crate::sys) checked: Option<Checked<T>>,
     pub(in crate::sys) reading: Verified,
     pub(in crate::sys) writing: Verified,
 }
 
-/// That transfers of a kind may be prepared for a file.
+/// The result of checking a kind of transfers of a file: they may be prepared.
 pub(in crate::sys) struct Checked<T> {
     pub(in crate::sys) direction: Direction,
     /// RWF_*.
     pub(in crate::sys) rw_flags: i32,
-    /// IOCB_*: those of the file, and all.
+    /// The IOCB_* flags of the file, and all flags of such a transfer.
     pub(in crate::sys) of_file: c_int,
     pub(in crate::sys) flags: c_int,
-    /// It is a regular file or block device.
+    /// The file is a regular file or block device.
     pub(in crate::sys) has_places: bool,
-    /// What the caller has made of it.
+    /// The caller's own result.
     pub(in crate::sys) rules: T,
 }
 
-/// What tells kinds of transfers of a file from each other.
+/// The properties that distinguish kinds of transfers of a file.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
-    /// Which way data goes.
+    /// The direction of the transfer.
     pub(crate) direction: Direction,
-    /// Past the page cache.
+    /// The transfer is direct.
     pub(crate) direct: bool,
     /// RWF_NOWAIT.
     pub(crate) nowait: bool,
-    /// What is written is on the device before the call returns, by O_DSYNC, RWF_DSYNC, or as the
-    /// inode or its mount says.
+    /// Written data is on the device before the call returns, because of O_DSYNC, RWF_DSYNC, or
+    /// flags of the inode or its mount.
     pub(crate) sync: bool,
 }
 
 impl<T> OpenFile<T> {
-    /// Nothing was found out about `file` yet.
+    /// Creates the state of `file`, without any result.
     pub(crate) fn new(file: ARef<File>) -> Self {
         OpenFile {
             file,
@@ -144,7 +144,7 @@ impl<T> OpenFile<T> {
         &self.file
     }
 
-    /// What was found out about such transfers. EBADF, EINVAL, EOPNOTSUPP, EPERM.
+    /// Checks a kind of transfers, or returns the cached result. EBADF, EINVAL, EOPNOTSUPP, EPERM.
     #[inline(always)]
     pub(in crate::sys) fn check(
         &mut self,
@@ -178,17 +178,17 @@ impl<T> OpenFile<T> {
     }
 }
 
-/// IOCB_* of all transfers of `file`; fcntl(2) may change them.
+/// The IOCB_* flags of all transfers of `file`. fcntl(2) may change them.
 pub(in crate::sys) fn iocb_flags(file: &File) -> c_int {
     // SAFETY: The file is valid, as it is borrowed. fcntl(2) may change the word, so it is read
     // once. Any context.
     unsafe { (&raw const (*file.as_ptr()).f_iocb_flags).read_volatile() as c_int }
 }
 
-/// Whether all writes to `file` are. Any context.
+/// Whether all writes to `file` are synchronous. Any context.
 fn is_sync(file: &File) -> bool {
-    // SAFETY: The file is valid, as it is borrowed, with its mapping and the inode of that. The
-    // flags that are read of inode and super block may change: either answer is right then. Any
+    // SAFETY: The file is valid, as it is borrowed, and so are its mapping and the mapping's inode.
+    // The flags that are read of inode and super block may change; then either answer is right. Any
     // context.
     unsafe { bindings::raio_helper_is_sync(file.as_ptr()) }
 }
@@ -204,9 +204,9 @@ fn check<T>(
     if rw_flags != 0 {
         let kiocb = Opaque::uninit();
         let kiocb: *mut bindings::kiocb = kiocb.get();
-        // SAFETY: The kiocb is ours, on the stack, and all of it is written. The helper only looks
-        // at the file, which is valid as it is borrowed, and the flags, and writes the flags. No
-        // sleep.
+        // SAFETY: The kiocb is ours, on the stack, and all of it is written. The helper reads the
+        // file, which is valid as it is borrowed, and the flags, and writes only the flags of the
+        // kiocb. It does not sleep.
         unsafe {
             kiocb.write(bindings::kiocb {
                 ki_filp: file.as_ptr(),
@@ -231,28 +231,29 @@ fn check<T>(
         direction,
         direct: flags & bindings::IOCB_DIRECT != 0,
         nowait: flags & bindings::IOCB_NOWAIT != 0,
-        // As `iocb_is_dsync()`.
+        // Same as `iocb_is_dsync()`.
         sync: flags & bindings::IOCB_DSYNC != 0 || is_sync(file),
     };
     Ok(Checked {
         direction,
         rw_flags,
         of_file,
-        // Nobody polls for it.
+        // Nobody polls for completions.
         flags: flags & !bindings::IOCB_HIPRI,
         has_places: matches!(file_type(file), bindings::S_IFREG | bindings::S_IFBLK),
         rules: rules(file, kind),
     })
 }
 
-/// Whether the security modules have agreed to transfers of one direction of a file.
+/// Whether the security modules have allowed transfers of one direction of a file.
 pub(in crate::sys) struct Verified(bool);
 
-/// rw_verify_area(): whether `len` bytes at `pos` may be transferred, by the file's kind of
-/// offsets, the security modules and who listens to permission events. Process context, may sleep.
+/// rw_verify_area(): checks whether `len` bytes at `pos` may be transferred, by the range of the
+/// file's offsets, the security modules, and listeners to permission events. Process context, may
+/// sleep.
 ///
-/// The security modules are told of the file and the direction only, so that it is enough to ask
-/// them once in a call.
+/// The security modules only look at the file and the direction, so one check in a call of submit
+/// is enough.
 #[inline(always)]
 pub(in crate::sys) fn verify(
     file: &File,
@@ -276,9 +277,9 @@ fn verify_area(
     len: usize,
     verified: &mut Verified,
 ) -> Result {
-    // SAFETY: The file is valid, as it is borrowed, and `pos`, which is only read, on the stack. It
+    // SAFETY: The file is valid, as it is borrowed. `pos` is on the stack and only read. The call
     // asks security modules and perhaps a listener, and may sleep: callers are in process context,
-    // with no lock.
+    // and hold no lock.
     unsafe {
         let at = (&raw const pos).cast_mut();
         to_result(bindings::rw_verify_area(

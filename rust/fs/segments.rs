@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where the memory of a transfer is: iterators over what a program has described.
+//! The memory of a transfer: iterators over the buffers of an iocb.
 
 use super::{
     transfer::Memory,
@@ -16,14 +16,14 @@ use kernel::{
     prelude::*, //
 };
 
-/// What `iter` is over.
+/// The memory that `iter` is over.
 ///
 /// # Safety
 ///
-/// It is initialised and was not advanced.
+/// `iter` is initialised and was not advanced.
 pub(in crate::sys) unsafe fn memory_of(iter: *const bindings::iov_iter) -> Memory {
-    // SAFETY: By the requirement all of it is initialised, and the type says which field of the
-    // union it is. Memory is read: any context.
+    // SAFETY: By this function's requirements all of `iter` is initialised, and its type says which
+    // field of the union is valid. This only reads memory: any context.
     unsafe {
         let at = (*iter)
             .__bindgen_anon_1
@@ -34,19 +34,20 @@ pub(in crate::sys) unsafe fn memory_of(iter: *const bindings::iov_iter) -> Memor
         match u32::from((*iter).iter_type) {
             bindings::iter_type_ITER_BVEC => Memory::Parts(at.bvec, nr, (*iter).iov_offset),
             bindings::iter_type_ITER_IOVEC => Memory::Segments(at.__iov, nr),
-            // An array of one is none.
+            // `import_iovec()` turns an array of one segment into a plain buffer.
             _ => Memory::Buffer(at.ubuf.addr()),
         }
     }
 }
 
-/// The bytes of an iterator.
+/// The number of bytes of an iterator.
 ///
 /// # Safety
 ///
 /// `iter` is initialised.
 pub(in crate::sys) unsafe fn iter_count(iter: *const bindings::iov_iter) -> usize {
-    // SAFETY: By the requirement it is initialised; all of the union's kinds have the count there.
+    // SAFETY: By this function's requirements `iter` is initialised. The count is at the same place
+    // for all types.
     unsafe { (*iter).__bindgen_anon_1.__bindgen_anon_1.as_ref().count }
 }
 
@@ -54,7 +55,7 @@ pub(in crate::sys) unsafe fn iter_count(iter: *const bindings::iov_iter) -> usiz
 ///
 /// # Safety
 ///
-/// As of `import()` in `rust/request/prepare.rs`.
+/// The same as for [`import`](super::prepare).
 pub(in crate::sys) unsafe fn import_segments(
     transfer: &mut Transfer,
     iter: *mut bindings::iov_iter,
@@ -63,10 +64,11 @@ pub(in crate::sys) unsafe fn import_segments(
     nr: usize,
 ) -> Result {
     let (mut segments, room) = transfer.segments.room(nr)?;
-    // SAFETY: By the requirement transfer and iterator are ours, and the current task may sleep for
-    // the program's memory. The import checks the addresses, and may shorten the length. It
-    // allocates nothing, as there is room, or refuses so many. What is in place stays there: a slot
-    // does not move, and its transfer is forgotten before it is prepared anew.
+    // SAFETY: By this function's requirements transfer and iterator are ours, and the current task
+    // may sleep for the program's memory. The import checks the addresses, and may shorten the
+    // length. It allocates nothing: there is room for all segments, or it refuses as many. The
+    // segments stay in place: a slot does not move, and its transfer is forgotten before it is
+    // prepared anew.
     let result = unsafe {
         bindings::import_iovec(
             direction.rw(),
@@ -80,12 +82,12 @@ pub(in crate::sys) unsafe fn import_segments(
     to_result(result.min(0) as c_int)
 }
 
-/// Finds the segments that were imported in `pinned`, and replaces them by what is there. EFAULT if
-/// they are not all there, ENOMEM.
+/// Looks up the imported segments in `pinned`, and replaces them by the pinned memory. EFAULT if
+/// they do not all lie there, ENOMEM.
 ///
 /// # Safety
 ///
-/// As of `import()` in `rust/request/prepare.rs`; `iter` is over what was imported.
+/// The same as for [`import`](super::prepare); `iter` is over the imported segments.
 pub(in crate::sys) unsafe fn import_pinned_segments(
     transfer: &mut Transfer,
     iter: *mut bindings::iov_iter,
@@ -93,20 +95,20 @@ pub(in crate::sys) unsafe fn import_pinned_segments(
     pinned: &PinnedBuffer,
 ) -> Result {
     let mut parts = KVec::new();
-    // SAFETY: By the requirement `iter` is initialised, over what was imported.
+    // SAFETY: By this function's requirements `iter` is initialised, over the imported segments.
     let len = unsafe { iter_count(iter) };
     if len == 0 {
-        // It is over no memory as it is.
+        // The iterator is empty and stays as it is.
         return Ok(());
     }
-    // Segments without a byte lie nowhere; this goes over those at the start.
-    // SAFETY: `iter` is ours, over what was imported. It is advanced by no more than it has: it
-    // only reads the segments, in any context.
+    // Empty segments lie in no buffer. This skips those at the start.
+    // SAFETY: `iter` is ours, over the imported segments. It is advanced by no more than it has.
+    // The call only reads the segments, in any context.
     unsafe { bindings::iov_iter_advance(iter, 0) };
     let mut left = len;
     while left > 0 {
-        // SAFETY: There is more in the iterator, which is over segments, or one buffer, of the
-        // program: those kinds are what the helpers read. What is there is not touched.
+        // SAFETY: The iterator is not at its end. It is over segments or one buffer of the program,
+        // which the helpers can read. They do not access the memory itself.
         let (address, len) = unsafe {
             (
                 bindings::raio_helper_iter_address(iter),
@@ -114,16 +116,16 @@ pub(in crate::sys) unsafe fn import_pinned_segments(
             )
         };
         pinned.collect(address, len, &mut parts)?;
-        // SAFETY: `iter` is ours and initialised, and has `len` bytes more, as that is at most
-        // `left`.
+        // SAFETY: `iter` is ours and initialised, and has at least `len` bytes left, as `len` is at
+        // most `left`.
         unsafe { bindings::iov_iter_advance(iter, len) };
         left -= len;
     }
     let nr = parts.len();
     let parts = transfer.segments.replace(parts);
-    // SAFETY: `iter` is valid for writes. The transfer has the parts, of pages that `pinned` keeps,
-    // which it is to take over; they have `len` bytes, as `collect` has found all. Memory is
-    // written.
+    // SAFETY: `iter` is valid for writes. The transfer owns the parts. Their pages are kept by
+    // `pinned`, which the transfer will take over. The parts have `len` bytes, as `collect` has
+    // found all of them. This only writes memory.
     unsafe { bindings::raio_helper_import_bvec(iter, direction.rw(), parts, nr, 0, len) };
     Ok(())
 }

@@ -16,7 +16,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Bytes of a file.
+/// A range of bytes of a file.
 #[derive(Clone, Copy)]
 pub(crate) struct Range {
     pub(in crate::sys) first: i64,
@@ -24,13 +24,14 @@ pub(crate) struct Range {
 }
 
 impl Range {
-    /// All of it.
+    /// The whole file.
     pub(crate) const ALL: Range = Range {
         first: 0,
         last: i64::MAX,
     };
 
-    /// The `len` bytes from `first` on; 0 is all from there. EINVAL if there can be no such bytes.
+    /// The `len` bytes from `first` on; with `len` 0, all bytes from there. EINVAL if there is no
+    /// such range.
     pub(crate) fn new(first: i64, len: u64) -> Result<Self> {
         let end = first.checked_add_unsigned(len).ok_or(EINVAL)?;
         if first < 0 {
@@ -46,10 +47,10 @@ pub(crate) fn has_fsync(file: &File) -> bool {
     operations(file).fsync.is_some()
 }
 
-/// Writes back `range` of `file`, its data alone or all of it. Process context, sleeps.
+/// Writes back `range` of `file`: only the data, or metadata too. Process context, sleeps.
 pub(crate) fn fsync(file: &File, range: Range, datasync: bool, _may: MayBlock<'_>) -> Result {
-    // SAFETY: The file is valid, as it is borrowed. The call says EINVAL if there is no such
-    // operation. It sleeps, for the device: `_may` says that this task may, in process context
+    // SAFETY: The file is valid, as it is borrowed. The call returns EINVAL if there is no such
+    // operation. It sleeps, for the device: `_may` proves that this task may, in process context
     // without locks.
     to_result(unsafe {
         bindings::vfs_fsync_range(
@@ -61,12 +62,12 @@ pub(crate) fn fsync(file: &File, range: Range, datasync: bool, _may: MayBlock<'_
     })
 }
 
-/// SYNC_FILE_RANGE_*, all of them.
+/// All SYNC_FILE_RANGE_* flags.
 pub(crate) const SYNC_FLAGS: u32 = bindings::SYNC_FILE_RANGE_WAIT_BEFORE
     | bindings::SYNC_FILE_RANGE_WRITE
     | bindings::SYNC_FILE_RANGE_WAIT_AFTER;
 
-/// Whether `file` is of a kind that [`sync_range`] is for. Any context.
+/// Whether [`sync_range`] supports the type of `file`. Any context.
 pub(crate) fn can_sync_range(file: &File) -> bool {
     matches!(
         file_type(file),
@@ -74,13 +75,13 @@ pub(crate) fn can_sync_range(file: &File) -> bool {
     )
 }
 
-/// As sync_file_range(2), which is not exported, for a file of which [`can_sync_range`] says yes.
-/// EIO, ENOSPC and what else the file system says. Process context, sleeps.
+/// Same as sync_file_range(2), which is not exported, for a file that [`can_sync_range`]. EIO,
+/// ENOSPC and other errors of the file system. Process context, sleeps.
 pub(crate) fn sync_range(file: &File, range: Range, flags: u32, _may: MayBlock<'_>) -> Result {
     let Range { first, last } = range;
     let both = bindings::SYNC_FILE_RANGE_WRITE_AND_WAIT;
     // SAFETY: The file is valid, as it is borrowed, and so is its mapping, which such a file has.
-    // The calls sleep, for the device: `_may` says that this task may, in process context without
+    // The calls sleep, for the device: `_may` proves that this task may, in process context without
     // locks.
     unsafe {
         let mapping = (*file.as_ptr()).f_mapping;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Transfers: what was prepared, and how far it is.
+//! Transfers: their preparation and progress.
 //!
 //! C header: [`include/linux/uio.h`](srctree/include/linux/uio.h)
 
@@ -19,41 +19,41 @@ use kernel::{
     sync::Arc, //
 };
 
-/// A transfer, and how far it is.
+/// A transfer and its progress.
 ///
-/// Its iterator lies in the slot, and is made anew for another try.
+/// Its iterator lies in the slot, and is initialised again for each further try.
 #[derive(Default)]
 pub(crate) struct Transfer {
-    /// What it was prepared for, if it was.
+    /// The direction; `None` if the transfer is not prepared.
     pub(in crate::sys) direction: Option<Direction>,
-    /// IOCB_* without those of a single try.
+    /// The IOCB_* flags, without those of a single try.
     pub(in crate::sys) flags: c_int,
     pub(in crate::sys) pos: i64,
-    /// It is to or from a regular file or block device.
+    /// The file is a regular file or block device, so data has an offset.
     pub(in crate::sys) has_places: bool,
-    /// It is at the position of its file, which it moves.
+    /// The transfer is at the position of its file, and moves it.
     pub(in crate::sys) at_position: bool,
-    /// In bytes.
+    /// Length and progress in bytes.
     pub(in crate::sys) len: usize,
     pub(in crate::sys) done: usize,
-    /// No try has used up the iterator that it was prepared with.
+    /// No try has used the iterator yet since the transfer was prepared.
     pub(in crate::sys) fresh: bool,
     pub(in crate::sys) memory: Memory,
-    /// It may have segments that were allocated, or a registered buffer.
+    /// There may be allocated segments or a registered buffer to release.
     pub(in crate::sys) holds: bool,
     pub(in crate::sys) segments: Segments,
-    /// The registered buffer in which the memory lies.
+    /// The registered buffer that contains the memory.
     pub(in crate::sys) pinned: Option<Arc<PinnedBuffer>>,
 }
 
-/// Where the memory of a transfer is.
+/// The memory of a transfer.
 #[derive(Clone, Copy)]
 pub(in crate::sys) enum Memory {
-    /// One buffer of the program.
+    /// The address of one buffer of the program.
     Buffer(usize),
-    /// An array of them, and its length.
+    /// An array of buffers, and its length.
     Segments(*const bindings::iovec, usize),
-    /// Parts of registered memory, their number, and where in the first of them it begins.
+    /// Parts of registered memory, their number, and the offset in the first part.
     Parts(*const bindings::bio_vec, usize, usize),
 }
 
@@ -63,13 +63,13 @@ impl Default for Memory {
     }
 }
 
-/// Segments of a vectored transfer: few are in place, more are allocated.
+/// The segments of a vectored transfer. Up to [`FEW`] are stored in place, more are allocated.
 pub(in crate::sys) struct Segments {
     pub(in crate::sys) few: [bindings::iovec; FEW],
     pub(in crate::sys) allocated: *mut bindings::iovec,
 }
 
-/// Segments that need no allocation.
+/// The number of segments that need no allocation.
 pub(in crate::sys) const FEW: usize = 2;
 
 impl Default for Segments {
@@ -82,10 +82,10 @@ impl Default for Segments {
 }
 
 impl Segments {
-    /// Where `nr` of them go that are to be imported, and how many fit there; more than a program
-    /// may have do not. ENOMEM. Process context.
+    /// Makes room to import `nr` segments, and returns the array and its length. More than
+    /// UIO_MAXIOV do not fit, so that the import refuses them. ENOMEM. Process context.
     ///
-    /// `import_iovec()` would not charge what it allocates to the cgroup.
+    /// `import_iovec()` would not charge its allocation to the cgroup.
     pub(in crate::sys) fn room(&mut self, nr: usize) -> Result<(*mut bindings::iovec, usize)> {
         if nr <= FEW || nr > bindings::UIO_MAXIOV as usize {
             return Ok((self.few.as_mut_ptr(), FEW));
@@ -96,25 +96,25 @@ impl Segments {
         Ok((self.allocated, nr))
     }
 
-    /// Replaces what there is by parts of registered memory, and returns where they are now.
+    /// Replaces the segments by parts of registered memory, and returns their new place.
     pub(in crate::sys) fn replace(
         &mut self,
         parts: KVec<bindings::bio_vec>,
     ) -> *const bindings::bio_vec {
         self.free();
         let (parts, _, _) = parts.into_raw_parts();
-        // Both are from kmalloc().
+        // Both are allocated by kmalloc().
         self.allocated = parts.cast();
         parts
     }
 
-    /// Frees what was allocated.
+    /// Frees the allocation.
     fn free(&mut self) {
         let allocated = core::mem::replace(&mut self.allocated, ptr::null_mut());
         if !allocated.is_null() {
-            // SAFETY: A `KVec` allocated it, by kmalloc(), and nobody uses it any more: the pointer
-            // was just taken out, and no driver has the transfer. kfree() may be called in any
-            // context but an NMI.
+            // SAFETY: A `KVec` allocated it, by kmalloc(). Nobody uses it any more: the pointer was
+            // just taken out, and no driver has the transfer. kfree() may be called in any context
+            // but an NMI.
             unsafe { bindings::kfree(allocated.cast()) };
         }
     }
@@ -127,7 +127,8 @@ impl Drop for Segments {
 }
 
 impl Transfer {
-    /// Forgets what was prepared. The rest is of no meaning then, and is left as it is.
+    /// Marks the transfer as not prepared. The other fields then have no meaning, and stay as they
+    /// are.
     #[inline(always)]
     pub(in crate::sys) fn forget(&mut self) {
         self.direction = None;
@@ -146,12 +147,12 @@ impl Transfer {
         }
     }
 
-    /// Which way data goes, if it was prepared.
+    /// The direction, if the transfer was prepared.
     pub(crate) fn direction(&self) -> Option<Direction> {
         self.direction
     }
 
-    /// What [`set_range`](crate::sys::request::Owned::set_range) has set.
+    /// The range that [`set_range`](crate::sys::request::Owned::set_range) set.
     pub(crate) fn range(&self) -> Range {
         Range {
             first: self.pos,
@@ -159,17 +160,18 @@ impl Transfer {
         }
     }
 
-    /// Makes `iter` one over what is left of it.
+    /// Initialises `iter` for the rest of the transfer.
     ///
     /// # Safety
     ///
-    /// The transfer was prepared, `iter` is valid for writes, and not in use any more when the
-    /// transfer is prepared anew, forgotten or moved.
+    /// The transfer was prepared. `iter` is valid for writes, and is out of use before the transfer
+    /// is prepared anew, forgotten or moved.
     pub(in crate::sys) unsafe fn iterate(&self, iter: *mut bindings::iov_iter) {
         let (rw, len) = (self.direction.unwrap_or(Direction::Write).rw(), self.len);
-        // SAFETY: By the requirements `iter` may be written, and what was prepared is there for as
-        // long as it is used: `memory` says where, of which an import has checked `len` bytes. No
-        // more than those is advanced. Segments are read, the program's memory is not: any context.
+        // SAFETY: By this function's requirements `iter` may be written, and the prepared memory
+        // stays valid for as long as `iter` is used. `memory` describes it, and an import has
+        // checked `len` bytes of it. The iterator is advanced by no more than that. Segments are
+        // read, the program's memory is not: any context.
         unsafe {
             match self.memory {
                 Memory::Buffer(at) => {
@@ -188,71 +190,73 @@ impl Transfer {
         }
     }
 
-    /// Bytes that were moved.
+    /// The number of bytes moved.
     pub(crate) fn done(&self) -> usize {
         self.done
     }
 
-    /// Notes that `n` bytes more were moved.
+    /// Adds `n` to the number of bytes moved.
     pub(in crate::sys) fn advance(&mut self, n: usize) {
         self.done = self.done.saturating_add(n).min(self.len);
     }
 
-    /// Bytes that are left.
+    /// The number of bytes left.
     pub(crate) fn left(&self) -> usize {
         self.len.saturating_sub(self.done)
     }
 
-    /// Whether that result of its first try says that all of it was moved.
+    /// Whether `result`, of the first try, says that all bytes were moved.
     #[inline]
     pub(crate) fn is_all(&self, result: isize) -> bool {
         usize::try_from(result) == Ok(self.len)
     }
 
-    /// Where in the file the rest is. A stream has no places: sockets refuse any but the first.
+    /// The file position of the rest. A stream has no offsets: sockets refuse any position but the
+    /// first.
     pub(crate) fn pos(&self) -> i64 {
         let done = if self.has_places { self.done as u64 } else { 0 };
         self.pos.saturating_add_unsigned(done)
     }
 
-    /// A pipe or socket that nobody reads is an error from here on, and no signal.
+    /// From now on, writing to a pipe or socket without a reader is an error without SIGPIPE.
     pub(in crate::sys) fn raise_no_signal(&mut self) {
         self.flags |= bindings::IOCB_NOSIGNAL;
     }
 
-    /// Whether it is to or from a regular file or block device.
+    /// Whether the file is a regular file or block device.
     pub(crate) fn has_places(&self) -> bool {
         self.has_places
     }
 
-    /// Whether it is at the position of its file, and moves that.
+    /// Whether the transfer is at the position of its file, and moves it.
     #[inline(always)]
     pub(crate) fn is_at_position(&self) -> bool {
         self.at_position
     }
 
-    /// Whether it goes past the page cache.
+    /// Whether IOCB_DIRECT is set.
     pub(crate) fn is_direct(&self) -> bool {
         self.flags & bindings::IOCB_DIRECT != 0
     }
 
-    /// Whether it goes from or to a device at once. (O_DIRECT of a pipe is something else.)
+    /// Whether the transfer is direct I/O of a file or device. (O_DIRECT of a pipe is something
+    /// else.)
     pub(crate) fn is_direct_io(&self) -> bool {
         self.is_direct() && self.has_places
     }
 
-    /// Whether it goes to the end of the file, wherever that is.
+    /// Whether the write appends to the file.
     pub(in crate::sys) fn appends(&self) -> bool {
         self.flags & bindings::IOCB_APPEND != 0
     }
 
-    /// Whether it is written as one, or not at all.
+    /// Whether the write is atomic: all of it or nothing.
     pub(crate) fn is_atomic(&self) -> bool {
         self.flags & bindings::IOCB_ATOMIC != 0
     }
 
-    /// Whether the rest can't be written as one with what was written: an append, since others
-    /// may have appended, or an atomic write.
+    /// Whether the rest must not be written separately from what was already written: for an
+    /// append, since others may have appended, and for an atomic write.
     pub(crate) fn is_indivisible(&self) -> bool {
         self.appends() || self.is_atomic()
     }

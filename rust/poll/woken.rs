@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is known of a wake, while the lock of its wait queue is held.
+//! A wake, while the lock of its wait queue is held.
 
 use super::{
     Entries,
@@ -14,12 +14,12 @@ use kernel::{
     sync::atomic::ordering::Release, //
 };
 
-/// What a wake function was told, and its entry.
+/// What the wake function of an entry learned from its queue.
 #[derive(Clone, Copy)]
 pub(in crate::sys) struct Woken {
-    /// The events that are there; 0 if that is not known.
+    /// The requested events that are ready; 0 if unknown.
     pub(in crate::sys) ready: Mask,
-    /// What the queue said, whether it was asked for or not.
+    /// The events that the queue reported, requested or not.
     pub(in crate::sys) told: Mask,
     pub(in crate::sys) entry: *mut c_void,
 }
@@ -28,11 +28,12 @@ pub(in crate::sys) struct Woken {
 ///
 /// # Safety
 ///
-/// `entry` is on a queue whose lock is held; what it lies in is still the request that was queued.
+/// `entry` is on a queue whose lock is held, and still belongs to the request for which it was
+/// queued.
 pub(in crate::sys) unsafe fn take_off(entry: *const Entry) {
-    // SAFETY: By the requirement the entry is valid, on its queue, and the lock, which guards the
-    // list, is held. The store is the last access: from then on `disarm` does not wait for the
-    // lock.
+    // SAFETY: By this function's requirements the entry is valid and on its queue, and the lock,
+    // which guards the list, is held. The store is the last access: after it `disarm` does not wait
+    // for the lock.
     unsafe {
         bindings::raio_helper_list_del_init(&raw mut (*(*entry).wait.get()).entry);
         (*entry).head.store(ptr::null_mut(), Release);
@@ -44,22 +45,23 @@ impl Woken {
     ///
     /// # Safety
     ///
-    /// The wake function that was told this is running, so the lock is held; the caller owns the
-    /// request.
+    /// The wake function that created this is still running, so the lock is held. The caller owns
+    /// the request.
     pub(in crate::sys) unsafe fn take_off(self) {
-        // SAFETY: The wake function is running, by the requirement: so `entry` is that of its own,
-        // on a queue whose lock is held; and as the caller owns the request, it is still that.
+        // SAFETY: By this function's requirements the wake function is running, so `entry` is its
+        // own entry, on a queue whose lock is held. The caller owns the request, so the entry still
+        // belongs to it.
         unsafe { take_off(self.entry.cast()) };
     }
 }
 
 impl Entries {
-    /// Whether one queue is all that the request waits for. Of one that is armed, as a look with Acquire
-    /// has said, under the lock of a queue on which it has an entry. Any context.
+    /// Whether the request waits on one queue only. It must be armed, as a load with Acquire has
+    /// shown, and the caller holds the lock of a queue on which it has an entry. Any context.
     pub(in crate::sys) fn is_sole(&self) -> bool {
-        // SAFETY: The run has written it before it left the request to its entries, which the look
-        // orders; and whoever takes it from there writes it when the entry is off, for which he waits for
-        // the lock.
+        // SAFETY: The run wrote `used` before it left the request to its entries, and the caller's
+        // Acquire orders that. Whoever takes the request from there writes `used` only when the
+        // entry is off, and has to wait for the lock to take it off.
         unsafe { *self.used.get() == 1 }
     }
 }
