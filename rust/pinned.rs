@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Buffers of a program that stay pinned, to be used by many transfers.
+//! Registered buffers: memory of a program that stays pinned, for many transfers.
 //!
 //! C headers: [`include/linux/mm.h`](srctree/include/linux/mm.h) (`pin_user_pages_fast`),
 //! [`include/linux/bvec.h`](srctree/include/linux/bvec.h)
@@ -34,24 +34,24 @@ use kernel::{
     }, //
 };
 
-/// The largest buffer, in bytes, as io_uring's.
+/// The maximum size of a buffer, in bytes, as for io_uring.
 const MAX_LEN: usize = 1 << 30;
-/// The most bytes that a call transfers, MAX_RW_COUNT.
+/// The maximum number of bytes of one transfer, MAX_RW_COUNT.
 const MAX_TRANSFER: usize = i32::MAX as usize & !(PAGE_SIZE - 1);
 
-/// The most pages that are pinned before they are charged.
+/// The maximum number of pages that are pinned before they are charged.
 const MAX_UNCHARGED: usize = 1 << 9;
 
-/// The account of the buffers of a table: each large folio is charged once, and whole, as all of it
-/// stays for a page that is pinned. Small pages are charged as often as they are pinned.
+/// The account of the buffers of a table. Each large folio is charged once, and as a whole, since
+/// one pinned page keeps all of it. Small pages are charged each time they are pinned.
 pub(crate) struct Account {
     folios: Folios,
-    /// By the number of the buffer.
+    /// The charges, indexed by buffer number.
     charges: KVVec<Arc<PinnedCharge>>,
 }
 
 impl Account {
-    /// Of no buffer.
+    /// An account without buffers.
     pub(crate) fn new() -> Self {
         Account {
             folios: Folios::new(),
@@ -60,17 +60,17 @@ impl Account {
     }
 }
 
-/// What a buffer pays, and keeps of what others of its table pay.
+/// The charges for one buffer: its own, and those of other buffers of the table that it keeps.
 struct Bill<'a> {
     account: &'a mut Account,
     own: PinnedCharge,
     kept: KVVec<Arc<PinnedCharge>>,
-    /// The folio of the last page.
+    /// The folio of the previous page.
     last: usize,
 }
 
 impl<'a> Bill<'a> {
-    /// Of the next buffer in the table. Process context.
+    /// Creates the bill of the next buffer in the table. Process context.
     fn new(account: &'a mut Account) -> Result<Self> {
         account.folios.next_buffer()?;
         Ok(Bill {
@@ -81,12 +81,12 @@ impl<'a> Bill<'a> {
         })
     }
 
-    /// Charges what `pages`, which are pinned, keep in memory. ENOMEM beyond RLIMIT_MEMLOCK.
+    /// Charges the memory that the pinned `pages` keep. ENOMEM beyond RLIMIT_MEMLOCK.
     fn charge(&mut self, pages: &[*mut bindings::page]) -> Result {
         let mut nr = 0;
         for &page in pages {
             // SAFETY: The caller has pinned the page, so it is valid, and its folio is not split.
-            // Words of it are read: any context.
+            // This only reads words of them: any context.
             let (shift, folio) = unsafe {
                 (
                     bindings::raio_helper_folio_shift(page) as usize,
@@ -110,7 +110,7 @@ impl<'a> Bill<'a> {
         self.own.add(nr)
     }
 
-    /// The charges that the buffer is to keep.
+    /// Returns the charges that the buffer must keep.
     fn settle(mut self) -> Result<KVVec<Arc<PinnedCharge>>> {
         let own = Arc::new(self.own, GFP_KERNEL_ACCOUNT)?;
         self.kept.push(own.clone(), GFP_KERNEL_ACCOUNT)?;
@@ -123,12 +123,12 @@ impl<'a> Bill<'a> {
 ///
 /// # Invariants
 ///
-/// Each is pinned by `pin_user_pages_fast()`, and its pin is ours.
+/// Each page is pinned by `pin_user_pages_fast()`, and its pin is ours.
 struct Pages(KVVec<*mut bindings::page>);
 
 impl Pages {
-    /// Pins the `nr` pages from that of `address` on, of the current address space, for writing,
-    /// and adds them to `bill`.
+    /// Pins `nr` pages of the current address space for writing, from that of `address` on, and
+    /// charges them to `bill`.
     ///
     /// EFAULT, ENOMEM, EINTR. Process context, sleeps.
     fn pin(address: usize, nr: usize, bill: &mut Bill<'_>) -> Result<Self> {
@@ -138,10 +138,10 @@ impl Pages {
             let have = pages.0.len();
             let wanted = c_int::try_from((nr - have).min(MAX_UNCHARGED))?;
             let flags = bindings::FOLL_WRITE | bindings::FOLL_LONGTERM;
-            // SAFETY: There is room for `nr` pointers, of which `have` are there, and `wanted` is
-            // no more than the rest. The call checks the addresses. It sleeps, and takes mmap_lock
-            // of the current task's address space: process context, no locks, and `Bill::new` has
-            // seen to it that there is an address space.
+            // SAFETY: There is room for `nr` pointers, `have` of them are used, and `wanted` is no
+            // more than the rest. The call checks the addresses. It sleeps, and takes mmap_lock of
+            // the current task's address space: this is process context without locks, and
+            // `Bill::new` has checked that there is an address space.
             let got = unsafe {
                 bindings::pin_user_pages_fast(
                     first + have * PAGE_SIZE,
@@ -155,23 +155,24 @@ impl Pages {
                 Ok(got) => got,
                 Err(_) => return Err(Error::from_errno(got)),
             };
-            // INVARIANT: The call pinned as many more.
-            // SAFETY: `got` is at most `wanted`, for which there is room, and the call has written
-            // them.
+            // INVARIANT: The call pinned `got` more pages.
+            // SAFETY: `got` is at most `wanted`, for which there is room, and the call has
+            // initialised them.
             unsafe { pages.0.inc_len(got) };
             bill.charge(pages.0.get(have..).unwrap_or_default())?;
         }
         Ok(pages)
     }
 
-    /// The size of the parts that the pages can be seen as, as the base 2 logarithm of bytes, and
-    /// the number of the first page in its part: those of large folios if all are alike.
+    /// The size of the parts in which the pages can be described, as the base 2 logarithm of bytes,
+    /// and the index of the first page in its part. Parts are large folios if all pages are in
+    /// folios of the same size; otherwise they are pages.
     fn shape(&self) -> (usize, usize) {
         let Some(&head) = self.0.first() else {
             return (PAGE_SHIFT, 0);
         };
         // SAFETY: By the invariants the page is pinned, so it is valid, and its folio is not split.
-        // Words of it are read: any context.
+        // This only reads words of them: any context.
         let (shift, first) = unsafe {
             (
                 bindings::raio_helper_folio_shift(head) as usize,
@@ -181,8 +182,8 @@ impl Pages {
         let per_part = 1 << (shift - PAGE_SHIFT);
         let alike = self.0.iter().enumerate().all(|(i, &page)| {
             let within = (first + i) % per_part;
-            // SAFETY: By the invariants all of them are pinned, so that they are valid, and no
-            // folio is split. Words of them are read: any context.
+            // SAFETY: By the invariants all pages are pinned, so they are valid, and no folio is
+            // split. This only reads words of them: any context.
             unsafe {
                 bindings::raio_helper_folio_shift(page) as usize == shift
                     && bindings::raio_helper_folio_page_index(page) == within
@@ -202,29 +203,30 @@ impl Pages {
 impl Drop for Pages {
     /// May sleep.
     fn drop(&mut self) {
-        // SAFETY: By the invariants the pins are ours, and they are not used any more: the last
-        // reference to the buffer is gone. Whatever was in flight may have written to them. To lock
-        // a page may sleep: `put` leaves a last reference to the work queue where one must not.
+        // SAFETY: By the invariants the pins are ours. The pages are not used any more: the last
+        // reference to the buffer is gone. They are marked dirty, as transfers may have written to
+        // them. Locking a page may sleep: `put` leaves a last reference to the work queue, as its
+        // callers must not sleep.
         unsafe {
             bindings::unpin_user_pages_dirty_lock(self.0.as_mut_ptr(), self.0.len(), true);
         }
     }
 }
 
-/// A buffer of a program, pinned.
+/// A registered buffer.
 ///
 /// # Invariants
 ///
-/// `parts` describe `span` of the memory of `pages`, in `span`'s parts.
+/// `parts` describe `span` of the memory of `pages`, divided into the parts of `span`.
 #[pin_data]
 pub(crate) struct PinnedBuffer {
     span: Span,
     parts: KVVec<bindings::bio_vec>,
     pages: Pages,
-    /// For a last reference that is dropped where one must not sleep.
+    /// Drops a last reference that was given up where sleeping is not allowed.
     #[pin]
     last: Work<PinnedBuffer>,
-    // After the pages that are charged.
+    // Dropped after the pages that are charged.
     charges: KVVec<Arc<PinnedCharge>>,
 }
 
@@ -240,19 +242,19 @@ impl WorkItem for PinnedBuffer {
     }
 }
 
-// SAFETY: Pins are bound to no task: they are given back in any.
+// SAFETY: Pins are bound to no task: any task may give them back.
 unsafe impl Send for PinnedBuffer {}
-// SAFETY: Nothing that a shared reference reaches changes after it was made, but `last`, which is
+// SAFETY: Nothing that a shared reference reaches changes after creation, except `last`, which is
 // made for that.
 unsafe impl Sync for PinnedBuffer {}
 
 impl PinnedBuffer {
     /// Pins the `len` bytes at `address` of the current address space, and charges them to it and
-    /// its user as locked memory. `account` is that of the table that the buffer is for.
+    /// its user as locked memory. `account` is that of the table that the buffer will be in.
     ///
-    /// EFAULT if there is no such memory, it can't be written, or belongs to a file that must not
-    /// be pinned for long, or it is larger than 1 GiB; ENOMEM beyond RLIMIT_MEMLOCK. Process
-    /// context, sleeps.
+    /// EFAULT if the memory does not exist, can't be written, belongs to a file that must not be
+    /// pinned for long, or is larger than 1 GiB; ENOMEM beyond RLIMIT_MEMLOCK. Process context,
+    /// sleeps.
     pub(crate) fn pin(address: usize, len: usize, account: &mut Account) -> Result<Arc<Self>> {
         if len == 0 || len > MAX_LEN || address.checked_add(len).is_none() {
             return Err(EFAULT);
@@ -270,14 +272,15 @@ impl PinnedBuffer {
                 bindings::bio_vec {
                     bv_page: *pages.0.get(page).ok_or(EFAULT)?,
                     bv_len: u32::try_from(len)?,
-                    // The page that it begins in is the first one that there is of the part.
+                    // `bv_page` is the first page of the part that the buffer has, in which its
+                    // data begins.
                     bv_offset: (lack % PAGE_SIZE) as u32,
                 },
                 GFP_KERNEL_ACCOUNT,
             )?;
         }
         let charges = bill.settle()?;
-        // INVARIANT: As made above.
+        // INVARIANT: The loop above made `parts` from `span` and `pages`.
         Arc::pin_init(
             pin_init!(PinnedBuffer {
                 span,
@@ -290,12 +293,12 @@ impl PinnedBuffer {
         )
     }
 
-    /// Makes `iter` one over the `len` bytes at `address` of the program, which must lie in the
-    /// buffer, or over as many as a call may transfer. EFAULT.
+    /// Initialises `iter` for the `len` bytes at `address` of the program, which must lie in the
+    /// buffer; for at most as many as one call may transfer. EFAULT.
     ///
     /// # Safety
     ///
-    /// `iter` is valid for writes, and not used when the buffer is gone.
+    /// `iter` is valid for writes, and is out of use before the buffer is gone.
     #[inline]
     pub(super) unsafe fn import(
         &self,
@@ -311,9 +314,10 @@ impl PinnedBuffer {
             .ok_or(EFAULT)?;
         let parts = self.parts.get(piece.first..piece.first + piece.parts);
         let parts = parts.ok_or(EFAULT)?;
-        // SAFETY: `iter` is valid for writes, and not used when the buffer, which has the parts, is
-        // gone, by the requirement. By `Span::find` the piece has `len` bytes from its offset on,
-        // which is in its first part. Memory is written: any context.
+        // SAFETY: By this function's requirements `iter` is valid for writes, and is out of use
+        // before the buffer, which owns the parts, is gone. By `Span::find` the piece has `len`
+        // bytes from its offset on, and the offset is in its first part. This only writes memory:
+        // any context.
         unsafe {
             bindings::raio_helper_import_bvec(
                 iter,
@@ -327,8 +331,8 @@ impl PinnedBuffer {
         Ok(())
     }
 
-    /// Adds to `list` the memory of the `len` bytes at `address` of the program. EFAULT if they do
-    /// not all lie in the buffer; ENOMEM, also if the list would be larger than `kmalloc()` can.
+    /// Adds the memory of the `len` bytes at `address` of the program to `list`. EFAULT if they do
+    /// not all lie in the buffer; ENOMEM, also if the list would be too large for `kmalloc()`.
     /// Process context.
     pub(super) fn collect(
         &self,
@@ -347,14 +351,14 @@ impl PinnedBuffer {
                         bv_len: len as u32,
                         bv_offset: part.bv_offset + offset as u32,
                     },
-                    // As long as the program says.
+                    // The program decides how long the list gets.
                     GFP_KERNEL_ACCOUNT | __GFP_NOWARN,
                 )?;
             }
             offset = 0;
             left -= len;
         }
-        // What is missing, an iterator would look for beyond the list.
+        // If bytes were missing, an iterator would run past the end of the list.
         if left > 0 {
             return Err(EFAULT);
         }
@@ -362,11 +366,11 @@ impl PinnedBuffer {
     }
 }
 
-/// Gives back a reference that a transfer had. Any context.
+/// Gives back a reference that a transfer held. Any context.
 #[inline]
 pub(super) fn put(buffer: Arc<PinnedBuffer>) {
     if let Some(last) = Arc::into_unique_or_drop(buffer) {
-        // It was unregistered meanwhile, and to unpin may sleep.
+        // The buffer was unregistered meanwhile, and unpinning may sleep.
         let _ = workqueue::queue().enqueue(Arc::from(last));
     }
 }
