@@ -15,29 +15,29 @@ pub(crate) fn with_plug<R>(f: impl FnOnce() -> R) -> R {
 
     impl Drop for Finish<'_> {
         fn drop(&mut self) {
-            // SAFETY: `with_plug` started this plug, in this task, as its stack is that of one
-            // task, and nothing has moved it. Plugs inside of `f` have ended. It may flush, and so
-            // issue requests, as in process context, where `with_plug` is called.
+            // SAFETY: `with_plug` started this plug in this task, as the stack belongs to one task,
+            // and nothing has moved it. Plugs inside of `f` have ended. The call may flush, and so
+            // issue requests, as is allowed in process context, where `with_plug` is called.
             unsafe { bindings::blk_finish_plug(self.0.get()) };
         }
     }
 
     let plug = Opaque::uninit();
-    // SAFETY: The call initialises `plug`, and sets a pointer of the current task, if that has
-    // none. `plug` stays where it is until `Finish` has taken it off again, before this returns.
+    // SAFETY: The call initialises `plug`, and makes it the plug of the current task if that has
+    // none. `plug` does not move until `Finish` has removed it again, before this returns.
     unsafe { bindings::blk_start_plug(plug.get()) };
     let _finish = Finish(&plug);
     f()
 }
 
-/// Says that about `n` requests follow, for one device and under the plug, if there is one: the
-/// first of them takes tags for all, if so many are free side by side.
+/// Announces about `n` requests for one device under the current plug, if there is one. The first
+/// request then allocates tags for all of them, if so many adjacent tags are free.
 ///
-/// Process context. Nobody hangs for want of a tag that is not used: whoever needs one sleeps, and
-/// a task that sleeps, for that or anything else, gives back what it has left, as does the end of
-/// the plug (`__blk_flush_plug()`). With IOCB_NOWAIT it is refused as if the `n` were issued.
+/// Process context. Unused tags block nobody: whoever needs a tag sleeps, and a task that sleeps,
+/// for that or any other reason, first returns its unused tags, as does the end of the plug
+/// (`__blk_flush_plug()`). With IOCB_NOWAIT a request is refused as if all `n` were issued.
 pub(crate) fn expect(n: u16) {
     // SAFETY: Writes a number in the plug of the current task, if it has one. Only the task itself
-    // uses that, in process context; a plug is valid until it is finished.
+    // uses that number, in process context. A plug is valid until it is finished.
     unsafe { bindings::raio_helper_plug_expect(n) }
 }

@@ -11,10 +11,10 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// The subjective credentials of the current task.
+/// A reference to the subjective credentials of the current task.
 pub(crate) fn current() -> ARef<Credential> {
-    // SAFETY: Every task has credentials, to which `get_current_cred()` returns a reference of the
-    // caller's, by an atomic: any context. `Credential` is transparent over `struct cred`.
+    // SAFETY: Every task has credentials. `get_current_cred()` takes a reference to them for the
+    // caller, with an atomic: any context. `Credential` is a transparent wrapper of `struct cred`.
     unsafe {
         let cred = bindings::raio_helper_get_current_cred();
         ARef::from_raw(NonNull::new_unchecked(cred.cast_mut().cast()))
@@ -23,14 +23,15 @@ pub(crate) fn current() -> ARef<Credential> {
 
 /// Whether `cred` are the subjective credentials of the current task.
 pub(crate) fn is_current(cred: &Credential) -> bool {
-    // SAFETY: Reads a pointer of the current task, which only that writes, and compares it alone.
+    // SAFETY: Reads a pointer of the current task, which only the task itself writes, and only
+    // compares it.
     unsafe { core::ptr::eq(bindings::raio_helper_current_cred(), cred.as_ptr()) }
 }
 
-/// Calls `f` with the current task's own credentials, whatever overrides them. Process context.
+/// Calls `f` with the current task's own credentials, even if they are overridden. Process context.
 pub(crate) fn with_own<R>(f: impl FnOnce() -> R) -> R {
-    // SAFETY: The task refers to its real credentials, which only it itself replaces, in system
-    // calls that this is none of: they are valid until `f` has returned.
+    // SAFETY: The task refers to its real credentials. Only the task itself replaces them, in
+    // system calls other than this one, so they are valid until `f` has returned.
     let own = unsafe { Credential::from_ptr(bindings::raio_helper_current_real_cred()) };
     with(own, f)
 }
@@ -43,15 +44,15 @@ pub(crate) fn with<R>(cred: &Credential, f: impl FnOnce() -> R) -> R {
 
     impl Drop for Revert {
         fn drop(&mut self) {
-            // SAFETY: This is what `override_creds()` returned, in this task, which has kept it.
-            // Only the task itself writes that pointer; overrides nest, as `Revert` values are
-            // locals that are dropped in reverse order. No lock, any context.
+            // SAFETY: This is what `override_creds()` returned in this task, which has kept it.
+            // Only the task itself writes that pointer. Overrides nest: `Revert` values are locals,
+            // dropped in reverse order. No lock, any context.
             unsafe { bindings::raio_helper_revert_creds(self.0) };
         }
     }
 
     // SAFETY: `cred` is borrowed for longer than the override lasts, as `_revert` is dropped here.
-    // A pointer of the current task is exchanged, which only that uses.
+    // The call exchanges a pointer of the current task, which only that task uses.
     let _revert = Revert(unsafe { bindings::raio_helper_override_creds(cred.as_ptr()) });
     f()
 }

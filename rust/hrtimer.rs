@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Timers that fire once, for objects with a reference count; what is done then is the work queue's.
+//! One-shot timers of reference-counted objects. The work queue does what is to be done when they
+//! fire.
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 //!
-//! The kernel crate's `HrTimer` is cancelled by waiting for its callback, which who is in it, or in an
-//! interrupt, must not.
+//! The kernel crate's `HrTimer` can only be cancelled by waiting for its callback. The callback
+//! itself, and code in an interrupt, must not do that.
 
 use super::{
     bindings,
@@ -35,7 +36,7 @@ pub(crate) struct Alarm<T> {
     timer: Opaque<bindings::hrtimer>,
     #[pin]
     _pin: PhantomPinned,
-    /// What is done when it has fired: many may fire in one interrupt.
+    /// Does the work after the timer has fired: many timers may fire in one interrupt.
     #[pin]
     work: Work<Alarm<T>>,
     value: T,
@@ -47,13 +48,14 @@ impl_has_work! {
 
 // SAFETY: A timer is bound to no task, and the value is `Send`.
 unsafe impl<T: Send> Send for Alarm<T> {}
-// SAFETY: What is called by a shared reference takes the lock of the timer's base; the value is
-// `Sync`.
+// SAFETY: Functions that are called through a shared reference take the lock of the timer's base;
+// the value is `Sync`.
 unsafe impl<T: Sync> Sync for Alarm<T> {}
 
-/// What has a timer.
+/// A value that has a timer.
 pub(crate) trait Alarmed: Send + Sync + Sized + 'static {
-    /// It has fired. Work of the module's queue: process context, should not sleep for long.
+    /// The timer has fired. Called in work of the module's queue: process context, should not sleep
+    /// for long.
     fn fired(this: Arc<Alarm<Self>>);
 }
 
@@ -66,12 +68,12 @@ impl<T> Deref for Alarm<T> {
 }
 
 impl<T: Alarmed> Alarm<T> {
-    /// `value` with a timer, which is not started. ENOMEM. Process context.
+    /// Creates a timer for `value`, without starting it. ENOMEM. Process context.
     pub(crate) fn new(value: T) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Alarm {
-                // SAFETY: The place is valid, and stays where it is, as it is pinned. The function is
-                // one for an `Alarm` of this type. Memory is written: any context.
+                // SAFETY: The place is valid, and does not move, as it is pinned. The function is
+                // one for an `Alarm` of this type. This only writes memory: any context.
                 timer <- Opaque::ffi_init(|timer| unsafe {
                     bindings::hrtimer_setup(
                         timer,
@@ -88,12 +90,12 @@ impl<T: Alarmed> Alarm<T> {
         )
     }
 
-    /// Starts the timer, which is not running, for `at`, in nanoseconds of CLOCK_MONOTONIC; it may be
-    /// late by `slack`. Any context.
+    /// Starts the timer, which must not be running. It fires at `at`, in nanoseconds of
+    /// CLOCK_MONOTONIC, or up to `slack` later. Any context.
     pub(crate) fn start(self: Arc<Self>, at: i64, slack: u64) {
         let this = Arc::into_raw(self);
-        // SAFETY: It was set up by `new`. The timer has that reference from here on, so that all of it
-        // stays until it has fired, or was stopped. Any context.
+        // SAFETY: `new` set up the timer. From here on the timer has that reference, so the object
+        // lives until the timer has fired or was stopped. Any context.
         unsafe {
             bindings::hrtimer_start_range_ns(
                 Opaque::cast_into(&raw const (*this).timer),
@@ -104,13 +106,13 @@ impl<T: Alarmed> Alarm<T> {
         }
     }
 
-    /// Stops the timer, if it runs and does not fire just now. Any context.
+    /// Stops the timer if it runs and its callback is not running. Any context.
     pub(crate) fn stop(self: &Arc<Self>) {
-        // SAFETY: It was set up by `new`. The call does not wait for the callback. Any context.
+        // SAFETY: `new` set up the timer. The call does not wait for the callback. Any context.
         let stopped = unsafe { bindings::hrtimer_try_to_cancel(self.timer.get()) };
         if stopped == 1 {
-            // SAFETY: The timer was started, and will not fire: the reference that `start` gave it is
-            // ours, as the call says so only once.
+            // SAFETY: The timer was started and will not fire. The call returns 1 only once, so the
+            // reference that `start` gave to the timer is ours now.
             drop(unsafe { Arc::from_raw(Arc::as_ptr(self)) });
         }
     }
@@ -124,17 +126,20 @@ impl<T: Alarmed> WorkItem for Alarm<T> {
     }
 }
 
+/// The callback of the timer.
+///
 /// # Safety
 ///
-/// `timer` is that of an [`Alarm`] of a `T`, and was started.
+/// `timer` belongs to an [`Alarm`] of a `T`, and was started.
 unsafe extern "C" fn fire<T: Alarmed>(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
-    // SAFETY: By the requirement it lies in an `Alarm`, of which it has a reference, that `start` gave
-    // it, and gives up here. Who has called does not look at the timer afterwards.
+    // SAFETY: By this function's requirements the timer lies in an `Alarm`. It has the reference to
+    // that which `start` gave it, and gives it up here. The caller does not access the timer
+    // afterwards.
     let this = unsafe {
         let this = container_of!(Opaque::cast_from(timer).cast_mut(), Alarm<T>, timer);
         Arc::from_raw(this.cast_const())
     };
-    // It is not queued: it was started once more, if at all, by that work.
+    // The work is not queued yet: if the timer was started again at all, that work did it.
     let _ = workqueue::queue().enqueue(this);
     bindings::hrtimer_restart::HRTIMER_NORESTART
 }

@@ -10,19 +10,19 @@ use super::{
 };
 use kernel::prelude::*;
 
-/// An I/O priority, and whose word it is.
+/// An I/O priority, and who chose it.
 #[derive(Clone, Copy)]
 pub(crate) enum Ioprio {
-    /// The program's.
+    /// The program chose it in the iocb.
     Chosen(u16),
-    /// The task's, see [`current!`].
+    /// It is that of the task, see [`current`].
     Current(u16),
 }
 
 /// The I/O priority of the current task. Process context.
 pub(crate) fn current() -> u16 {
-    // SAFETY: Reads what the current task has of its own, which only the task itself changes: its
-    // I/O context, or its scheduling class.
+    // SAFETY: Reads the current task's own I/O context, or its scheduling class, which only the
+    // task itself changes.
     unsafe { bindings::raio_helper_get_current_ioprio() }
 }
 

@@ -7,17 +7,18 @@
 use super::bindings;
 use kernel::module::this_module;
 
-/// Keeps the module loaded.
+/// A reference to the module, which keeps it loaded.
 ///
-/// Whoever drops the last one may still run in the module for a moment: in work of the module's
-/// queue, whose end unloading waits for, or as [`rcupdate`](super::rcupdate) says.
+/// Whoever drops the last one may still run in the module for a moment. That is safe in work of the
+/// module's queue, as unloading waits for the end of that, or as [`rcupdate`](super::rcupdate)
+/// says.
 pub(crate) struct ModuleRef(());
 
 impl ModuleRef {
-    /// One more. Any context, while the module is in use.
+    /// Takes one more reference. Any context, while the module is in use.
     pub(crate) fn new() -> Self {
-        // SAFETY: `__module_get()` wants a module that has a reference already: whoever comes here
-        // came by a file, a mapping or work that has one. An atomic, in any context.
+        // SAFETY: `__module_get()` requires that the module already has a reference. Every caller
+        // gets here through a file, a mapping or work that has one. This is an atomic: any context.
         unsafe { bindings::__module_get(this_module::<crate::LocalModule>().as_ptr()) };
         ModuleRef(())
     }
@@ -25,8 +26,8 @@ impl ModuleRef {
 
 impl Drop for ModuleRef {
     fn drop(&mut self) {
-        // SAFETY: `new` took the reference, and this gives it back once. An atomic, in any context;
-        // the text is there for the return, as the type says.
+        // SAFETY: `new` took the reference, and this gives it back once. This is an atomic: any
+        // context. The text stays for the return, as the type says.
         unsafe { bindings::module_put(this_module::<crate::LocalModule>().as_ptr()) };
     }
 }

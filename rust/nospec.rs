@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Indices from a program, which a processor may use before it has checked them.
+//! Indices from a program, which a processor might use speculatively before their check.
 //!
 //! C header: [`include/linux/nospec.h`](srctree/include/linux/nospec.h)
 
 use super::bindings;
 
-/// As `slice.get()`: what is beyond the end is not read ahead of the check either.
+/// Like `slice.get()`, but does not access anything beyond the end speculatively either.
 #[inline]
 pub(crate) fn get<T>(slice: &[T], index: usize) -> Option<&T> {
     if index >= slice.len() {

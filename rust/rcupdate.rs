@@ -6,18 +6,18 @@
 
 use super::bindings;
 
-/// Waits, when it is dropped, until no task and no CPU is inside code that it was in before.
+/// When dropped, waits until every task and CPU has left the code that it was in before.
 ///
-/// A completion's last instructions may still run, in an interrupt or preempted, when all that it
-/// touches is accounted for. The text of the module must outlive them: this is the module's last
-/// field.
+/// The last instructions of a completion may still run, in an interrupt or preempted, when
+/// everything that it accesses is already accounted for. The module's text must outlive them, so
+/// this is the last field of the module.
 pub(crate) struct TextInUse;
 
 impl Drop for TextInUse {
     /// Process context, sleeps.
     fn drop(&mut self) {
-        // SAFETY: Both sleep: this is dropped with the module, by the task that unloads it or fails
-        // to load it, in process context, with no lock held and outside of RCU read sections.
+        // SAFETY: Both calls sleep. This is dropped with the module, by the task that unloads it or
+        // fails to load it: in process context, without locks and outside of RCU read sections.
         unsafe {
             bindings::raio_helper_synchronize_rcu_tasks();
             bindings::synchronize_rcu();

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tracepoints. One that is off costs a nop: what it would tell is not even looked up.
+//! Tracepoints. A disabled tracepoint costs a nop: its arguments are not evaluated.
 //!
-//! `kernel::declare_trace!` looks for tracepoints in the kernel crate's bindings only.
+//! `kernel::declare_trace!` only finds tracepoints in the kernel crate's bindings.
 //!
 //! C header: `rust/trace.h` of this tree
 
 #[cfg(CONFIG_TRACEPOINTS)]
 use super::bindings;
 
-/// What a tracepoint tells of a request.
+/// The arguments of a tracepoint, which describe a request.
 #[cfg_attr(not(CONFIG_TRACEPOINTS), expect(dead_code))]
 pub(crate) struct About {
-    /// The context's id.
+    /// The id of the context.
     pub(crate) ctx: u64,
     /// The address of the iocb.
     pub(crate) iocb: u64,
@@ -22,7 +22,7 @@ pub(crate) struct About {
     pub(crate) opcode: u16,
     /// `aio_fildes`.
     pub(crate) fd: u32,
-    /// What it came to; 0 where there is no result yet.
+    /// The result; 0 if there is none yet.
     pub(crate) result: i64,
 }
 
@@ -39,8 +39,7 @@ macro_rules! tracepoints {
                 #[cfg(CONFIG_TRACEPOINTS)]
                 {
                     // SAFETY: The static is a tracepoint that `rust/trace.c` defines, and the field
-                    // its key. To look at it is an instruction that the kernel patches: any
-                    // context.
+                    // is its key. The check is an instruction that the kernel patches: any context.
                     let on = unsafe {
                         kernel::jump_label::static_branch_unlikely!(
                             bindings::$tracepoint,
@@ -51,7 +50,7 @@ macro_rules! tracepoints {
                     if on {
                         let about = about();
                         // SAFETY: All arguments are integers: no memory. A tracepoint may be called
-                        // in any context where RCU watches, which it does outside of idle.
+                        // in any context in which RCU watches, that is, outside of idle.
                         unsafe {
                             bindings::$call(
                                 about.ctx,
@@ -70,18 +69,18 @@ macro_rules! tracepoints {
 }
 
 tracepoints! {
-    /// A request was taken.
+    /// A request was accepted.
     submit: __tracepoint_raio_submit, rust_do_trace_raio_submit;
-    /// A request waits to be woken.
+    /// A request is armed, and waits for a wake.
     arm: __tracepoint_raio_arm, rust_do_trace_raio_arm;
     /// A request was woken.
     kick: __tracepoint_raio_kick, rust_do_trace_raio_kick;
-    /// A request is tried once more.
+    /// A request is tried again.
     retry: __tracepoint_raio_retry, rust_do_trace_raio_retry;
-    /// A request can't go on where it is, and was put on a list.
+    /// A request can't go on in its context, and was put on a list.
     punt: __tracepoint_raio_punt, rust_do_trace_raio_punt;
-    /// The event of a request goes to the ring.
+    /// The event of a request is published in the ring.
     complete: __tracepoint_raio_complete, rust_do_trace_raio_complete;
-    /// A request was cancelled, or was not.
+    /// Somebody tried to cancel a request.
     cancel: __tracepoint_raio_cancel, rust_do_trace_raio_cancel;
 }

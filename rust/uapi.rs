@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What programs pass to the module, and get from it.
+//! The structures of the interface to programs.
 //!
 //! C headers: [`include/uapi/linux/aio_abi.h`](srctree/include/uapi/linux/aio_abi.h) and
 //! `include/uapi/linux/raio.h` of this tree.
@@ -74,12 +74,12 @@ pub(crate) use bindings::{
 macro_rules! plain {
     ($($name:ident: $size:literal)*) => {
         $(
-            // The layout is part of the API, and has no padding: the size is that of the fields.
+            // The layout is part of the API and has no padding: the size is the sum of the fields.
             const _: () = assert!(size_of::<$name>() == $size);
-            // SAFETY: All fields are integers, so any bytes are a value.
+            // SAFETY: All fields are integers, so any bytes are a valid value.
             unsafe impl FromBytes for $name {}
-            // SAFETY: All fields are integers, and the size above leaves no padding between them:
-            // all bytes are initialised, and none can be changed by a shared reference.
+            // SAFETY: All fields are integers, and the size above leaves no padding between them.
+            // So all bytes are initialised, and there is no interior mutability.
             unsafe impl AsBytes for $name {}
         )*
     };

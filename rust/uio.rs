@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Transfers' directions.
+//! The direction of a transfer.
 //!
 //! C header: [`include/linux/uio.h`](srctree/include/linux/uio.h)
 
 use super::bindings;
 use kernel::prelude::*;
 
-/// Which way data goes.
+/// The direction of a transfer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Direction {
     /// From the file.

@@ -8,23 +8,23 @@ use super::bindings;
 use core::marker::PhantomData;
 use kernel::cred::Credential;
 
-/// The users who own the user namespaces of somebody.
+/// An iterator over the owners of user namespaces.
 ///
 /// # Invariants
 ///
-/// `next` is the user namespace of credentials that are borrowed for `'a`, or one above it.
+/// `next` is the user namespace of credentials that are borrowed for `'a`, or one of its ancestors.
 pub(crate) struct Owners<'a> {
     next: *const bindings::user_namespace,
     _cred: PhantomData<&'a Credential>,
 }
 
-/// The owner, by the kernel's number of the user, of each user namespace that `cred` are in: from
-/// their own up to the initial one, which is nobody's.
+/// Returns the owners, as kernel-internal user ids, of the user namespace of `cred` and of its
+/// ancestors, except the initial namespace, which has no owner.
 pub(crate) fn owners(cred: &Credential) -> Owners<'_> {
-    // SAFETY: The credentials are borrowed, so valid; their namespace never changes once they are
-    // somebody's. A read of memory alone: any context.
+    // SAFETY: The credentials are valid, as they are borrowed. Their namespace does not change once
+    // they are in use. This only reads memory: any context.
     let next = unsafe { (*cred.as_ptr()).user_ns };
-    // INVARIANT: It is theirs.
+    // INVARIANT: This is the namespace of `cred`.
     Owners {
         next,
         _cred: PhantomData,
@@ -35,13 +35,13 @@ impl Iterator for Owners<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        // SAFETY: By the invariants it is held: credentials hold their namespace, and each
-        // namespace the one above it. Owner and parent never change, so no lock is needed.
+        // SAFETY: By the invariants the namespace is held: credentials hold their namespace, and
+        // each namespace holds its parent. Owner and parent never change, so no lock is needed.
         let (parent, owner) = unsafe { ((*self.next).parent, (*self.next).owner.val) };
         if parent.is_null() {
             return None;
         }
-        // INVARIANT: It is above the last.
+        // INVARIANT: This is the parent of the previous namespace.
         self.next = parent;
         Some(owner)
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What wraps no header: arrays that are filled as they go, words without order, what is deferred.
+//! Modules that wrap no C header: partially filled arrays, words without ordering, and deferred
+//! values.
 
 pub(crate) mod array;
 pub(crate) mod deferred;

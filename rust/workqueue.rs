@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module's work queue. The kernel crate has no owned ones.
+//! The module's work queue. The kernel crate does not support owned work queues.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
@@ -30,21 +30,21 @@ use kernel::{
 
 static QUEUE: Atomic<*mut bindings::workqueue_struct> = Atomic::new(ptr::null_mut());
 
-/// The module's work queue, while this lives.
+/// Owner of the module's work queue. Dropping this destroys the queue.
 pub(crate) struct WorkQueue(());
 
 impl WorkQueue {
-    /// Makes the queue. ENOMEM if it can't, EEXIST if there is one. Process context.
+    /// Creates the queue. ENOMEM on failure, EEXIST if there is one already. Process context.
     pub(crate) fn new(name: &'static CStr) -> Result<Self> {
-        // SAFETY: The name is static, and printed by a format of the helper's own. By this
-        // function's terms the task may sleep.
+        // SAFETY: The name is static, and printed by the helper's own format. By this function's
+        // requirements the task may sleep.
         let queue = unsafe { bindings::raio_helper_alloc_workqueue(name.as_char_ptr()) };
         if queue.is_null() {
             return Err(ENOMEM);
         }
         if QUEUE.cmpxchg(ptr::null_mut(), queue, Full).is_err() {
-            // SAFETY: It was just made, and nobody else has it. Process context, no work to wait
-            // for.
+            // SAFETY: The queue was just created, and nobody else has it. Process context, without
+            // work to wait for.
             unsafe { bindings::destroy_workqueue(queue) };
             return Err(EEXIST);
         }
@@ -53,26 +53,26 @@ impl WorkQueue {
 }
 
 impl Drop for WorkQueue {
-    /// Waits for what is queued. Process context.
+    /// Waits for queued work. Process context.
     fn drop(&mut self) {
-        // SAFETY: `new` made it, and there is no other `WorkQueue`. It sleeps: this is dropped with
-        // the module, in process context without locks. Whoever could queue work keeps the module,
-        // or is work that this waits for.
+        // SAFETY: `new` created the queue, and there is no other `WorkQueue`. The call sleeps: this
+        // is dropped with the module, in process context without locks. Code that could queue work
+        // keeps the module loaded, or is itself work that this waits for.
         unsafe { bindings::destroy_workqueue(QUEUE.load(Relaxed)) };
         QUEUE.store(ptr::null_mut(), Relaxed);
     }
 }
 
-/// Queues delayed work for `ticks` from now, also if it waits for later. Any context; the reference
-/// is not the last.
+/// Queues delayed work to run in `ticks`, even if it is already queued for a later time. `of` must
+/// not be the last reference. Any context.
 pub(crate) fn enqueue_by<T, const ID: u64>(of: Arc<T>, ticks: Jiffies)
 where
     T: HasDelayedWork<T, ID> + WorkItem<ID, Pointer = Arc<T>>,
 {
     let of = Arc::into_raw(of);
-    // SAFETY: The object is alive by the reference, `raw_get_work` gives the work inside its
-    // delayed work, which was initialised with it, and both queues are there for as long as the
-    // module runs. It takes locks with interrupts off, and does not sleep: any context but an NMI.
+    // SAFETY: The reference keeps the object alive. `raw_get_work` returns the work inside its
+    // delayed work, which was initialised with it. Both queues exist for as long as the module
+    // runs. The call takes locks with interrupts off, and does not sleep: any context but an NMI.
     let waits = unsafe {
         let work = Work::raw_get(T::raw_get_work(of.cast_mut()));
         let work = container_of!(work, bindings::delayed_work, work);
@@ -80,47 +80,48 @@ where
         bindings::mod_delayed_work_on(cpu, raw(), work, ticks)
     };
     if waits {
-        // SAFETY: It waited, with the reference from when it was queued first, so this one is ours
-        // still, by `into_raw` above. It is not the last, as that is there.
+        // SAFETY: The work was already queued, with the reference from then, so the one from
+        // `into_raw` above is still ours. It is not the last, as there is that other one.
         drop(unsafe { Arc::from_raw(of) });
     }
 }
 
-/// Takes delayed work off its timer, or off the queue; true if it was there, and will not run.
+/// Takes delayed work off its timer or off the queue. Returns true if it was there, and will not
+/// run.
 pub(crate) fn cancel_delayed<T, const ID: u64>(of: &Arc<T>) -> bool
 where
     T: HasDelayedWork<T, ID> + WorkItem<ID, Pointer = Arc<T>>,
 {
-    // SAFETY: The object is alive by `of`, and `raw_get_work` gives the work inside its delayed
-    // work, which was initialised with it. It takes locks with interrupts off, and does not wait
+    // SAFETY: `of` keeps the object alive. `raw_get_work` returns the work inside its delayed work,
+    // which was initialised with it. The call takes locks with interrupts off, and does not wait
     // for a run.
     let cancelled = unsafe {
         let work = Work::raw_get(T::raw_get_work(Arc::as_ptr(of).cast_mut()));
         bindings::cancel_delayed_work(container_of!(work, bindings::delayed_work, work))
     };
     if cancelled {
-        // SAFETY: Who queued it gave a reference by `into_raw`, for the run that will not be: so it
-        // is taken back once. It is not the last, as there is `of`.
+        // SAFETY: When the work was queued, `into_raw` gave up a reference for the run that will
+        // not happen, so it is taken back once. It is not the last, as there is `of`.
         drop(unsafe { Arc::from_raw(Arc::as_ptr(of)) });
     }
     cancelled
 }
 
-/// The module's work queue, or the system's while there is none.
+/// The module's work queue, or a queue of the kernel's if there is none.
 fn raw() -> *mut bindings::workqueue_struct {
     let queue = QUEUE.load(Relaxed);
     if queue.is_null() {
-        // SAFETY: A pointer that is set when the kernel starts, and never changes: any context.
+        // SAFETY: The pointer is set when the kernel starts, and never changes: any context.
         unsafe { bindings::system_dfl_wq }
     } else {
         queue
     }
 }
 
-/// As a kernel's own.
+/// The module's work queue, as a [`Queue`] of the kernel crate.
 pub(crate) fn queue() -> &'static Queue {
-    // SAFETY: The system's queue is there since boot and never destroyed. The module's is, when the
-    // module goes: callers keep that, or are work that `WorkQueue::drop` waits for. No more than a
-    // pointer is read, in any context.
+    // SAFETY: The kernel's queue exists since boot and is never destroyed. The module's queue
+    // exists until the module is unloaded; callers keep the module loaded, or are work that
+    // `WorkQueue::drop` waits for. Only a pointer is read, in any context.
     unsafe { Queue::from_raw(raw()) }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Arrays of which a part is in use. The rest is not even initialised: on the stack of a call
-//! that costs more than the call.
+//! Partially filled arrays. The rest is not even initialised: for an array on the stack of a call,
+//! initialisation would cost more than the call.
 
 use core::{
     mem::MaybeUninit,
@@ -29,18 +29,18 @@ impl<T: Copy, const N: usize> Array<T, N> {
         }
     }
 
-    /// An empty array in its place: moved there, all of it would be set to zero.
+    /// Initialises an empty array in place. A move into the place would set all of it to zero.
     #[inline]
     pub(crate) fn init() -> impl Init<Self> {
         let init = |slot: *mut Self| {
-            // SAFETY: `slot` is valid for writes of an array: `init_from_closure` wants no less
-            // below.
+            // SAFETY: `slot` is valid for writes of an array, as `init_from_closure` below
+            // guarantees.
             unsafe { (&raw mut (*slot).len).write(0) };
             Ok(())
         };
         // INVARIANT: There are no values.
-        // SAFETY: The closure never fails. It initialises the length; values, which are
-        // `MaybeUninit`, need not be. No reference to the slot is kept.
+        // SAFETY: The closure never fails. It initialises the length; the values are `MaybeUninit`
+        // and need no initialisation. No reference to the slot is kept.
         unsafe { pin_init::init_from_closure(init) }
     }
 
@@ -50,22 +50,22 @@ impl<T: Copy, const N: usize> Array<T, N> {
         self.len >= N
     }
 
-    /// Appends `value`; nothing happens if it is full.
+    /// Appends `value`. Does nothing if the array is full.
     #[inline]
     pub(crate) fn push(&mut self, value: T) {
         if let Some(place) = self.values.get_mut(self.len) {
             place.write(value);
-            // INVARIANT: It was just written.
+            // INVARIANT: The value was just written.
             self.len += 1;
         }
     }
 
-    /// Has `with` write `len` values, no more than fit, in place of what there is, and returns what
-    /// it says: nothing is there if that is false.
+    /// Replaces the content by `len` values that `with` writes, and returns its result. If that is
+    /// false, or `len` values do not fit, the array is empty.
     ///
     /// # Safety
     ///
-    /// If `with` returns true, it has written `len` values where it was told to.
+    /// If `with` returns true, it has written `len` values to its argument.
     #[inline]
     pub(in crate::sys) unsafe fn fill(
         &mut self,
@@ -81,13 +81,13 @@ impl<T: Copy, const N: usize> Array<T, N> {
         true
     }
 
-    /// Forgets all.
+    /// Removes all values.
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.len = 0;
     }
 
-    /// What is there.
+    /// The values.
     #[inline]
     pub(crate) fn as_slice(&self) -> &[T] {
         // SAFETY: By the invariants the first `len` values are initialised; nobody writes them
@@ -96,7 +96,7 @@ impl<T: Copy, const N: usize> Array<T, N> {
     }
 }
 
-/// Up to `N` values that are taken out in the order in which they came.
+/// A queue of up to `N` values.
 ///
 /// # Invariants
 ///
@@ -108,7 +108,7 @@ pub(crate) struct Stock<T, const N: usize> {
 }
 
 impl<T, const N: usize> Stock<T, N> {
-    /// An empty one.
+    /// An empty queue.
     #[inline]
     pub(crate) fn new() -> Self {
         Stock {
@@ -118,32 +118,32 @@ impl<T, const N: usize> Stock<T, N> {
         }
     }
 
-    /// Whether there is nothing.
+    /// Whether the queue is empty.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.next == self.end
     }
 
-    /// Adds `value`; it is dropped if as many as fit came since there was nothing.
+    /// Appends `value`. Drops it if `N` values were appended since the queue was last empty.
     #[inline]
     pub(crate) fn push(&mut self, value: T) {
         if let Some(place) = self.values.get_mut(self.end) {
             place.write(value);
-            // INVARIANT: It was just written, and was within bounds.
+            // INVARIANT: The value was just written, within bounds.
             self.end += 1;
         }
     }
 
-    /// Takes out the first.
+    /// Removes the first value.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<T> {
         if self.is_empty() {
             return None;
         }
-        // SAFETY: By the invariants it is initialised, as `next < end`. It is read out once: from
-        // here on it is below `next`, and so counts as not initialised.
+        // SAFETY: By the invariants the value is initialised, as `next < end`. It is read out once:
+        // afterwards it is below `next`, and so counts as not initialised.
         let value = unsafe { self.values.get(self.next)?.assume_init_read() };
-        // INVARIANT: It was less than `end`.
+        // INVARIANT: `next` was less than `end`.
         self.next += 1;
         if self.is_empty() {
             self.next = 0;
@@ -152,7 +152,7 @@ impl<T, const N: usize> Stock<T, N> {
         Some(value)
     }
 
-    /// Drops all.
+    /// Drops all values.
     #[inline]
     pub(crate) fn clear(&mut self) {
         while let Some(value) = self.pop() {
