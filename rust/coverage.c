@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What ran of the module, in any context; the kernel's KCOV sees one task.  scripts/coverage says
- * what for.
+ * Records which code of the module ran, in any context; the kernel's KCOV sees
+ * only one task.  scripts/coverage explains the use.
  *
- * A bit for each address that a call of __sanitizer_cov_trace_pc() returns to: first those of the
- * module's text, then those of its init text.  A blob of debugfs, which stays when the module goes,
- * and which its next load goes on with: also what its exit runs is seen.
+ * There is a bit for each address to which a call of __sanitizer_cov_trace_pc()
+ * returns: first those of the module's text, then those of its init text.  The
+ * bits are a blob in debugfs, which stays when the module is unloaded, and
+ * which the next load continues: so the code of its exit is recorded too.
  */
 
 #include <linux/debugfs.h>
@@ -15,7 +16,7 @@
 #include <linux/vmalloc.h>
 
 #define NAME "coverage-raio"
-/* of each of the two; selftests/coverage has the same */
+/* Maximum size of each of the two; selftests/coverage has the same value. */
 #define TEXT_MAX SZ_1M
 
 struct coverage {
@@ -37,7 +38,7 @@ static bool mark(unsigned long *bits, enum mod_mem_type type, unsigned long addr
 	return true;
 }
 
-/* Instead of the kernel's, for this module. */
+/* Replaces the kernel's function for this module. */
 void notrace __sanitizer_cov_trace_pc(void)
 {
 	struct coverage *here = READ_ONCE(coverage);
@@ -46,7 +47,7 @@ void notrace __sanitizer_cov_trace_pc(void)
 		mark(here->init_text, MOD_INIT_TEXT, _RET_IP_);
 }
 
-/* Before the module's init, and before KUnit's tests. */
+/* Runs before the module's init and before KUnit's tests. */
 static void __attribute__((constructor)) coverage_start(void)
 {
 	struct dentry *file = debugfs_lookup(NAME, NULL);

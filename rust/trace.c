@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Defines the tracepoints, and the functions by which Rust calls them. */
+/* Defines the tracepoints, and the functions that Rust calls for them. */
 #include <linux/aio_abi.h>
 
 #define CREATE_TRACE_POINTS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What happens to requests, for perf, bpftrace and tracefs. */
+/* Tracepoints of requests, for perf, bpftrace and tracefs. */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM raio
 
@@ -10,7 +10,7 @@
 #include <linux/raio.h>
 #include <linux/tracepoint.h>
 
-/* Programs that read the format can't know the numbers. */
+/* Programs that read the format do not know the values. */
 TRACE_DEFINE_ENUM(IOCB_CMD_PREAD);
 TRACE_DEFINE_ENUM(IOCB_CMD_PWRITE);
 TRACE_DEFINE_ENUM(IOCB_CMD_FSYNC);
@@ -61,24 +61,24 @@ DEFINE_EVENT(raio_request, name,						\
 	TP_PROTO(u64 ctx, u64 iocb, u32 key, u16 opcode, u32 fd, s64 result),	\
 	TP_ARGS(ctx, iocb, key, opcode, fd, result))
 
-/* It was taken: its event will come. */
+/* The request was accepted: its event will come. */
 RAIO_EVENT(raio_submit);
-/* It waits to be woken. */
+/* The request is armed, and waits for a wake. */
 RAIO_EVENT(raio_arm);
-/* It was woken. */
+/* The request was woken. */
 RAIO_EVENT(raio_kick);
-/* It is tried once more. */
+/* The request is tried again. */
 RAIO_EVENT(raio_retry);
-/* It can not go on where it is, and was put on a list. */
+/* The request can't go on in its context, and was put on a list. */
 RAIO_EVENT(raio_punt);
-/* Its event goes to the ring; result is the event's. */
+/* The event of the request is published in the ring, with this result. */
 RAIO_EVENT(raio_complete);
-/* It was cancelled; result is 0, or why not. */
+/* Somebody tried to cancel the request; result is 0 or an errno. */
 RAIO_EVENT(raio_cancel);
 
 #endif /* _RAIO_TRACE_H */
 
-/* Below rust/, by Kbuild's -I. */
+/* In rust/, which Kbuild adds with -I. */
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH .
 #undef TRACE_INCLUDE_FILE

@@ -2,7 +2,10 @@
 
 #include <linux/blkdev.h>
 
-/* As blk_start_plug_nr_ios(), under a plug that has used up what it expected before. */
+/*
+ * Same as blk_start_plug_nr_ios(), but for a plug that is already active and
+ * has used up all tags that it allocated before.
+ */
 void raio_helper_plug_expect(unsigned short nr)
 {
 #ifdef CONFIG_BLOCK
@@ -13,7 +16,7 @@ void raio_helper_plug_expect(unsigned short nr)
 #endif
 }
 
-/* As blk_check_plugged(), without an allocation. */
+/* Same as blk_check_plugged(), but without an allocation. */
 bool raio_helper_plug_call_back(struct blk_plug_cb *cb)
 {
 #ifdef CONFIG_BLOCK

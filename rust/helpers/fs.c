@@ -24,7 +24,7 @@ bool raio_helper_kiocb_start_write_trylock(struct kiocb *kiocb)
 
 	if (!sb_start_write_trylock(sb))
 		return false;
-	/* as kiocb_start_write(): somebody else may end it */
+	/* Same as kiocb_start_write(): another task may end the write. */
 	__sb_writers_release(sb, SB_FREEZE_WRITE);
 	return true;
 }
@@ -34,7 +34,7 @@ void raio_helper_kiocb_end_write(struct kiocb *kiocb)
 	kiocb_end_write(kiocb);
 }
 
-/* Somebody wants to be asked about each range that is read or written. */
+/* A listener wants to decide about each range that is read or written. */
 bool raio_helper_has_permission_events(const struct file *file)
 {
 	return FMODE_FSNOTIFY_HSM(file->f_mode) || FMODE_FSNOTIFY_ACCESS_PERM(file->f_mode);
@@ -46,8 +46,8 @@ bool raio_helper_is_reg(const struct file *file)
 }
 
 /*
- * File systems whose reads and writes were looked at: what they use of the current
- * task is its credentials, limits, cgroups and memory.
+ * The file systems whose read and write paths were reviewed: of the current
+ * task they only use credentials, limits, cgroups and memory.
  */
 unsigned int raio_helper_regular_kind(const struct file *file)
 {
@@ -63,14 +63,14 @@ unsigned int raio_helper_regular_kind(const struct file *file)
 	case ISOFS_SUPER_MAGIC:
 		return RAIO_REGULAR_CACHED;
 	case OVERLAYFS_SUPER_MAGIC:
-		/* What is below may wait for a server. */
+		/* The lower file system may wait for a server. */
 		return d_real_inode(file->f_path.dentry)->i_sb->s_magic == FUSE_SUPER_MAGIC ?
 			RAIO_REGULAR_FUSE : RAIO_REGULAR_CACHED;
 	case FUSE_SUPER_MAGIC:
 		return RAIO_REGULAR_FUSE;
 	case TMPFS_MAGIC:
 		if (!shmem_mapping(file->f_mapping))
-			return RAIO_REGULAR_CACHED;	/* ramfs, as the root may be */
+			return RAIO_REGULAR_CACHED;	/* ramfs, which may be the root */
 		return READ_ONCE(SHMEM_I(file->f_mapping->host)->swapped) ?
 			RAIO_REGULAR_CACHED : RAIO_REGULAR_IN_MEMORY;
 	case RAMFS_MAGIC:
@@ -87,10 +87,13 @@ bool raio_helper_is_memory_device(const struct file *file)
 	return S_ISCHR(inode->i_mode) && imajor(inode) == MEM_MAJOR;
 }
 
-/* Gives back the reference unless it is the last, and somebody would have to release the file. */
+/*
+ * Gives back the reference unless it is the last: then somebody would have to
+ * release the file.
+ */
 bool raio_helper_fput_unless_last(struct file *file)
 {
-	/* Not file_ref_put(), of which it is known only afterwards. */
+	/* file_ref_put() tells only afterwards whether it was the last. */
 	long refs = atomic_long_read(&file->f_ref.refcnt);
 
 	do {
@@ -115,7 +118,7 @@ s64 raio_helper_mapping_size(const struct file *file)
 	return i_size_read(file->f_mapping->host);
 }
 
-/* Its size is 0 from then on. */
+/* A dead disk has size 0. */
 bool raio_helper_is_disk_dead(struct file *file)
 {
 	return S_ISBLK(file_inode(file)->i_mode) &&
@@ -128,8 +131,8 @@ bool raio_helper_is_sync(const struct file *file)
 }
 
 /*
- * atime_needs_update() is not exported; this says yes rather too often.  An
- * inode that is dirty already is in memory: to note more waits for nothing.
+ * atime_needs_update() is not exported; this rather returns true too often.  A
+ * dirty inode is already in memory, and an update of that waits for nothing.
  */
 bool raio_helper_atime_needs_update(const struct file *file)
 {
@@ -153,12 +156,15 @@ bool raio_helper_atime_needs_update(const struct file *file)
 	return now.tv_sec - atime.tv_sec >= 24 * 60 * 60;
 }
 
-/* As generic_write_checks() says of a write of the current task, but for the signal. */
+/*
+ * The limit check of generic_write_checks() for a write of the current task,
+ * without the signal.
+ */
 bool raio_helper_exceeds_fsize(const struct file *file, s64 pos, bool append)
 {
 	loff_t limit = rlimit(RLIMIT_FSIZE);
 
-	/* Files like those of sysfs do not ask. */
+	/* Files like those of sysfs do not check the limit. */
 	if (limit == RLIM_INFINITY || !S_ISREG(file_inode(file)->i_mode) ||
 	    raio_helper_regular_kind(file) == RAIO_REGULAR_OTHER)
 		return false;

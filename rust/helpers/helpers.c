@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Inline functions and macros of the kernel, as functions; and what needs fields of its types.
+ * Inline functions and macros of the kernel as functions, and functions that
+ * need fields of its types.
  *
- * A file for each header, all of them one object, as the kernel's own rust/helpers/.
+ * There is a file for each header, and all are one object, as in the kernel's
+ * rust/helpers/.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt

@@ -70,12 +70,12 @@ void raio_helper_kiocb_end_write(struct kiocb *kiocb);
 bool raio_helper_is_reg(const struct file *file);
 bool raio_helper_has_permission_events(const struct file *file);
 bool raio_helper_is_tcp_or_udp(const struct file *file);
-/* Where a regular file has its data. */
+/* Where the data of a regular file is. */
 enum raio_regular {
 	RAIO_REGULAR_OTHER,
-	RAIO_REGULAR_CACHED,	/* in the page cache of a file system that we know */
-	RAIO_REGULAR_IN_MEMORY,	/* there, and nowhere else */
-	RAIO_REGULAR_FUSE,	/* where a server says */
+	RAIO_REGULAR_CACHED,	/* in the page cache of a reviewed file system */
+	RAIO_REGULAR_IN_MEMORY,	/* only in the page cache */
+	RAIO_REGULAR_FUSE,	/* wherever a server has it */
 };
 
 unsigned int raio_helper_regular_kind(const struct file *file);

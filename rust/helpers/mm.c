@@ -66,7 +66,10 @@ bool raio_helper_is_mm_of_current_group(const struct mm_struct *mm)
 #ifdef CONFIG_MEMCG
 	const struct task_struct *owner;
 
-	/* Handed over to another task that runs in it, if there is one. */
+	/*
+	 * When the owner leaves, another task that uses mm becomes the owner,
+	 * if there is one.
+	 */
 	guard(rcu)();
 	owner = rcu_dereference(mm->owner);
 	return !owner || owner->signal == current->signal;

@@ -22,8 +22,8 @@ static bool is_udp(const struct sock *sk)
 }
 
 /*
- * Somebody is at work with the pipe or socket, and keeps out those who would read,
- * or write: perhaps while he waits for a page of his own.
+ * A task has locked the pipe or socket, and keeps out other readers or writers,
+ * perhaps while it waits for a page of its own.
  */
 bool raio_helper_is_stream_locked(const struct file *file, bool write)
 {
@@ -47,8 +47,8 @@ bool raio_helper_is_stream_locked(const struct file *file, bool write)
 }
 
 /*
- * A read or write of the socket that waits does so by rules of its own, which
- * poll does not tell: for some time only, for so many bytes, by asking the device.
+ * A read or write of the socket waits by rules that poll does not report: a
+ * timeout, a minimum number of bytes, or busy polling of the device.
  */
 bool raio_helper_has_socket_rules(const struct file *file, bool write)
 {
@@ -60,7 +60,10 @@ bool raio_helper_has_socket_rules(const struct file *file, bool write)
 	if (write)
 		return READ_ONCE(sk->sk_sndtimeo) != MAX_SCHEDULE_TIMEOUT;
 #ifdef CONFIG_NET_RX_BUSY_POLL
-	/* by sysctl all have that, and few have a device that could be asked */
+	/*
+	 * A sysctl may set this for all sockets, but few have a device that can
+	 * be polled.
+	 */
 	if (READ_ONCE(sk->sk_ll_usec) && READ_ONCE(sk->sk_napi_id) >= MIN_NAPI_ID)
 		return true;
 #endif

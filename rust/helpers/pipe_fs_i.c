@@ -4,7 +4,7 @@
 #include <linux/pipe_fs_i.h>
 #include <net/sock.h>
 
-/* There is nothing to read, and no writer has gone. */
+/* The pipe is empty, and still has a writer. */
 static bool is_pipe_idle(const struct file *file)
 {
 	const struct pipe_inode_info *pipe;
@@ -16,7 +16,7 @@ static bool is_pipe_idle(const struct file *file)
 	if (!pipe || !READ_ONCE(pipe->writers))
 		return false;
 #ifdef CONFIG_WATCH_QUEUE
-	/* Of a loss that a read tells of, poll does not. */
+	/* A read reports a lost notification, but poll does not. */
 	if (pipe_has_watch_queue(pipe))
 		return false;
 #endif
@@ -24,7 +24,7 @@ static bool is_pipe_idle(const struct file *file)
 	return pipe_empty(at.head, at.tail);
 }
 
-/* A read has to wait; poll says so as well, or says that it has not.  As of just now. */
+/* A read would wait until poll reports the file as ready.  This is a snapshot. */
 bool raio_helper_is_stream_idle(const struct file *file)
 {
 	const struct socket *sock;
@@ -36,14 +36,17 @@ bool raio_helper_is_stream_idle(const struct file *file)
 	sk = sock ? sock->sk : NULL;
 	if (!sk)
 		return false;
-	/* One that is not connected has other things to say. */
+	/* A socket that is not connected has other states to report. */
 	if (READ_ONCE(sk->sk_state) != TCP_ESTABLISHED && sk->sk_protocol != IPPROTO_UDP)
 		return false;
 	return skb_queue_empty_lockless(&sk->sk_receive_queue) && !READ_ONCE(sk->sk_err) &&
 	       !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN);
 }
 
-/* A read has left data, and not since a packet ended.  No if somebody is at work with it. */
+/*
+ * A read left data in the pipe, and not at the end of a packet.  False if
+ * another task holds the mutex.
+ */
 bool raio_helper_is_pipe_unread(const struct file *file)
 {
 	struct pipe_inode_info *pipe = file->private_data;
@@ -57,7 +60,7 @@ bool raio_helper_is_pipe_unread(const struct file *file)
 	return unread;
 }
 
-/* Without the pipe's mutex: as of just now. */
+/* A snapshot, without the pipe's mutex. */
 bool raio_helper_is_pipe_full(const struct file *file)
 {
 	const struct pipe_inode_info *pipe;

@@ -2,7 +2,7 @@
 
 #include <linux/printk.h>
 
-/* Each has a rate limit of its own. */
+/* Each message has its own rate limit. */
 void raio_helper_notice_max_nr(unsigned long max)
 {
 	pr_notice_ratelimited("%s[%d]: fs.raio-max-nr (%lu) is reached\n",

@@ -5,8 +5,8 @@
 #include <linux/sched/mm.h>
 
 /*
- * ptrace_may_access() is not exported.  But who opens /proc/PID/fdinfo/N was asked
- * for it, so that he may read /proc/PID/maps just as well.
+ * ptrace_may_access() is not exported.  But the open of /proc/PID/fdinfo/N has
+ * checked it, so the reader may read /proc/PID/maps as well.
  */
 static bool is_fdinfo_of(const struct seq_file *seq, const struct mm_struct *mm)
 {

@@ -7,7 +7,7 @@
 #include <asm/pkru.h>
 #endif
 
-/* The current task is one of a program, and works in mm or has just left it. */
+/* The current task is a task of a program, and runs in mm or has just left it. */
 bool raio_helper_is_of(const struct mm_struct *mm, const struct task_struct *of)
 {
 	if (!in_task() || (current->flags & PF_KTHREAD))
@@ -16,7 +16,10 @@ bool raio_helper_is_of(const struct mm_struct *mm, const struct task_struct *of)
 	       ((current->flags & PF_EXITING) && !current->mm);
 }
 
-/* It is, and can do all that the program itself can there. */
+/*
+ * The current task runs in mm, and can do there all that the program itself
+ * can.
+ */
 bool raio_helper_is_full_task_of(const struct mm_struct *mm)
 {
 	return in_task() && current->mm == mm && current->files &&
@@ -44,8 +47,9 @@ bool raio_helper_is_current_tgid(const struct pid *tgid)
 }
 
 /*
- * It has left its CPU for good: then nothing counts it any more for its process, be
- * it that a tracer wants its status.  pid_alive() says so too early.
+ * The task has left its CPU for good: from then on its process does not count
+ * it any more, even if a tracer still waits for its status.  pid_alive()
+ * returns false too early.
  */
 bool raio_helper_is_dead(const struct task_struct *task)
 {
@@ -57,7 +61,7 @@ bool raio_helper_is_dead(const struct task_struct *task)
 	return READ_ONCE(task->__state) == TASK_DEAD;
 }
 
-/* It is stopped, traced or frozen, or will be when it is next awake. */
+/* The task is stopped, traced or frozen, or will be as soon as it wakes up. */
 bool raio_helper_is_stopped(const struct task_struct *task)
 {
 	return (READ_ONCE(task->jobctl) &
@@ -66,13 +70,16 @@ bool raio_helper_is_stopped(const struct task_struct *task)
 	       (READ_ONCE(task->__state) & TASK_FROZEN) || freezing((struct task_struct *)task);
 }
 
-/* It sleeps, and a signal would wake it. */
+/* The task sleeps, and a signal would wake it. */
 bool raio_helper_is_asleep(const struct task_struct *task)
 {
 	return (READ_ONCE(task->__state) & TASK_INTERRUPTIBLE) && !READ_ONCE(task->on_rq);
 }
 
-/* A worker never returns to user space. */
+/*
+ * Only workers are left in the thread group, and these never return to user
+ * space.
+ */
 bool raio_helper_is_left_alone(const struct task_struct *worker)
 {
 	struct task_struct *task;
@@ -97,8 +104,8 @@ void raio_helper_current_identity(unsigned long *group, unsigned long *namespace
 }
 
 /*
- * What a task has of its own that file code or a copy to user space looks at: the
- * rights of protection keys, and whether it is in a system call of 32 bits.
+ * The state of a thread that file code and copies to user space depend on: the
+ * rights of protection keys, and whether the system call is a 32-bit one.
  */
 u64 raio_helper_thread_state(void)
 {

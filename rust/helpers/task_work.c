@@ -9,14 +9,17 @@ bool raio_helper_task_work_pending(void)
 	return task_work_pending(current);
 }
 
-/* The current task is one of a program, in that address space, and goes back to user space. */
+/*
+ * The current task is a task of a program in that address space, and returns to
+ * user space.
+ */
 bool raio_helper_goes_back_to(const struct mm_struct *mm)
 {
 	return in_task() && current->mm == mm &&
 	       !(current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING));
 }
 
-/* The current task is on its way back to get_signal(). */
+/* Makes the current task run its task work in get_signal(), where it goes next. */
 void raio_helper_notify_current(void)
 {
 	set_tsk_thread_flag(current, TIF_NOTIFY_SIGNAL);
@@ -36,9 +39,10 @@ static bool give_work(struct task_struct *task, const struct mm_struct *mm,
 }
 
 /*
- * Has an ordinary task of that process, or else of another that runs in mm, do
- * the work before it is back in user space; it is woken for that.  First one of
- * those that can come at once: another may wait for what it would do.
+ * Has an ordinary task of that process, or else another task that runs in mm,
+ * do the work before it returns to user space, and wakes it for that.  Tries
+ * tasks that can do it at once first: others may be waiting for the result of
+ * the work.
  */
 bool raio_helper_task_work_of(struct task_struct *of, const struct mm_struct *mm,
 			      struct callback_head *work)

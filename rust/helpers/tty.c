@@ -11,7 +11,7 @@ static struct tty_struct *tty_of(const struct file *file)
 	return priv ? priv->tty : NULL;
 }
 
-/* It stops the current process, which is in the background. */
+/* Job control would stop the current process, which is in the background. */
 bool raio_helper_tty_stops(const struct file *file, bool write)
 {
 	struct tty_struct *tty = tty_of(file);
@@ -26,7 +26,7 @@ bool raio_helper_tty_stops(const struct file *file, bool write)
 	return background;
 }
 
-/* One of those that are driven by tty_io.c: not of modules that have numbers of their own. */
+/* A tty of tty_io.c, but none of a driver with its own major number. */
 bool raio_helper_is_tty(const struct file *file)
 {
 	const struct inode *inode = file_inode(file);

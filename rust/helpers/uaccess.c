@@ -13,7 +13,7 @@ void raio_helper_pagefault_enable(void)
 	pagefault_enable();
 }
 
-/* As copy_from_user(), but for the call and the loop. */
+/* Same as copy_from_user(), without the call and the loop. */
 static __always_inline bool get_iocb(struct iocb *to, const struct iocb __user *from)
 {
 	const u64 __user *words = (const u64 __user *)from;
@@ -43,7 +43,7 @@ bool raio_helper_get_iocb(struct iocb *to, const struct iocb __user *from)
 	return get_iocb(to, from);
 }
 
-/* Each of them only grows, and is written by the task itself. */
+/* Each of these counters only grows, and only the task itself writes it. */
 static __always_inline unsigned long current_stamp(void)
 {
 	const struct task_struct *task = current;
@@ -78,7 +78,7 @@ fault:
 	return false;
 }
 
-/* As copy_from_user() of a few words; those numbers of them are frequent. */
+/* Same as copy_from_user() for a few words; the numbers listed are frequent. */
 bool raio_helper_get_words(u64 *to, const u64 __user *from, size_t nr)
 {
 	might_fault();
@@ -96,7 +96,7 @@ bool raio_helper_get_words(u64 *to, const u64 __user *from, size_t nr)
 	}
 }
 
-/* As copy_to_user() of a few events, which may change meanwhile. */
+/* Same as copy_to_user() for a few events, which may change meanwhile. */
 bool raio_helper_put_events(struct io_event __user *to, const struct io_event *from, size_t nr)
 {
 	const struct io_event __user *end = to + nr;

@@ -19,8 +19,9 @@ static bool is_anonymous(struct mm_struct *mm, unsigned long start, size_t len)
 }
 
 /*
- * All of the memory is the process's own: a fault of it, to undo the sharing of a
- * fork say, waits for nobody else.  Of the current task; no if its lock is taken.
+ * All of the memory is anonymous memory of the current task's process: a page
+ * fault there, for example a copy on write after a fork, waits for nobody else.
+ * False if mmap_lock is not free.
  */
 bool raio_helper_iter_is_anonymous(const struct iov_iter *iter)
 {

@@ -7,7 +7,7 @@ struct user_struct *raio_helper_get_current_user(void)
 	return get_uid(current_user());
 }
 
-/* As __io_account_mem(). */
+/* Same as __io_account_mem(). */
 bool raio_helper_charge_locked(struct user_struct *user, unsigned long pages)
 {
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;

@@ -2,7 +2,7 @@
 
 #include <linux/sched/vhost_task.h>
 
-/* What vhost_task_stop() does at its end, and the last of vhost_task_fn(). */
+/* The last steps of vhost_task_stop() and of vhost_task_fn(). */
 void __noreturn raio_helper_vhost_task_exit(struct vhost_task *vhost)
 {
 	kfree(vhost);

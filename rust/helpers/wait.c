@@ -25,8 +25,9 @@ void raio_helper_list_del_init(struct list_head *entry)
 }
 
 /*
- * As add_wait_queue(); but not if there are max of the same kind already: who wakes
- * them does so with interrupts off.  To look at all costs no more than a wake does.
+ * Same as add_wait_queue(), unless there are already max entries of the same
+ * kind: a waker walks them with interrupts off.  This loop costs no more than a
+ * wake.
  */
 bool raio_helper_add_wait_entry(struct wait_queue_head *head, struct wait_queue_entry *entry,
 				unsigned int max)
