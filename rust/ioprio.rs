@@ -15,7 +15,7 @@ use kernel::prelude::*;
 pub(crate) enum Ioprio {
     /// The program chose it in the iocb.
     Chosen(u16),
-    /// It is that of the task, see [`current`].
+    /// It is that of the task, see [`current()`].
     Current(u16),
 }
 

@@ -2,8 +2,8 @@
 
 //! The char device, and its open files.
 //!
-//! The kernel crate's `MiscDevice` has no poll, and its release does not get the context of the
-//! task that closes the file.
+//! The kernel crate's `MiscDevice` has no poll, and its release does not say which task closes the
+//! file.
 //!
 //! C header: [`include/linux/miscdevice.h`](srctree/include/linux/miscdevice.h)
 

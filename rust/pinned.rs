@@ -272,8 +272,8 @@ impl PinnedBuffer {
                 bindings::bio_vec {
                     bv_page: *pages.0.get(page).ok_or(EFAULT)?,
                     bv_len: u32::try_from(len)?,
-                    // `bv_page` is the first page of the part that the buffer has, in which its
-                    // data begins.
+                    // The data of the part begins in `bv_page`, the first page of the part that the
+                    // buffer has.
                     bv_offset: (lack % PAGE_SIZE) as u32,
                 },
                 GFP_KERNEL_ACCOUNT,

@@ -88,7 +88,7 @@ const NONE: u32 = u32::MAX;
 
 /// The object that owns a pool and its requests.
 pub(crate) trait Client: Send + Sync + Sized + 'static {
-    /// Client data of a request that anybody may read.
+    /// Client data of a request that anybody may access.
     type Shared: Default + Send + Sync;
     /// Client data of a request that only its owner may access.
     type Private: Default + Send;

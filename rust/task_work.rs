@@ -37,11 +37,12 @@ struct Work<F> {
     run: F,
 }
 
-/// Called in task work: has the current task call `run` after its task work that is already
-/// pending, above all the release of files whose last reference it has dropped. Calls `run` at once
-/// if there is no memory.
+/// Has the current task call `run` after its other pending task work, above all the release of
+/// files whose last reference it has dropped. Calls `run` at once if there is no memory.
 ///
-/// Process context, in a task of a program. A kernel thread would run it at its own end, if ever.
+/// Process context, in a task of a program. The caller is itself task work, such as the release of
+/// a file, so `run` comes after the current batch. A kernel thread would call `run` at its own end,
+/// if ever.
 pub(crate) fn after_others<F: FnOnce() + 'static>(run: F) {
     let Ok(place) = KBox::<Work<F>>::new_uninit(GFP_KERNEL) else {
         return run();

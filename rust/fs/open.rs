@@ -35,8 +35,8 @@ pub(crate) fn is_direct(file: &File) -> bool {
 /// Reads up to `len` bytes at `pos` of `open` to `address` in the current address space, or into
 /// the buffer `pinned`, and returns how many it read. `mode` says how it may wait.
 ///
-/// Returns `None` if not all of the data is cached, if there is no `read_iter`, if a page fault
-/// would have to be served, and for any error.
+/// Returns `None` if the memory does not all lie in `pinned`, if there is no `read_iter`, if a page
+/// fault would have to be served, and for any error.
 pub(crate) fn read_now<T>(
     _task: FullTask<'_>,
     open: &mut OpenFile<T>,

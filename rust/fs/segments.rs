@@ -55,7 +55,7 @@ pub(in crate::sys) unsafe fn iter_count(iter: *const bindings::iov_iter) -> usiz
 ///
 /// # Safety
 ///
-/// The same as for [`import`](super::prepare).
+/// The same as for `import` in `request::prepare`.
 pub(in crate::sys) unsafe fn import_segments(
     transfer: &mut Transfer,
     iter: *mut bindings::iov_iter,
@@ -87,7 +87,7 @@ pub(in crate::sys) unsafe fn import_segments(
 ///
 /// # Safety
 ///
-/// The same as for [`import`](super::prepare); `iter` is over the imported segments.
+/// The same as for `import` in `request::prepare`; `iter` is over the imported segments.
 pub(in crate::sys) unsafe fn import_pinned_segments(
     transfer: &mut Transfer,
     iter: *mut bindings::iov_iter,

@@ -4,7 +4,7 @@
 
 /*
  * Same as blk_start_plug_nr_ios(), but for a plug that is already active and
- * has used up all tags that it allocated before.
+ * has used up its cached requests.
  */
 void raio_helper_plug_expect(unsigned short nr)
 {

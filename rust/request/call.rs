@@ -133,9 +133,8 @@ impl<C: Client> Run<C> {
                 && !bindings::raio_helper_iter_is_anonymous(iter);
         }
         // SAFETY: This is the run, and `prep_rw` initialised the kiocb for the file that the
-        // request holds. Callers have a token of the task or of the caller, so this is process
-        // context. Whether this may wait for a frozen file system is in `mode`, which has a token
-        // for that.
+        // request holds. Callers have a `Caller` or `FullTask` token, so this is process context.
+        // Whether this may wait for a frozen file system is in `mode`, which has a token for that.
         let thawed = direction == Direction::Read || unsafe { start_write(self.slot(), mode) };
         if !thawed {
             return Tried::Frozen(self);
@@ -151,8 +150,8 @@ impl<C: Client> Run<C> {
         // SAFETY: `prep_rw` initialised kiocb and iterator, for this direction and for the file
         // that the request still holds, and `call` is an operation of that file. Kiocb and iterator
         // live until both run and driver are done with the request. Callers have a token of a task
-        // in process context, which may sleep, and `call` has refused files that need what a worker
-        // lacks. The same task enables page faults again.
+        // in process context, which may sleep, and `Run::call` has refused files that need what a
+        // worker lacks. The same task enables page faults again.
         let result = unsafe {
             if let Faults::Fail = faults {
                 bindings::raio_helper_pagefault_disable();

@@ -190,7 +190,7 @@ impl<'a, C: Client> Kick<'a, C> {
         self.slot.index
     }
 
-    /// The data of the request that anybody may read.
+    /// The data of the request that anybody may access.
     pub(crate) fn shared(&self) -> &'a C::Shared {
         &self.slot.shared
     }

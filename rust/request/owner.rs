@@ -75,7 +75,7 @@ macro_rules! accessors {
             unsafe { self.0.as_ref() }
         }
 
-        /// The data of the request that anybody may read.
+        /// The data of the request that anybody may access.
         pub(crate) fn shared(&self) -> &C::Shared {
             &self.slot().shared
         }
@@ -131,7 +131,7 @@ impl<C: Client> Owned<C> {
     /// A step on this slot just returned [`Then::Own`], and nobody has made an `Owned` of that step
     /// yet.
     pub(super) unsafe fn from_slot(slot: NonNull<Slot<C>>) -> Self {
-        // INVARIANT: By the requirement.
+        // INVARIANT: By this function's requirements.
         Owned(slot, PhantomData)
     }
 
@@ -276,7 +276,7 @@ impl<C: Client> Run<C> {
     ///
     /// The run has the request, and no driver has it any more.
     pub(super) unsafe fn from_slot(slot: NonNull<Slot<C>>) -> Self {
-        // INVARIANT: By the requirement.
+        // INVARIANT: By this function's requirements.
         Run(slot)
     }
 }

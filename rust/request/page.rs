@@ -39,7 +39,7 @@ impl<C: Client> PageRun<C> {
         ManuallyDrop::into_inner(self.0).leave_to_entries(Step::Wait)
     }
 
-    /// The data of the request that anybody may read.
+    /// The data of the request that anybody may access.
     pub(crate) fn shared(&self) -> &C::Shared {
         self.0.shared()
     }

@@ -175,8 +175,8 @@ impl<C: Client> Pool<C> {
 
     /// Adds a chunk of free requests.
     fn grow(&self, client: &Arc<C>, free: &mut FreeList) -> Result {
-        // The pool lies in the client itself. So the client has no other pool at this offset, and
-        // the pool is not moved while it holds the reference to the client that is taken below.
+        // The pool lies in the client itself. So it is the pool of no other client, and does not
+        // move while it holds the reference to the client that is taken below.
         const { assert!(C::POOL_OFFSET < size_of::<C>()) };
         let place = Arc::as_ptr(client).addr().wrapping_add(C::POOL_OFFSET);
         if place != ptr::from_ref(self).addr() || self.client.load(Relaxed) == Self::CLOSED {
@@ -310,7 +310,7 @@ impl<C: Client> Pool<C> {
         last
     }
 
-    /// The data of request `index` that anybody may read.
+    /// The data of request `index` that anybody may access.
     pub(crate) fn shared(&self, index: u32) -> Option<&C::Shared> {
         self.slot(index).map(|slot| &slot.shared)
     }

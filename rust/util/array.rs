@@ -76,7 +76,7 @@ impl<T: Copy, const N: usize> Array<T, N> {
         if len > N || !with(self.values.as_mut_ptr().cast()) {
             return false;
         }
-        // INVARIANT: By the requirement.
+        // INVARIANT: By this function's requirements.
         self.len = len;
         true
     }
