@@ -14,7 +14,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// A wake function.
+/// A wake function of a wait queue.
 pub(super) type Wake =
     unsafe extern "C" fn(*mut bindings::wait_queue_entry, c_uint, c_int, *mut c_void) -> c_int;
 

@@ -96,7 +96,7 @@ impl<T: Copy, const N: usize> Array<T, N> {
     }
 }
 
-/// A queue of up to `N` values.
+/// A FIFO queue of up to `N` values.
 ///
 /// # Invariants
 ///
