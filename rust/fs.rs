@@ -33,9 +33,7 @@ pub(crate) use facts::{
     is_stream_locked,
     notes_access,
     size,
-    tty_stops,
-    Class,
-    Facts, //
+    tty_stops, //
 };
 pub(super) use facts::{
     is_pipe_full,

@@ -4,9 +4,11 @@
 //! credits, lists, the policy.
 //!
 //! This is the lowest room: it uses none of the others. It has no locks. Nothing here sleeps, but for
-//! `lists::Groups` and `folios`, which allocate in process context. `state` and `credit` are also compiled
-//! on the host, where selftests/state tries all interleavings of their users.
+//! `lists::Groups` and `folios`, which allocate in process context. All of it is compiled on the
+//! host as well: selftests/pure runs the KUnit cases there, and selftests/state tries all interleavings of
+//! the users of `state` and `credit`.
 
+pub(crate) mod class;
 pub(crate) mod credit;
 pub(crate) mod folios;
 pub(crate) mod key;

@@ -12,12 +12,14 @@ use crate::{
         registered::Registered,
         Context, //
     },
-    pure::policy::Try,
+    pure::{
+        class::Facts,
+        policy::Try, //
+    },
     sys::{
         cred,
         fs::{
             self,
-            Facts,
             OpenFile, //
         },
         ioprio,

@@ -8,12 +8,18 @@ use super::file_cache::FileCache;
 use crate::{
     context::Context,
     engine::Place,
-    pure::policy::{
-        First,
-        Order,
-        Policy,
-        Traits,
-        Try, //
+    pure::{
+        class::{
+            Class,
+            Facts, //
+        },
+        policy::{
+            First,
+            Order,
+            Policy,
+            Traits,
+            Try, //
+        }, //
     },
     request::{
         Op,
@@ -24,10 +30,9 @@ use crate::{
     sys::{
         fs::{
             self,
-            Class,
-            Facts,
             Faults,
             Kind,
+            Mode,
             Transfer, //
         },
         ioprio::Ioprio,
@@ -145,6 +150,18 @@ fn buffers(iocb: &iocb, cache: &mut FileCache<'_>, vectored: bool) -> Result<Buf
 pub(super) struct Rules {
     policy: Policy,
     key: usize,
+}
+
+impl Try {
+    /// The mode of such a try.
+    #[inline(always)]
+    pub(super) fn mode<'a>(self) -> Mode<'a> {
+        match self {
+            Try::Nowait => Mode::Nowait,
+            Try::Cached => Mode::Cached,
+            Try::Inline => Mode::Inline,
+        }
+    }
 }
 
 impl Rules {

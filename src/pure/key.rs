@@ -38,7 +38,7 @@ impl Keys {
 
     /// The key of request `index` in generation `generation`.
     pub(crate) fn make(self, index: u32, generation: u32) -> u32 {
-        index & self.index_mask() | generation << self.index_bits
+        (index & self.index_mask()) | (generation << self.index_bits)
     }
 
     /// Decodes `key`, which comes from a program.

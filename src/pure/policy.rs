@@ -26,37 +26,24 @@
 //! work item, or in another process. A thread of the process has no file table, so
 //! [`Class::is_for_workers`] refuses it every file that the table does not allow.
 
-use super::lists::List;
-use crate::sys::{
-    fs::{
+use super::{
+    class::{
         Class,
-        Facts,
-        Mode, //
+        Facts, //
     },
-    uio::Direction, //
+    lists::List, //
 };
+use crate::sys::uio::Direction;
 
 /// How a try that does not wait is issued.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Try {
-    /// See [`Mode::Nowait`].
+    /// With IOCB_NOWAIT.
     Nowait,
-    /// See [`Mode::Cached`].
+    /// With IOCB_NOWAIT and IOCB_NOIO: only of what is cached.
     Cached,
-    /// See [`Mode::Inline`].
+    /// As it is: the file does not wait.
     Inline,
-}
-
-impl Try {
-    /// The mode of such a try.
-    #[inline(always)]
-    pub(crate) fn mode<'a>(self) -> Mode<'a> {
-        match self {
-            Try::Nowait => Mode::Nowait,
-            Try::Cached => Mode::Cached,
-            Try::Inline => Mode::Inline,
-        }
-    }
 }
 
 /// What the submitter does first.

@@ -5,14 +5,14 @@
 #[kernel::macros::kunit_tests(raio_policy)]
 mod cases {
     use crate::{
-        pure::policy::*,
-        sys::{
-            fs::{
+        pure::{
+            class::{
                 Class,
                 Facts, //
             },
-            uio::Direction, //
-        }, //
+            policy::*, //
+        },
+        sys::uio::Direction, //
     };
 
     fn facts(class: Class, nowait: bool) -> Facts {

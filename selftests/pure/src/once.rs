@@ -1,0 +1,1 @@
+../../../rust/util/once.rs
