@@ -11,8 +11,8 @@
 #define NSEC_PER_SEC	1000000000L
 
 /*
- * Whether 8 bytes can be read: a mask that is read, and a change that is then
- * refused.
+ * Whether 8 bytes can be read: rt_sigprocmask() reads the set, and then refuses the
+ * invalid "how".
  */
 bool __raio_can_read(const void *address)
 {
@@ -20,7 +20,7 @@ bool __raio_can_read(const void *address)
 	       sys(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) != -EFAULT;
 }
 
-/* Whether a word can be written: 0 is added to it. */
+/* Whether a word can be written: FUTEX_WAKE_OP adds 0 to it. */
 static bool can_write(void *address)
 {
 	static uint32_t nobody;
@@ -125,7 +125,7 @@ static long raio_register(struct state *state, uint64_t ctx, unsigned int opcode
 	long ret = raio_ioctl(state, RAIO_IOC_REGISTER, &arg);
 
 	__raio_register_refused(state, opcode, ret);
-	/* A module that is older than the call. */
+	/* The module is too old for this ioctl. */
 	return ret == -ENOTTY ? -ENOSYS : ret;
 }
 
@@ -161,7 +161,7 @@ static long native_cancel(struct state *state, uint64_t ctx, void *iocb, void *e
 	return sys(SYS_io_cancel, ctx, iocb, event);
 }
 
-/* As libaio looks at the ring of native aio, but only where there is one. */
+/* As in libaio, but a context that is not in the table is not read. */
 static bool native_empty(struct state *state, uint64_t ctx, const struct timespec *timeout)
 {
 	struct raio_ring *ring = (struct raio_ring *)ctx;
@@ -205,7 +205,7 @@ static long native_enter(struct state *state, long nr, void *iocbpp, long *submi
 	if (ret <= 0)
 		return ret;
 	*submitted = ret;
-	/* As RAIO_IOC_ENTER: what would be waited for may be among the rest. */
+	/* As RAIO_IOC_ENTER: don't wait, the events may be those of requests not submitted. */
 	if (ret < nr)
 		now.min_nr = 0;
 	return native_getevents(state, &now);

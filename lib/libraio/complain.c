@@ -41,7 +41,7 @@ static bool is_quiet(void)
 	return quiet && !strcmp(quiet, "1");
 }
 
-/* One write; the reader may have gone, which must not kill the program. */
+/* One write(); SIGPIPE, if the pipe has no reader, must not kill the program. */
 static void write_line(const char *line, size_t length)
 {
 	const uint64_t sigpipe = 1ULL << (SIGPIPE - 1);
@@ -111,7 +111,7 @@ void __raio_complain_limit(struct state *state, enum limit limit, const char *ca
 	at = append(line, size, at, " (");
 	at = append_number(line, size, at, value);
 	at = append(line, size, at, ") is reached");
-	/* the two can't be told apart */
+	/* the error is the same */
 	if (limit == LIMIT_MEMLOCK)
 		at = append(line, size, at, ", or there is no memory");
 	line[at++] = '\n';

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The contexts whose rings may be looked at in user space.
+ * The contexts whose rings are read in user space.
  *
- * A table of fixed size.  A context that finds no place in it is served by the
- * kernel alone, and so is one that the program moves by mremap().  What the
- * program unmaps itself keeps its place until a context has that address again.
+ * This is a hash table of fixed size.  A context for which there is no free slot is
+ * served by system calls only, and so is one that the program has moved by mremap().
+ * If the program unmaps a ring itself, the slot stays in use until a new context has
+ * the same address.
  */
 #include <sched.h>
 
@@ -35,10 +36,7 @@ static bool claim(struct slot *slot, uint64_t ctx)
 {
 	uint64_t none = 0;
 
-	/*
-	 * A count that does not fall to 0 is that of a call that was left by
-	 * siglongjmp().
-	 */
+	/* A call that was left by siglongjmp() never decrements users: don't reuse it. */
 	if (__atomic_load_n(&slot->users, __ATOMIC_ACQUIRE))
 		return false;
 	return __atomic_compare_exchange_n(&slot->ctx, &none, ctx | SLOT_NEW, false,
@@ -46,8 +44,9 @@ static bool claim(struct slot *slot, uint64_t ctx)
 }
 
 /*
- * The slot that had the address before: who is still in a call with it, is seen.
- * One that still has users is forgotten.
+ * Claims the slot that a former context with this address had, so that calls which are
+ * still in the kernel with it are counted in in_kernel.  If it still has users, it is
+ * not used for this address again.
  */
 static struct slot *claim_same(struct state *state, uint64_t ctx)
 {
@@ -85,14 +84,14 @@ static void set(struct slot *slot, uint64_t from, uint64_t to)
 }
 
 /*
- * Takes a slot for a new context, before the program knows it, so that it has no call on it
- * yet.  NULL if there is no slot.  The caller submits nothing to the context then, and says
- * with publish() whether that call found it.
+ * Claims a slot for a new context, whose id the program does not have yet.  NULL if there
+ * is no free slot.  The caller then submits 0 requests to the context, to see whether it
+ * still exists, and passes the result to __raio_context_publish().
  *
- * That is against programs that use an id after io_destroy: the address may have been that
- * of another context, and who destroys that one may end the new one as well, at any time.
- * If its call comes before the submit of nothing, that one fails; else leaving is above 0,
- * or it has found the slot and cleared it.
+ * This is for programs that destroy a context twice, in two threads: the new context may
+ * have the same address, and then the second io_destroy destroys the new one, at any time.
+ * If it does so before the submit, the submit fails.  Else either leaving is not 0 here,
+ * or io_destroy finds the slot and clears it.
  */
 struct slot *__raio_context_claim(struct state *state, uint64_t ctx)
 {
@@ -117,7 +116,7 @@ struct slot *__raio_context_claim(struct state *state, uint64_t ctx)
 	return slot;
 }
 
-/* With reaped, events are taken out of the ring: by its size, which is 0 till then. */
+/* If reaped, slot->nr is set, so that events are consumed in user space from now on. */
 void __raio_context_publish(struct slot *slot, uint64_t ctx, bool exists, bool reaped)
 {
 	struct raio_ring *ring = (struct raio_ring *)ctx;
@@ -130,7 +129,7 @@ void __raio_context_publish(struct slot *slot, uint64_t ctx, bool exists, bool r
 	}
 }
 
-/* Lets others run, and says whether it was often enough. */
+/* Yields or sleeps; true if the time to wait is over. */
 static bool give_up(unsigned int *tries)
 {
 	if (++*tries > YIELDS + SLEEPS)
@@ -143,22 +142,22 @@ static bool give_up(unsigned int *tries)
 }
 
 /*
- * When it returns nobody touches the ring any more, nor will until
- * context_removed(): unless somebody takes longer than that, or is the code that
- * this is a signal handler of.
+ * When it returns no thread accesses the ring, nor will until __raio_context_removed().
+ * There are two exceptions: a thread that is slower than the time that is waited here,
+ * and code of this thread that the current signal handler has interrupted.
  */
 void __raio_context_remove(struct state *state, uint64_t ctx)
 {
 	unsigned int i, tries = 0, at = slot_hash(ctx);
 
-	/* Against context_add(), which claims and then looks at leaving. */
+	/* Pairs with __raio_context_claim(), which claims a slot and then reads leaving. */
 	__atomic_fetch_add(&state->slots[at].leaving, 1, __ATOMIC_SEQ_CST);
 	for (i = 0; i < SLOT_PROBES; i++, at++) {
 		struct slot *slot = &state->slots[at % SLOTS];
 
 		set(slot, ctx, 0);
 		set(slot, ctx | SLOT_NEW, 0);
-		/* Of two who destroy it, the second waits as well. */
+		/* If two threads destroy it, the second one waits as well. */
 		if (!ctx || __atomic_load_n(&slot->last, __ATOMIC_RELAXED) != ctx)
 			continue;
 		while (__atomic_load_n(&slot->users, __ATOMIC_SEQ_CST) && !give_up(&tries))
@@ -178,7 +177,7 @@ struct slot *__raio_context_enter(struct state *state, uint64_t ctx)
 
 	if (!slot || !slot_hold(slot, ctx))
 		return NULL;
-	/* In this order, see ring.c. */
+	/* The order matters, see ring.c. */
 	__atomic_fetch_add(&slot->in_kernel, 1, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&ring->id, 1, __ATOMIC_SEQ_CST);
 	slot_drop(slot);

@@ -16,7 +16,7 @@
 #include "internal.h"
 
 #define DEVICE	"/dev/raio"
-/* A high number costs kernel memory: the table of files goes up to it. */
+/* The kernel's table of files is as large as the highest number: don't use a higher one. */
 #define HIGHEST	1024
 
 bool __raio_is_device(int fd, uint64_t rdev)
@@ -86,7 +86,7 @@ static long counted_file(uint64_t rdev)
 	return fd;
 }
 
-/* Out of the way of programs that expect the low numbers. */
+/* Programs may expect that low file descriptors are free: use a high one. */
 static int move_up(int fd)
 {
 	struct rlimit limit = { 0 };

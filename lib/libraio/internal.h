@@ -9,7 +9,7 @@
  *	ring.c		events, from the ring or else from the kernel
  *	calls.c		the calls that enter the kernel, by raio or by native aio
  *	contexts.c	the contexts whose rings are mapped
- *	pages.c		addresses that the kernel has found to be good
+ *	pages.c		pages that the kernel has accessed, so that user space may
  *	writes.c	RAIO_WRITES
  *	limits.c	which limit has refused a call
  *	state.c		raio or native aio, and the ioctls
@@ -43,7 +43,7 @@
 #define SLOTS		4096
 #define GOOD_PAGES	1024
 
-/* Where the calls go. */
+/* Which implementation is called. */
 enum mode {
 	MODE_UNDECIDED = 0,
 	MODE_RAIO,
@@ -55,23 +55,23 @@ enum mode {
 struct slot {
 	uint64_t ctx;		/* its id, or 0; with SLOT_NEW: not yet */
 	uint64_t last;		/* the id it has or had */
-	uint32_t users;		/* who may touch the ring */
-	uint32_t in_kernel;	/* who may be in a call that consumes events */
-	uint32_t nr;		/* of the ring, or 0 if that is not known */
-	uint32_t leaving;	/* who destroys a context that would be here first */
+	uint32_t users;		/* number of threads that may access the ring */
+	uint32_t in_kernel;	/* number of system calls that may consume events */
+	uint32_t nr;		/* slots of the ring, or 0 if it is not read here */
+	uint32_t leaving;	/* number of io_destroy calls of contexts with this hash */
 } __attribute__((aligned(64)));
 
 /* An id is the address of a page. */
 #define SLOT_NEW	1
 
-/* What belongs to an address space.  A child of fork() finds it all zero. */
+/* One for each address space.  In a child of fork() it is all zero. */
 struct state {
 	int32_t mode;
 	uint32_t fd;		/* number + 1 of an open /dev/raio, or 0 */
-	uint64_t rdev;		/* what device that is */
-	uint32_t complained;	/* the limits that a line was written for */
+	uint64_t rdev;		/* st_rdev of that file */
+	uint32_t complained;	/* LIMIT_* that were reported */
 	uint32_t setup_flags;	/* RAIO_SETUP_* of all contexts, or 0: not known yet */
-	/* Pages for events and timeouts, see pages.c: their numbers, inverted. */
+	/* Inverted numbers of pages for events and for timeouts, see pages.c. */
 	uintptr_t writable[GOOD_PAGES];
 	uintptr_t readable[GOOD_PAGES];
 	struct slot slots[SLOTS];
@@ -97,11 +97,11 @@ void __raio_complain_limit(struct state *state, enum limit limit, const char *ca
 
 /* device.c */
 /*
- * An open /dev/raio that has been looked at, or a negative errno.  *reason says
- * what is wrong with it if errno would not.
+ * Opens /dev/raio and checks it; a file descriptor or a negative errno.  *reason is the
+ * text of the error, or NULL if that of errno is enough.
  */
 int __raio_open(uint64_t *rdev, const char **reason);
-/* The number is that device, and not one that was opened with O_PATH. */
+/* Whether fd is that device, and was not opened with O_PATH. */
 bool __raio_is_device(int fd, uint64_t rdev);
 
 /* state.c */
@@ -111,10 +111,13 @@ extern struct state *__raio_state;
 struct state *__raio_state_create(void);
 /* MODE_*, or a negative errno. */
 int __raio_decide(struct state *state);
-/* The ioctl, after it was tried with that number + 1 of a file, or 0: what was it then? */
+/*
+ * The slow path of raio_ioctl(): fd is the value of state->fd that was used, or 0, and ret
+ * what the ioctl returned.
+ */
 long __raio_ioctl_again(struct state *state, unsigned int cmd, void *arg, uint32_t fd, long ret);
 
-/* MODE_RAIO or MODE_NATIVE, and the state; or a negative errno. */
+/* Returns MODE_RAIO or MODE_NATIVE and sets *statep; or returns a negative errno. */
 static inline int mode_get(struct state **statep)
 {
 	struct state *state = __atomic_load_n(&__raio_state, __ATOMIC_ACQUIRE);
@@ -129,7 +132,7 @@ static inline int mode_get(struct state **statep)
 	return unlikely(mode == MODE_UNDECIDED) ? __raio_decide(state) : mode;
 }
 
-/* The ioctl, through whatever /dev/raio is open or can be opened. */
+/* The ioctl on /dev/raio, which is opened if it is not open. */
 static inline long raio_ioctl(struct state *state, unsigned int cmd, void *arg)
 {
 	uint32_t fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE);
@@ -156,9 +159,9 @@ struct getevents {
 	long nr;
 	struct io_event *events;
 	const void *timeout;
-	const void *sigmask;		/* the kernel's */
+	const void *sigmask;		/* a kernel sigset_t */
 	size_t sigsetsize;
-	/* timeout may be looked at here, where a bad one is fatal */
+	/* timeout may be read in user space: a bad address is SIGSEGV, not EFAULT */
 	bool trusted;
 };
 
@@ -175,11 +178,11 @@ static inline bool is_good(const uintptr_t *pages, const void *address)
 	return __atomic_load_n(&pages[number % GOOD_PAGES], __ATOMIC_RELAXED) == ~number;
 }
 
-/* Such a call has returned ret. */
+/* Called with the result of getevents: notes the pages that the kernel has accessed. */
 void __raio_note_good(struct state *state, const struct getevents *get, long ret);
 
 /* contexts.c */
-/* Whether this CPU can take events out of a ring. */
+/* Whether this CPU has what it takes to consume events in user space. */
 bool __raio_can_reap(void);
 /* The two halves of adding a context. */
 struct slot *__raio_context_claim(struct state *state, uint64_t ctx);
@@ -215,12 +218,12 @@ static inline struct slot *slot_find(struct state *state, uint64_t ctx)
 }
 
 /*
- * Between slot_hold(), if it is true, and slot_drop() the ring stays mapped, as
- * far as the library is asked to unmap it.
+ * After slot_hold() has returned true, io_destroy does not unmap the ring before
+ * slot_drop(), but see __raio_context_remove().
  */
 static inline bool slot_hold(struct slot *slot, uint64_t ctx)
 {
-	/* Against context_remove(): it clears ctx and then looks at users. */
+	/* Pairs with __raio_context_remove(), which clears ctx and then reads users. */
 	__atomic_fetch_add(&slot->users, 1, __ATOMIC_SEQ_CST);
 	if (likely(__atomic_load_n(&slot->ctx, __ATOMIC_SEQ_CST) == ctx))
 		return true;
@@ -242,7 +245,7 @@ long __raio_cancel(uint64_t ctx, void *iocb, void *event);
 long __raio_enter(long nr, void *iocbpp, long *submitted, const struct getevents *get);
 long __raio_register(uint64_t ctx, unsigned int opcode, const void *array, unsigned int nr);
 bool __raio_can_read(const void *address);
-/* getevents, where the ring was looked at already. */
+/* getevents in the kernel. */
 long __raio_call(const struct getevents *get);
 /* The same with the arguments of io_getevents(). */
 long __raio_call_timed(uint64_t ctx, long min_nr, long nr, struct io_event *events,
@@ -254,7 +257,7 @@ long __raio_getevents(const struct getevents *get);
 long __raio_getevents_timed(uint64_t ctx, long min_nr, long nr, struct io_event *events,
 			    const struct timespec *timeout);
 
-/* raw.c; -ENOSYS if it is none of the six. */
+/* raw.c; -ENOSYS if it is not one of the six calls of aio. */
 long __raio_syscall(int number, const long *args);
 
 #endif /* LIBRAIO_INTERNAL_H */

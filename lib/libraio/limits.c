@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Which limit has refused a call: a line on stderr for each of them, once in a process. */
+/* Which limit is reached when a call fails: one line on stderr for each limit. */
 #include <sys/resource.h>
 
 #include "internal.h"
 
 #define PAGE	4096
 
-/* What a context counts as: the slots of its ring, which has whole pages, but one. */
+/* What a context counts for the limit: the slots of its ring of whole pages, minus 1. */
 static uint64_t capacity(unsigned int nr_events)
 {
 	uint64_t size = sizeof(struct raio_ring) + sizeof(struct io_event) * (nr_events + 2ULL);
@@ -15,7 +15,7 @@ static uint64_t capacity(unsigned int nr_events)
 	return (size - sizeof(struct raio_ring)) / sizeof(struct io_event) - 1;
 }
 
-/* The limit may have been another, or not be reached any more: then nothing is said. */
+/* The limits may have changed since the call failed: then there is no line. */
 static void say_count(struct state *state, unsigned int nr_events)
 {
 	uint64_t wanted = capacity(nr_events);
@@ -29,7 +29,7 @@ static void say_count(struct state *state, unsigned int nr_events)
 		__raio_complain_limit(state, LIMIT_USER_NR, "io_setup", info.max_user_nr);
 }
 
-/* What other processes of the user have locked can't be known. */
+/* How much other processes of the user have locked is not known. */
 static void say_memlock(struct state *state, const char *call)
 {
 	struct rlimit limit = { 0 };

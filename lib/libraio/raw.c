@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The system calls of native aio by their numbers: as libaio's functions, but no
- * argument is touched here that the kernel has not looked at.
+ * The system calls of native aio by their numbers: as the functions of libaio, but a bad
+ * address must be EFAULT, so no argument is dereferenced before the kernel has done so.
  */
 #include "internal.h"
 
-/* What io_pgetevents(2) has for a mask. */
+/* The last argument of io_pgetevents(2). */
 struct aio_sigset {
 	uint64_t sigmask;
 	uint64_t size;
 };
 
 /*
- * libaio's own io_getevents comes here, with a set on its stack: what is a bit above
- * our part of it, at get, can be read.  Else the kernel is asked, and once if both
- * words are in one page.
+ * libaio's io_pgetevents calls this with a set on its stack: less than a page above get,
+ * which is on the same stack, it can be read.  Else it is checked by a system call, and
+ * one is enough if both words are in one page.
  */
 static bool can_read_set(const struct aio_sigset *set, const struct getevents *get)
 {

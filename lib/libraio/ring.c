@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Taking events out of the ring without the kernel.
+ * Consuming events of the ring in user space.
  *
- * Threads and signal handlers may do so at once, and others be in a call of the
- * kernel that does it.  All of them move head; that its value is the same again
- * says nothing, as it is modulo nr.  So the word id, which nobody else uses after
- * the setup, counts: whoever moves head from user space adds to it in the same
- * compare-exchange of 16 bytes, {id, nr, head, tail}, and whoever is about to
- * enter the kernel adds to it as well, before.  For that time in_kernel of the
- * slot is above 0, and nobody here moves head.
+ * Several threads and signal handlers may do so at the same time, while others are in
+ * a system call that consumes events.  All of them change head.  head is modulo nr, so
+ * it may have the same value again though it was changed (ABA).  Therefore the word id,
+ * which is not used for anything else after the setup, is a generation: user space
+ * increments it with a compare-exchange of 16 bytes, {id, nr, head, tail}, that changes
+ * head, and also before each system call that may consume events.  During that call
+ * in_kernel of the slot is above 0, and user space does not change head.
  *
- *	here			who enters the kernel
+ *	user space		system call
  *
  *	1. read id		a. in_kernel++
  *	2. in_kernel is 0?	b. id++
@@ -19,19 +19,19 @@
  *	5. exchange
  *
  * If b comes between 1 and 5, the exchange fails.  If it comes after 5, so does
- * the call.  If it comes before 1, a has come before 2, which either sees it, or
- * d has come before 2, and what the call did to head before 3.  Two who are both
- * here: the exchange of one makes that of the other fail.
+ * the call.  If it comes before 1, a comes before 2: either 2 sees in_kernel above 0, or
+ * d comes before 2, and 3 reads the head that the call has stored.  If two threads are in
+ * user space, the exchange of one makes that of the other fail.
  *
- * The kernel may fill a slot while it is copied here: only after somebody has
- * consumed it, so the exchange fails.  It may store tail meanwhile; that does not
- * matter, and the exchange is tried with the new one.
+ * The kernel may overwrite an event while it is copied, but only after another thread has
+ * consumed it, so the exchange fails.  The kernel may also change tail: then the exchange
+ * is repeated with the new tail.
  *
  * The acquire load of tail pairs with the kernel's release store of it.  The
  * exchange, a full barrier, releases the slots to the kernel.
  *
- * A program that moves head itself, as it may do with native aio, must be alone
- * in it, as there.
+ * A program may change head itself, as with native aio.  As there, only one thread may
+ * then consume events.
  */
 #include <assert.h>
 
@@ -43,9 +43,8 @@
 #include <emmintrin.h>
 
 /*
- * The start of struct raio_ring, as it is exchanged: id with nr in the upper half,
- * and head with tail.  The half of a ring's 16 bytes is loaded at once, which is as
- * two loads in any order.
+ * The start of struct raio_ring, as it is exchanged: id with nr in the upper half, and
+ * head with tail.  One load of 8 bytes is as good as two loads of 4 bytes in any order.
  */
 struct header {
 	uint64_t id_nr;
@@ -57,7 +56,7 @@ static_assert(offsetof(struct raio_ring, id) == 0 && offsetof(struct raio_ring, 
 	      offsetof(struct raio_ring, head) == 8 && offsetof(struct raio_ring, tail) == 12,
 	      "layout");
 
-/* On failure, *old is what is there. */
+/* On failure, *old is the current value. */
 static inline bool exchange(struct header *header, struct header *old, uint64_t id_nr,
 			    uint64_t head_tail)
 {
@@ -87,7 +86,7 @@ static inline struct io_event *copy(struct io_event *to, const struct io_event *
 	return (struct io_event *)dst;
 }
 
-/* The events are the last of the ring, and then its first.  Returns the new head. */
+/* The events wrap around the end of the ring.  Returns the new head. */
 static __attribute__((noinline)) uint32_t copy_round(struct io_event *to,
 						     const struct io_event *slots, uint32_t head,
 						     uint32_t n, uint32_t size)
@@ -100,13 +99,13 @@ static __attribute__((noinline)) uint32_t copy_round(struct io_event *to,
 	return n - run;
 }
 
-/* id counts, and nr stays. */
+/* Increments id, which wraps, and leaves nr. */
 static inline uint64_t count(uint64_t id_nr)
 {
 	return (uint32_t)++id_nr ? id_nr : id_nr - (1ULL << 32);
 }
 
-/* One try: the number of events, -1 if the kernel has to be asked, -2 to try again. */
+/* Returns the number of events, -1 if a system call is needed, -2 to try again. */
 static __attribute__((always_inline)) inline
 long reap(const struct state *state, struct slot *slot, struct raio_ring *ring, long min_nr,
 	  long nr, struct io_event *events, const struct timespec *timeout, bool first)
@@ -122,7 +121,7 @@ long reap(const struct state *state, struct slot *slot, struct raio_ring *ring, 
 	old.head_tail = __atomic_load_n(&header->head_tail, __ATOMIC_ACQUIRE);
 	head = old.head_tail;
 	tail = old.head_tail >> 32;
-	/* The program may have written what it liked; a size that is not known is 0. */
+	/* The program can write to the ring; size is 0 if it must not be consumed here. */
 	if (unlikely(head >= size || tail >= size))
 		return -1;
 
@@ -132,7 +131,7 @@ long reap(const struct state *state, struct slot *slot, struct raio_ring *ring, 
 	if (unlikely(n < min_nr || !n)) {
 		if (min_nr && !is_zero(timeout))
 			return -1;
-		/* The call runs what is there, and may find an event after it. */
+		/* The system call may run work of this thread that adds events. */
 		if (!n && unlikely(__atomic_load_n(&ring->compat_features, __ATOMIC_RELAXED) &
 				   RAIO_RING_RUNNABLE))
 			return -1;
@@ -155,13 +154,13 @@ long reap(const struct state *state, struct slot *slot, struct raio_ring *ring, 
 		if (likely(exchange(header, &old, count(seen.id_nr),
 				    (seen.head_tail >> 32 << 32) | head)))
 			return n;
-		/* If that is tail alone, what was copied is still there. */
+		/* If only tail has changed, the copied events are still valid. */
 	} while (!first && old.id_nr == seen.id_nr &&
 		 (uint32_t)old.head_tail == (uint32_t)seen.head_tail);
 	return -2;
 }
 
-/* Somebody was faster. */
+/* Another thread has consumed events meanwhile. */
 static __attribute__((noinline, cold)) long reap_again(const struct state *state,
 						       struct slot *slot, uint64_t ctx,
 						       long min_nr, long nr,
@@ -212,7 +211,7 @@ long __raio_getevents(const struct getevents *get)
 {
 	long ret;
 
-	/* A signal that only the mask lets through must come though there are events. */
+	/* A pending signal that sigmask unblocks must be delivered, even if there are events. */
 	if (!get->sigmask) {
 		ret = reap_any(get->ctx, get->min_nr, get->nr, get->events, get->timeout);
 		if (ret >= 0)
@@ -221,7 +220,7 @@ long __raio_getevents(const struct getevents *get)
 	return __raio_call(get);
 }
 
-/* What programs call most: all of it is here, and the kernel's part is not. */
+/* The hot path of io_getevents: the reap is inlined, the system call is not. */
 long __raio_getevents_timed(uint64_t ctx, long min_nr, long nr, struct io_event *events,
 			    const struct timespec *timeout)
 {

@@ -2,9 +2,9 @@
 /*
  * Whether calls go to raio or to native aio, and the open /dev/raio.
  *
- * A context belongs to the address space and not to the file, so any open
- * /dev/raio will do, and it does not matter which one a vfork()ed child left in
- * the state: if the number is not a /dev/raio here, another is opened.
+ * A context belongs to the address space and not to the file, so an ioctl may use any
+ * open file of /dev/raio.  A child of vfork() may have written the number of its own file
+ * to the state: if that number is no /dev/raio in this process, a file is opened.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -48,7 +48,7 @@ struct state *__raio_state_create(void)
 	return other;
 }
 
-/* Whoever is first keeps its file; returns the one to be used. */
+/* The first thread stores its file; the others close theirs.  Returns the stored one. */
 static int publish(struct state *state, int fd, uint64_t rdev)
 {
 	uint32_t other = 0;
@@ -64,9 +64,9 @@ static int publish(struct state *state, int fd, uint64_t rdev)
 }
 
 /*
- * For a child that can't open the device, in another root or with no number left,
- * that of its parent will do.  If it can, it has its own: contexts of a process that
- * exits end early, when their file is closed.
+ * A child that can't open the device, after chroot() or with no free file descriptor,
+ * uses the file of its parent.  Else it opens its own: contexts of a process that exits
+ * end early, when their file is closed.
  */
 static int inherit(struct state *state)
 {
@@ -98,7 +98,7 @@ static int device(struct state *state)
 	return parents < 0 ? ret : parents;
 }
 
-/* What is wrong with the process, and not with the device. */
+/* Errors that are due to the process or memory, and not to the device. */
 static bool is_shortage(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EAGAIN;
@@ -122,7 +122,7 @@ int __raio_decide(struct state *state)
 			mode = choice && !strcmp(choice, "fail") ? MODE_FAIL : MODE_NATIVE;
 		}
 	}
-	/* Another thread may be first, and may have seen something else. */
+	/* Another thread may have decided first, and otherwise. */
 	if (!__atomic_compare_exchange_n(&state->mode, &other, mode, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		if (fd >= 0)
@@ -140,9 +140,8 @@ int __raio_decide(struct state *state)
 }
 
 /*
- * Errors that raio gives often, or after it has done something.  All others
- * mean that nothing was done, so that a call that met another file can be made
- * anew.
+ * Results that raio returns often, or after it has done a part of the work.  After any
+ * other error nothing was done: if the file was not raio's, the call can be repeated.
  */
 static bool is_final(long ret)
 {
@@ -162,7 +161,7 @@ long __raio_ioctl_again(struct state *state, unsigned int cmd, void *arg, uint32
 			rdev = __atomic_load_n(&state->rdev, __ATOMIC_RELAXED);
 			if (is_final(ret) || __raio_is_device(fd - 1, rdev))
 				break;
-			/* Closed, and the number may be somebody else's: not ours to close. */
+			/* The program has closed it and may use the number: don't close it. */
 			stale = fd;
 			__atomic_compare_exchange_n(&state->fd, &stale, 0, false,
 						    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);

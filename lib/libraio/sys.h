@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * System calls that return -errno, leave errno alone, are no cancellation points,
- * and do not go through syscall(), which somebody may have interposed.
+ * and do not go through syscall(), which the program may have interposed.
  */
 #ifndef LIBRAIO_SYS_H
 #define LIBRAIO_SYS_H

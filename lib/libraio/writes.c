@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Whether buffered writes are done when io_submit returns: as with native aio, whose
- * programs read back, truncate, or end without a look at the event; unless RAIO_WRITES
- * says otherwise.
+ * Whether buffered writes are done when io_submit returns.  By default they are, as with
+ * native aio: its programs may read the data, truncate the file or exit before they get
+ * the event.  RAIO_WRITES=async changes that.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static bool wants_async(void)
 		return false;
 	if (!strcmp(choice, "async"))
 		return true;
-	/* A child of fork() says nothing again. */
+	/* No second line from a child of fork(). */
 	if (!__atomic_exchange_n(&complained, 1, __ATOMIC_RELAXED))
 		__raio_complain_writes();
 	return false;
@@ -35,7 +35,7 @@ uint32_t __raio_setup_flags(struct state *state)
 	flags = RAIO_SETUP_CANCEL_EVENT;
 	if (raio_ioctl(state, RAIO_IOC_INFO, &info))
 		return flags;
-	/* Older modules do not know it. */
+	/* Older modules don't have the flag. */
 	if (!wants_async() && info.setup_flags & RAIO_SETUP_SYNC_WRITES)
 		flags |= RAIO_SETUP_SYNC_WRITES;
 	__atomic_store_n(&state->setup_flags, flags, __ATOMIC_RELAXED);

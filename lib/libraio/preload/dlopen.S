@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * dlopen(3) and dlmopen(3): where libaio is meant it is libraio, see target.c.
+ * dlopen(3) and dlmopen(3): libraio instead of libaio, see target.c.
  *
- * They jump to the C library's, which takes its return address for the caller's:
- * whose search path, and whose namespace is it?
+ * They jump to the functions of the C library, which need the return address of the
+ * program: by it they find the caller's search path and namespace.
  */
 	.text
 	.globl	dlopen

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * syscall(2): what is about aio goes to libraio.
+ * syscall(2): the calls of native aio are passed to libraio.
  *
- * All else is the system call, without a frame of its own, as in the C library:
- * clone() may return on another stack.
+ * Others are made here, without a stack frame, as in the C library: clone() may return
+ * on another stack.
  */
 #include <asm/unistd_64.h>
 #include <asm/errno.h>

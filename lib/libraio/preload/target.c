@@ -8,7 +8,7 @@
 
 #include "target.h"
 
-/* It is loaded already, and found by this name whoever asks. */
+/* It is loaded already, so dlopen() finds it by this name in any search path. */
 static const char soname[] = "libraio.so.1";
 
 static bool is_version(const char *name, const char *library)
