@@ -263,7 +263,7 @@ static void (*edge_of(const unsigned char *code, size_t len, uint64_t at))(unsig
 	return NULL;
 }
 
-/* Exact where somebody reads the count, and else cheaper. */
+/* By instruction if the block has a mark or an edge; else by block, which is cheaper. */
 static void count_totals(struct qemu_plugin_tb *tb, size_t n, bool exact)
 {
 	size_t locks = 0;

@@ -69,11 +69,11 @@ pub fn memory(args: &Args) -> io::Result<()> {
         Context::Uring(engine) => engine.start(&ops, &buffers),
     };
     let mut contexts = Vec::with_capacity(args.contexts);
-    // What is made at first use.
+    // Allocations that are made at the first use don't count.
     let mut first = Context::new(args, &buffers)?;
     fill(&mut first)?;
 
-    // Who was here before may still be giving back memory.
+    // Memory of processes that have just exited may not be free yet.
     std::thread::sleep(std::time::Duration::from_secs(2));
     let start = taken()?;
     for _ in 0..args.contexts {

@@ -31,7 +31,7 @@ pub fn run(args: &Args, kind: Kind) -> io::Result<()> {
         Some(file) => file.metadata()?.is_file(),
         None => false,
     };
-    // Until all that is made at first use is there, and to look at the data.
+    // To warm up caches and allocations, and to check the data.
     let mut marks = Marks::default();
     for ops in rounds.iter().take(8) {
         if kind == Kind::Write {

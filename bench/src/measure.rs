@@ -37,7 +37,7 @@ pub fn repeat(
     // So that no page of it is touched for the first time while it counts.
     marks.calls.resize(calls, 1);
     marks.calls.clear();
-    // What else the machine had to do meanwhile is in the repetitions that cost more.
+    // The cheapest repetition has the least of what else the machine did meanwhile.
     let mut least: Option<Run> = None;
     for _ in 0..REPETITIONS {
         marks.reset();
