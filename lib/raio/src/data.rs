@@ -85,8 +85,8 @@ fn cast<A: 'static, B: 'static>(value: A) -> Result<B, A> {
 
 /// A box of a buffer of some type.
 ///
-/// A pointer and not a box: the kernel writes to what may lie in the allocation itself,
-/// which a box that is moved would say that nobody does.
+/// A pointer and not a box: the kernel may write to the allocation itself, and moving a box
+/// asserts that it has the only pointer to it.
 pub(crate) struct Foreign(NonNull<dyn Any + Send>);
 
 impl Foreign {

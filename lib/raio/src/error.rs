@@ -47,7 +47,7 @@ pub enum ErrorKind {
     NotRegistered,
     /// The context belongs to the process that has forked this one.
     OtherProcess,
-    /// There was an event of no request: somebody writes to the ring.  It was
+    /// There was an event of no request: the program has written to the ring.  It was
     /// dropped.
     StrayEvent,
     /// Anything else; see [`Error::raw_os_error`].

@@ -56,8 +56,8 @@ impl Registered {
 }
 
 /// A file that was registered with a context, by
-/// [`Context::register_files`](crate::Context::register_files): requests to that context take it in place of an open
-/// file.
+/// [`Context::register_files`](crate::Context::register_files): requests to that context
+/// take it in place of an open file.
 ///
 /// It does not keep the file open, the context does.  When the context has unregistered
 /// its files, and in any other context, requests with it are refused.

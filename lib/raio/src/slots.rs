@@ -90,7 +90,7 @@ impl Slots {
 
     /// Takes the next request of those that were staged: it is in flight now.
     ///
-    /// It neither panics nor allocates, so that whoever has to take a number of them
+    /// It neither panics nor allocates, so that a caller that has to take a number of them
     /// takes all.
     pub(crate) fn hold(&mut self, request: Request<'_>) -> Option<RequestId> {
         let index = self.free.pop()?;

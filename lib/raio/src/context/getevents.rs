@@ -49,7 +49,7 @@ impl Context {
         completions.reserve(self.in_flight());
         let nr = match &mut self.ring {
             Some(ring) => ring.take(&mut self.events),
-            // One that this crate does not know.
+            // The layout of the ring is not known.
             None => return self.getevents_call(0, &Wait::new(None, None), completions),
         };
         self.finish(nr, completions)
@@ -69,7 +69,7 @@ impl Context {
         if max == 0 {
             return Ok(0);
         }
-        // Memory is short before an event is lost, not after.
+        // Allocate before the call: if it failed after it, events would be lost.
         completions.reserve(max);
         let (timeout, sigmask, sigsetsize) = wait.fields();
         let mut arg = sys::raio_getevents {

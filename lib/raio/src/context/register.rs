@@ -86,7 +86,7 @@ impl Context {
     /// at once.
     pub fn register_files(&mut self, files: &[impl AsFd]) -> Result<Vec<FixedFile>> {
         let fds: Vec<i32> = files.iter().map(|file| file.as_fd().as_raw_fd()).collect();
-        // Memory is short before they are registered, not after.
+        // Allocate before they are registered, as that may fail.
         let mut fixed = Vec::with_capacity(fds.len());
         // SAFETY: The array is one of as many numbers, and outlives the call.
         unsafe { self.register(sys::RAIO_REGISTER_FILES, fds.len(), address(&fds[..])) }?;
@@ -97,7 +97,7 @@ impl Context {
         Ok(fixed)
     }
 
-    /// Lets go of the files; those of requests in flight when these have ended.
+    /// Closes the files for the context; those of requests in flight when these have ended.
     pub fn unregister_files(&mut self) -> Result<()> {
         // SAFETY: There is no array.
         unsafe { self.register(sys::RAIO_UNREGISTER_FILES, 0, 0) }?;

@@ -83,7 +83,7 @@ impl Context {
     }
 
     /// Submits what was staged, of which this is the first.  What the kernel takes is
-    /// in flight, and whoever calls this has to hold it.
+    /// in flight, and the caller has to `hold` it.
     fn submit_batch(&mut self, first: &Request<'_>) -> Result<usize> {
         let mut arg = sys::raio_submit {
             ctx_id: self.id,
@@ -92,7 +92,7 @@ impl Context {
             flags: 0,
         };
         // SAFETY: The iocbs are in slots, which stay where they are and are written
-        // by nobody until their requests have ended.  The buffers they name are
+        // by no code until their requests have ended.  The buffers they name are
         // exclusively the requests', which leave their owner only into these slots;
         // vectors are so as well.
         unsafe { self.device.call(SUBMIT, sys::RAIO_IOC_SUBMIT, &mut arg) }

@@ -65,7 +65,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Whether the kernel looks at the clock.
+    /// Whether the kernel supports deadlines.
     pub(super) fn has_deadline(&self) -> bool {
         self.shared.has_deadline
     }
@@ -88,7 +88,7 @@ impl<'a> Machine<'a> {
         self.whole.len - self.done
     }
 
-    /// Begins nothing more, and cancels what there is.
+    /// Submits no more requests, and cancels the one in flight.
     pub(super) fn cancel(&mut self) {
         self.cancelled = true;
         self.stage = match mem::replace(&mut self.stage, Stage::Ended) {
@@ -130,7 +130,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Whether EAGAIN is nobody's business.  Not if an eventfd would count each try.
+    /// Whether EAGAIN is handled here, by a poll.  Not if an eventfd would count each try.
     fn waits(&self) -> bool {
         self.head.operation.is_transfer()
             && !self.head.flags.contains(RwFlags::NOWAIT)
@@ -194,7 +194,7 @@ impl<'a> Machine<'a> {
                 self.stage = self.go_on(waiting);
                 return None;
             }
-            // It is of no kind that can be waited for: EAGAIN it is.
+            // The file can't be polled: the result is EAGAIN.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
             Err(error) => waiting.result = Err(error),
         }
@@ -253,8 +253,8 @@ impl Future for Machine<'_> {
                     Poll::Ready(completion) => {
                         let over = this.moved(completion);
                         if this.polled && matches!(this.stage, Stage::Polling(..)) {
-                            // Somebody else was faster.  Maybe that is another task, which
-                            // wants its turn to make an end of it.
+                            // Another reader was faster.  It may be a task of this runtime,
+                            // which has to run to finish.
                             cx.waker().wake_by_ref();
                             return Poll::Pending;
                         }

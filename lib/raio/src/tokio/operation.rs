@@ -24,13 +24,13 @@ impl<'a> Permit<'a> {
         Some(Self(Some(shared.clone())))
     }
 
-    /// None if there is no room any more for anybody.
+    /// None if the context is closed.
     async fn acquire(shared: SharedRef<'a>) -> Option<Self> {
         shared.room.acquire().await.ok()?.forget();
         Some(Self(Some(shared)))
     }
 
-    /// Somebody else gives it back.
+    /// It is returned by `State::deliver` instead.
     fn forget(mut self) {
         self.0 = None;
     }
@@ -108,7 +108,7 @@ impl<'a> Operation<'a> {
         permit: Permit<'a>,
         waker: Waker,
     ) -> Poll<Completion> {
-        // Dropped without the lock: it wakes somebody.
+        // Dropped after the lock is released: it wakes a task.
         let mut unused = None;
         let shared = self.shared.clone();
         shared.with(|state, after| {
@@ -137,11 +137,11 @@ impl<'a> Operation<'a> {
                     return Poll::Pending;
                 }
             }
-            // Maybe it is over.  If this fails, so it does for the driver.
+            // It may have ended already.  If this fails, it fails for the driver as well.
             let _ = state.reap(after);
             match state.tickets.get(key) {
-                Ticket::Waiting(nobody) => {
-                    *nobody = Some(waker);
+                Ticket::Waiting(slot) => {
+                    *slot = Some(waker);
                     Poll::Pending
                 }
                 _ => {
@@ -187,7 +187,7 @@ pub(super) fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the context is shut down")
 }
 
-/// The context is not to be had any more, as after a fork; it keeps the buffer.
+/// The context can't be used any more, as after a fork; it keeps the buffer.
 fn lost(id: RequestId) -> Poll<Completion> {
     let nothing = Request::noop().into_parts();
     Poll::Ready(Completion::new(id, nothing, Err(closed()), 0))

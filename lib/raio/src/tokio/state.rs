@@ -45,13 +45,13 @@ pub(super) struct State {
     pub(super) closing: bool,
     /// No completion will come any more.
     pub(super) ended: bool,
-    /// Who waits for a completion, whosever it is, or for the end.
+    /// Wakers of those that wait for any completion, or for the end.
     pub(super) waiting: Vec<Waker>,
     pub(super) driver: Option<Waker>,
     completions: Vec<Completion>,
 }
 
-/// What is to be done when the lock is not held: wakers run code that is not ours.
+/// What is done after the lock is released: wakers run code of others.
 #[derive(Default)]
 pub(super) struct After {
     wakers: Vec<Waker>,
@@ -85,7 +85,7 @@ impl Shared {
             if after.permits > 0 || state.ended {
                 after.wakers.append(&mut state.waiting);
             }
-            // epoll may not tell it of completions that somebody else has taken.
+            // epoll does not wake the driver for completions that another task has reaped.
             if state.closing && state.context.in_flight() == 0 {
                 after.wakers.extend(state.driver.take());
             }
@@ -106,7 +106,7 @@ impl Shared {
 }
 
 impl State {
-    /// Gives what has ended to whom it belongs.  Says how many that were.
+    /// Reaps completions and delivers them.  Returns their number.
     pub(super) fn reap(&mut self, after: &mut After) -> Result<usize> {
         self.take(after, Context::reap)
     }
@@ -143,15 +143,15 @@ impl State {
         after.wakers.extend(self.tickets.wakers());
     }
 
-    /// Gives a completion to whom it belongs; if to nobody, it is dropped.
+    /// Stores a completion in its ticket, or drops it if its future was dropped.
     pub(super) fn deliver(&mut self, completion: Completion, after: &mut After) {
         after.permits += 1;
         after.wakers.extend(self.tickets.finish(completion));
     }
 }
 
-/// What came, or is to come, of each future's request.  A request knows its ticket by
-/// its user data.
+/// The state of each future's request.  The user data of a request is the index of its
+/// ticket.
 ///
 /// It is not the slot of the request: a completion is kept until its future is polled,
 /// and the slot is another request's by then.
@@ -163,7 +163,7 @@ pub(super) struct Tickets {
 
 pub(super) enum Ticket {
     Free,
-    /// The request is in flight; whom to wake, if anybody sleeps.
+    /// The request is in flight; the waker of its future, if that was polled.
     Waiting(Option<Waker>),
     Done(Completion),
     /// The future was dropped.
@@ -171,7 +171,7 @@ pub(super) enum Ticket {
 }
 
 impl Tickets {
-    /// A new one, `Waiting` for nobody.
+    /// A new one, `Waiting` without a waker.
     pub(super) fn insert(&mut self) -> usize {
         let ticket = Ticket::Waiting(None);
         match self.free.pop() {
@@ -186,7 +186,7 @@ impl Tickets {
         }
     }
 
-    /// Gives it back, with what was in it.
+    /// Frees a ticket, and returns what was in it.
     pub(super) fn remove(&mut self, key: usize) -> Ticket {
         self.free.push(key);
         mem::replace(&mut self.tickets[key], Ticket::Free)
@@ -196,7 +196,7 @@ impl Tickets {
         &mut self.tickets[key]
     }
 
-    /// All who sleep.
+    /// The wakers of all futures that wait.
     fn wakers(&mut self) -> impl Iterator<Item = Waker> + '_ {
         self.tickets.iter_mut().filter_map(|ticket| match ticket {
             Ticket::Waiting(waker) => waker.take(),
@@ -204,7 +204,7 @@ impl Tickets {
         })
     }
 
-    /// A request has ended.  Says whom to wake.
+    /// A request has ended.  Returns the waker of its future.
     fn finish(&mut self, completion: Completion) -> Option<Waker> {
         let key = completion.user_data as usize;
         match self.tickets.get_mut(key)? {
