@@ -4,6 +4,7 @@
 # make modules_install		installs it
 # make udev_install DESTDIR=	installs the udev rule
 # make deb			Debian packages, in build/deb/
+# make update			asks the mirror for a newer kernel, and sets it up
 # make demo | test | test-apps | torture | endurance | bench | check | coverage | docs
 #				see README.md; each sets up what it needs
 # make bench-compare ONE= OTHER=	two result.json side by side
@@ -12,6 +13,12 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 KERNEL ?= all
 DESTDIR ?=
+# Which kernel of Debian's: make test SERIES=7.2 FLAVOUR=rt-amd64; see Documentation/building.md.
+export RAIO_SERIES := $(or $(SERIES),$(RAIO_SERIES))
+export RAIO_FLAVOUR := $(or $(FLAVOUR),$(RAIO_FLAVOUR))
+export RAIO_SUITE := $(or $(SUITE),$(RAIO_SUITE))
+export RAIO_RUNNER := $(or $(RUNNER),$(RAIO_RUNNER))
+export KSRC
 
 .DEFAULT_GOAL := modules
 
@@ -39,7 +46,10 @@ $(KDIR)/include/config/auto.conf:
 udev_install:
 	install -D -m 644 udev/70-raio.rules '$(DESTDIR)/usr/lib/udev/rules.d/70-raio.rules'
 
-.PHONY: demo test test-apps torture endurance bench bench-compare check coverage docs deb distclean
+.PHONY: update demo test test-apps torture endurance bench bench-compare check coverage docs deb distclean
+update:
+	@scripts/linux --update >/dev/null
+	@scripts/kernel stock
 demo:
 	@scripts/demo
 test:

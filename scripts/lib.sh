@@ -6,7 +6,17 @@
 # shellcheck disable=SC2034 # read by the scripts that source this file
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/raio
-series=${RAIO_SERIES:-7.3}
+series=${RAIO_SERIES:-}
+suite=${RAIO_SUITE:-trixie-backports}
+# What is built and booted: amd64 or arm64, and Debian's flavour of its kernel.
+arch=${RAIO_ARCH:-amd64}
+flavour=${RAIO_FLAVOUR:-cloud-$arch}
+case $arch,$flavour in
+amd64,*-amd64 | amd64,amd64 | arm64,*-arm64 | arm64,arm64) ;;
+*) echo "RAIO_ARCH=$arch: no such architecture, or it has no flavour $flavour" >&2 && exit 1 ;;
+esac
+# A kernel source tree, in place of Debian's.
+ksrc=${KSRC:+$(realpath -- "$KSRC")}
 log_dir=$cache/log
 mkdir -p "$log_dir"
 
@@ -53,6 +63,16 @@ progress() {
 
 # A key of the cache: what is in the files, but for comments.
 key_of() { cat "$@" | sed -e '/^# CONFIG_/b' -e '/^[[:space:]]*#/d' -e '/^$/d' | sha256sum | cut -c1-12; }
+
+# toolchain_of BUILD: the compilers that a kernel build dir is configured for, as arguments of make.
+toolchain_of() {
+	if grep -q '^CONFIG_CC_IS_CLANG=y' "$1/.config"; then
+		echo LLVM=1
+	else
+		sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ ]*\).*/CC=\1/p' "$1/.config"
+	fi
+	! grep -q '^CONFIG_ARM64=y' "$1/.config" || printf '%s\n' ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
+}
 
 # A lock for one cache entry: two runs side by side build it once.
 with_lock() {
