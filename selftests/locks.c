@@ -273,7 +273,7 @@ static void run_lock(const struct request *request, enum end how)
 	unmake();
 }
 
-#define LATE	"native: the last to let the file go is the driver's interrupt"
+#define LATE	"native: the driver's interrupt releases the file last"
 #define BLOCKS	"native: blocks"
 #define NO_FILES "it has no such files"
 
