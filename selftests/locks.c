@@ -83,8 +83,9 @@ static void write_buffered(int fd)
 {
 	int i;
 
+	/* native aio drops the file of a FSYNC in a kworker, after the exit */
 	for (i = 0; i < COUNT; i++)
-		if (i % 8 == 7)
+		if (i % 8 == 7 && !is_native())
 			prep(&iocbs[i], IOCB_CMD_FSYNC, fd, NULL, 0, 0);
 		else
 			prep(&iocbs[i], IOCB_CMD_PWRITE, fd, bufs[i], PART, i * PART);
