@@ -18,9 +18,14 @@ pub(crate) fn has_sys_resource() -> bool {
 /// Whether the current task has CAP_IPC_LOCK, and so no RLIMIT_MEMLOCK. Process context.
 pub(crate) fn has_ipc_lock() -> bool {
     // Most tasks do not have it, and nothing is refused yet, so do not audit.
-    // SAFETY: The number is a valid capability. The call checks the current task's credentials and
-    // asks the security modules, without sleeping.
-    unsafe { bindings::capable_noaudit(bindings::CAP_IPC_LOCK as c_int) }
+    // SAFETY: The number is a valid capability, and the initial user namespace always exists. The
+    // call checks the current task's credentials and asks the security modules, without sleeping.
+    unsafe {
+        bindings::ns_capable_noaudit(
+            &raw mut bindings::init_user_ns,
+            bindings::CAP_IPC_LOCK as c_int,
+        )
+    }
 }
 
 /// Whether the current task may set a real-time I/O priority: CAP_SYS_ADMIN or CAP_SYS_NICE.

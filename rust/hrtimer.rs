@@ -10,6 +10,7 @@
 
 use super::{
     bindings,
+    compat,
     workqueue, //
 };
 use core::{
@@ -141,5 +142,5 @@ unsafe extern "C" fn fire<T: Alarmed>(timer: *mut bindings::hrtimer) -> bindings
     };
     // The work is not queued yet: if the timer was started again at all, that work did it.
     let _ = workqueue::queue().enqueue(this);
-    bindings::hrtimer_restart::HRTIMER_NORESTART
+    compat::HRTIMER_NORESTART
 }

@@ -37,6 +37,7 @@ mod bindings {
 
 pub(crate) mod blkdev;
 pub(crate) mod capability;
+pub(crate) mod compat;
 pub(crate) mod cred;
 pub(crate) mod eventfd;
 pub(crate) mod fs;

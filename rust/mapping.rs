@@ -15,6 +15,7 @@
 
 use super::{
     bindings,
+    compat,
     task::FullTask,
     task_work::with_full_task, //
 };
@@ -29,7 +30,6 @@ use kernel::{
         },
         Mm, //
     },
-    module::this_module,
     page::PAGE_SIZE,
     prelude::*,
     sync::{
@@ -66,7 +66,7 @@ unsafe impl Sync for Operations {}
 // The address of the table identifies our mappings, so there is one static, for one type.
 static OPERATIONS: Operations = Operations {
     file: bindings::file_operations {
-        owner: this_module::<crate::LocalModule>().as_ptr(),
+        owner: compat::this_module(),
         mmap: Some(mmap),
         get_unmapped_area: Some(get_unmapped_area),
         release: Some(release),

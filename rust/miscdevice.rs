@@ -9,6 +9,7 @@
 
 use super::{
     bindings,
+    compat,
     fs,
     poll_queue::PollTable,
     task::FullTask, //
@@ -17,7 +18,6 @@ use kernel::{
     container_of,
     error::to_result,
     fs::File,
-    module::this_module,
     prelude::*,
     seq_file::SeqFile,
     str::as_char_ptr_in_const_context,
@@ -50,7 +50,7 @@ unsafe impl Sync for Operations {}
 
 // The address of the table identifies our files, so there is one static, for one type.
 static OPERATIONS: Operations = Operations(bindings::file_operations {
-    owner: this_module::<crate::LocalModule>().as_ptr(),
+    owner: compat::this_module(),
     llseek: Some(bindings::noop_llseek),
     open: Some(open),
     release: Some(release),

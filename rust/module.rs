@@ -4,8 +4,10 @@
 //!
 //! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
 
-use super::bindings;
-use kernel::module::this_module;
+use super::{
+    bindings,
+    compat, //
+};
 
 /// A reference to the module, which keeps it loaded.
 ///
@@ -19,7 +21,7 @@ impl ModuleRef {
     pub(crate) fn new() -> Self {
         // SAFETY: `__module_get()` requires that the module already has a reference. Every caller
         // gets here through a file, a mapping or work that has one. This is an atomic: any context.
-        unsafe { bindings::__module_get(this_module::<crate::LocalModule>().as_ptr()) };
+        unsafe { bindings::__module_get(compat::this_module()) };
         ModuleRef(())
     }
 }
@@ -28,6 +30,6 @@ impl Drop for ModuleRef {
     fn drop(&mut self) {
         // SAFETY: `new` took the reference, and this gives it back once. This is an atomic: any
         // context. The text stays for the return, as the type says.
-        unsafe { bindings::module_put(this_module::<crate::LocalModule>().as_ptr()) };
+        unsafe { bindings::module_put(compat::this_module()) };
     }
 }

@@ -6,6 +6,7 @@
 
 use super::{
     bindings,
+    compat,
     task::FullTask, //
 };
 use core::{
@@ -15,7 +16,6 @@ use core::{
 use kernel::{
     container_of,
     mm::Mm,
-    module::this_module,
     prelude::*,
     sync::{
         aref::ARef,
@@ -56,7 +56,7 @@ pub(crate) fn after_others<F: FnOnce() + 'static>(run: F) {
     // `call` once; otherwise we do. `task_work_add()` may be called in any context of a task but an
     // NMI. The module is in use here, so one more reference may be taken; `call` gives it back.
     unsafe {
-        bindings::__module_get(this_module::<crate::LocalModule>().as_ptr());
+        bindings::__module_get(compat::this_module());
         let head = Opaque::cast_into(&raw const (*work).head);
         let mode = bindings::task_work_notify_mode_TWA_RESUME;
         if bindings::task_work_add(Task::current_raw(), head, mode) != 0 {
@@ -83,7 +83,7 @@ unsafe extern "C" fn call<F: FnOnce()>(head: *mut bindings::callback_head) {
     (KBox::into_inner(work).run)();
     // SAFETY: `after_others` took this reference, for this call. `TextInUse` covers the remaining
     // instructions. This is an atomic: any context.
-    unsafe { bindings::module_put(this_module::<crate::LocalModule>().as_ptr()) };
+    unsafe { bindings::module_put(compat::this_module()) };
 }
 
 /// Work on an object that one task at a time does, without an allocation for each time.
@@ -218,7 +218,7 @@ fn give<T: TaskWorkItem<ID>, const ID: u32>(
         *(*work).of.get() = Arc::into_raw(of);
         let head = (*work).head.get();
         (*head).func = Some(call_item::<T, ID>);
-        bindings::__module_get(this_module::<crate::LocalModule>().as_ptr());
+        bindings::__module_get(compat::this_module());
         if add(head) {
             return Ok(());
         }
@@ -226,7 +226,7 @@ fn give<T: TaskWorkItem<ID>, const ID: u32>(
         (*work).task.store(ptr::null_mut(), Release);
         // This is not the last reference: the pool of the caller's object has one.
         drop(Arc::from_raw(of));
-        bindings::module_put(this_module::<crate::LocalModule>().as_ptr());
+        bindings::module_put(compat::this_module());
     }
     Err(ptr::null_mut())
 }
@@ -254,5 +254,5 @@ unsafe extern "C" fn call_item<T: TaskWorkItem<ID>, const ID: u32>(
     drop(mm);
     // SAFETY: `give` took this reference, for this call. `TextInUse` covers the remaining
     // instructions. This is an atomic: any context.
-    unsafe { bindings::module_put(this_module::<crate::LocalModule>().as_ptr()) };
+    unsafe { bindings::module_put(compat::this_module()) };
 }

@@ -6,7 +6,10 @@
 //!
 //! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 
-use super::bindings;
+use super::{
+    bindings,
+    compat, //
+};
 use core::{
     marker::PhantomPinned,
     ptr, //
@@ -15,10 +18,6 @@ use kernel::{
     container_of,
     prelude::*,
     sync::{
-        barrier::{
-            smp_mb,
-            Full, //
-        },
         LockClassKey, //
     },
     types::Opaque, //
@@ -65,7 +64,7 @@ pub(crate) struct Shown(());
 /// barriers in `prepare_to_wait_event()` and in `poll_wait()`. Any context.
 #[inline]
 pub(crate) fn order() -> Shown {
-    smp_mb(Full);
+    compat::smp_mb();
     Shown(())
 }
 

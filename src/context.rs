@@ -60,6 +60,7 @@ use crate::{
         ring::Shape, //
     },
     sys::{
+        compat::SpinLockIrq,
         mm::{
             self,
             PinnedCharge,
@@ -95,8 +96,7 @@ use kernel::{
             Atomic, //
         },
         Arc,
-        Mutex,
-        SpinLockIrq, //
+        Mutex, //
     },
     task::Task,
     workqueue::DelayedWork, //

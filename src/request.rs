@@ -224,6 +224,7 @@ pub(crate) fn is_restart(result: isize) -> bool {
 #[kernel::macros::kunit_tests(raio_request)]
 mod tests {
     use super::*;
+    use crate::sys::compat::ECANCELED;
 
     #[test]
     fn restarts_are_not_shown() {

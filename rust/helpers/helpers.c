@@ -24,6 +24,7 @@
 #include "rcupdate.c"
 #include "sched.c"
 #include "signal.c"
+#include "spinlock.c"
 #include "task_work.c"
 #include "tty.c"
 #include "uaccess.c"

@@ -21,6 +21,7 @@
 #include <linux/seq_file.h>
 #include <linux/sched/vhost_task.h>
 #include <linux/signal.h>
+#include <linux/spinlock.h>
 #include <linux/sysctl.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -178,6 +179,10 @@ void raio_helper_raise_xfsz(bool group);
 void raio_helper_unblock_unblockable(sigset_t *set);
 void raio_helper_set_restore_sigmask(void);
 bool raio_helper_test_and_clear_restore_sigmask(void);
+
+/* linux/spinlock.h: of kernels before 7.3 */
+unsigned long raio_helper_spin_lock_irqsave(spinlock_t *lock);
+void raio_helper_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
 
 /* linux/workqueue.h */
 struct workqueue_struct *raio_helper_alloc_workqueue(const char *name);

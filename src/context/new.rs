@@ -23,6 +23,7 @@ use crate::{
         ring::Shape, //
     },
     sys::{
+        compat::new_spinlock_irq,
         cred,
         mm::{
             PinnedCharge,
@@ -44,7 +45,6 @@ use kernel::{
     current,
     new_delayed_work,
     new_mutex,
-    new_spinlock_irq,
     prelude::*,
     sync::{
         atomic::{

@@ -18,6 +18,10 @@ use crate::{
         Shared, //
     },
     sys::{
+        compat::{
+            ECANCELED,
+            EINPROGRESS, //
+        },
         request::Cancel,
         trace,
         uapi::{

@@ -11,6 +11,7 @@ use crate::{
         Request, //
     },
     sys::{
+        compat::ECANCELED,
         eventfd::EventFd,
         trace,
         uapi::io_event, //

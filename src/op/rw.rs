@@ -28,6 +28,10 @@ use crate::{
         Running, //
     },
     sys::{
+        compat::{
+            ECANCELED,
+            EOPNOTSUPP, //
+        },
         fs::{
             self,
             Faults,

@@ -15,13 +15,16 @@ use crate::{
         List, //
     },
     sys::{
+        compat::{
+            ECANCELED,
+            ETIME, //
+        },
         poll::Mask,
         trace::About,
         uapi::io_event,
         util::once::Once, //
     }, //
 };
-use kernel::prelude::*;
 
 /// The waker may run the retry.
 const BY_WAKER: u32 = 1 << 0;

@@ -33,6 +33,7 @@ use crate::{
         Running, //
     },
     sys::{
+        compat::ECANCELED,
         fs::{
             self,
             Faults,

@@ -15,6 +15,7 @@ use crate::{
     },
     request::Running,
     sys::{
+        compat::ECANCELED,
         fs::{
             Faults,
             Mode, //

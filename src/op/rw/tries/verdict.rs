@@ -14,6 +14,7 @@ use crate::{
         Running, //
     },
     sys::{
+        compat::EOPNOTSUPP,
         fs::{
             self,
             Faults,
