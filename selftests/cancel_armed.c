@@ -266,7 +266,7 @@ static void cancel_one_of_writes(int from, int to)
 {
 	struct io_event events[QUEUE];
 	struct iocb iocbs[QUEUE];
-	char bytes[QUEUE] = "abcde", seen[QUEUE];
+	char bytes[] = { 'a', 'b', 'c', 'd', 'e' }, seen[QUEUE];
 	int i, gone, next;
 	size_t size;
 
