@@ -95,7 +95,8 @@ void files_prepare(unsigned int number)
 		snprintf(directory[i], sizeof(directory[i]), "%s/lane%u", places[i], number);
 		mkdir(directory[i], 0777);
 		chmod(directory[i], 0777);
-		snprintf(path, sizeof(path), "%.*s/%u", (int)sizeof(directory[i]) - 1, directory[i], i);
+		snprintf(path, sizeof(path), "%.*s/%u", (int)sizeof(directory[i]) - 1,
+			 directory[i], i);
 		make_file(path);
 	}
 	snprintf(path, sizeof(path), "/tmp/fifo%u", number);
