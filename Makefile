@@ -13,11 +13,10 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 KERNEL ?= all
 DESTDIR ?=
-# Which kernel of Debian's: make test SERIES=7.2 FLAVOUR=rt-amd64; see Documentation/building.md.
+# Which kernel of Debian's: make test SERIES=7.2 FLAVOUR=rt-amd64; see Documentation/porting.md.
 export RAIO_SERIES := $(or $(SERIES),$(RAIO_SERIES))
 export RAIO_FLAVOUR := $(or $(FLAVOUR),$(RAIO_FLAVOUR))
 export RAIO_SUITE := $(or $(SUITE),$(RAIO_SUITE))
-export RAIO_RUNNER := $(or $(RUNNER),$(RAIO_RUNNER))
 export KSRC
 
 .DEFAULT_GOAL := modules
