@@ -16,6 +16,7 @@
 
 struct context *contexts[CONTEXTS];
 __thread unsigned int thread_number;
+atomic_uint steps_of[THREADS + 1];
 
 static struct context *all[MAX_CONTEXTS];
 static atomic_uint all_nr;

@@ -24,7 +24,6 @@ static const struct program *program;
 static unsigned int rounds;
 static atomic_bool tampered;
 static atomic_int current_op[THREADS];
-static atomic_uint round_of[THREADS];
 
 void wrong(const char *fmt, ...)
 {
@@ -49,7 +48,7 @@ bool is_tampered(void)
 	return tampered;
 }
 
-static uint64_t now_us(void)
+uint64_t now_us(void)
 {
 	struct timespec time;
 
@@ -73,13 +72,13 @@ static void *run_thread(void *data)
 	for (unsigned int i = 0; i < rounds && now_us() < end; i++) {
 		if (i == 1)
 			kcov_stop();
-		round_of[thread_number] = i;
 		for (unsigned int j = 0; j < program->nr; j++) {
 			const struct op *op = &program->ops[j];
 
 			if (op->thread != thread_number || !op_types[op->code].inside)
 				continue;
 			current_op[thread_number] = j;
+			steps_of[thread_number]++;
 			op_types[op->code].inside(op->arg);
 		}
 	}
@@ -158,8 +157,8 @@ static void join(pthread_t *threads, unsigned int thread)
 		if (!pthread_timedjoin_np(threads[thread], NULL, &until))
 			return;
 		press(i);
-		looks = round_of[thread] == last ? looks + 1 : 0;
-		last = round_of[thread];
+		looks = steps_of[thread] == last ? looks + 1 : 0;
+		last = steps_of[thread];
 		if (looks > SECONDS_TO_RETURN * 10) {
 			int op = current_op[thread];
 

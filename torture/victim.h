@@ -82,6 +82,8 @@ struct context {
 
 extern struct context *contexts[CONTEXTS];
 extern __thread unsigned int thread_number;
+/* Operations that each thread has begun, and calls that have returned to it. */
+extern atomic_uint steps_of[THREADS + 1];
 
 struct context *context_get(unsigned int selector);
 struct context *context_new(aio_context_t id, unsigned int capacity, unsigned int flags);
@@ -113,6 +115,7 @@ void memory_end(void);
 
 /* victim.c: of the threads, and at last of the process */
 extern pid_t thread_ids[THREADS + 1];
+uint64_t now_us(void);
 
 /* The ops, in ops_*.c */
 #define OP(_name)	void op_##_name(const uint16_t *arg)
