@@ -36,6 +36,7 @@ mod bindings {
 }
 
 pub(crate) mod blkdev;
+pub(crate) mod bug;
 pub(crate) mod capability;
 pub(crate) mod compat;
 pub(crate) mod cred;

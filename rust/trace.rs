@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tracepoints. A disabled tracepoint costs a nop: its arguments are not evaluated.
+//! Tracepoints. A disabled tracepoint costs a nop: its arguments are not evaluated. (It costs a
+//! load and a branch where the build dir of the kernel has no template for such a nop, as the
+//! headers of some distributions: `raio_static_branch` is set by Kbuild.)
 //!
 //! `kernel::declare_trace!` only finds tracepoints in the kernel crate's bindings.
 //!
@@ -38,15 +40,28 @@ macro_rules! tracepoints {
             pub(crate) fn $name(about: impl FnOnce() -> About) {
                 #[cfg(CONFIG_TRACEPOINTS)]
                 {
-                    // SAFETY: The static is a tracepoint that `rust/trace.c` defines, and the field
-                    // is its key. The check is an instruction that the kernel patches: any context.
-                    let on = unsafe {
-                        kernel::jump_label::static_branch_unlikely!(
-                            bindings::$tracepoint,
-                            bindings::tracepoint,
-                            key
-                        )
+                    #[cfg(raio_static_branch)]
+                    let on = {
+                        // SAFETY: The static is a tracepoint that `rust/trace.c` defines, and the
+                        // field is its key. The check is an instruction that the kernel patches:
+                        // any context.
+                        unsafe {
+                            kernel::jump_label::static_branch_unlikely!(
+                                bindings::$tracepoint,
+                                bindings::tracepoint,
+                                key
+                            )
+                        }
                     };
+                    #[cfg(not(raio_static_branch))]
+                    let on = {
+                        // SAFETY: The static is a tracepoint that `rust/trace.c` defines. C changes
+                        // the counter as a whole: any context.
+                        unsafe {
+                            (&raw const bindings::$tracepoint.key.key.enabled.counter)
+                                .read_volatile()
+                        }
+                    } > 0;
                     if on {
                         let about = about();
                         // SAFETY: All arguments are integers: no memory. A tracepoint may be called

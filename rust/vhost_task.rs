@@ -15,6 +15,7 @@ mod end;
 
 use super::{
     bindings,
+    bug::warn_on,
     module::ModuleRef,
     sched,
     task::{
@@ -308,7 +309,7 @@ unsafe extern "C" fn run<W: Worker>(data: *mut c_void) -> bool {
             }
             // This belongs to another thread, which can now never end.
             Next::End(_) => {
-                kernel::warn_on!(true);
+                warn_on(true);
             }
         }
     }

@@ -54,6 +54,7 @@ use crate::{
         Submitter, //
     },
     sys::{
+        bug::warn_on,
         cred,
         request::{
             Client,
@@ -124,7 +125,7 @@ pub(crate) fn rerun(context: &Arc<Context>, mut run: Running, place: Place<'_>) 
     as_submitter(context, &submitter, || {
         let result = op::go(context, run, place);
         // An error gives back a request that is being submitted, which this one is not.
-        kernel::warn_on!(result.is_err());
+        warn_on(result.is_err());
     });
 }
 

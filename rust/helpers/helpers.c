@@ -12,6 +12,7 @@
 #include "helpers.h"
 
 #include "blkdev.c"
+#include "bug.c"
 #include "cred.c"
 #include "fs.c"
 #include "ioprio.c"

@@ -19,6 +19,7 @@ use crate::{
     },
     sys::{
         bindings,
+        bug::warn_on,
         fs::{
             can_page_wait,
             facts,
@@ -66,7 +67,7 @@ impl<C: Client> Run<C> {
                 .file()
                 .is_some_and(|file| facts(file).class.is_for_workers())
         {
-            kernel::warn_on!(true);
+            warn_on(true);
             return Tried::Returned(self, EINVAL.to_errno() as isize);
         }
         self.call_here(mode, faults)
@@ -106,7 +107,7 @@ impl<C: Client> Run<C> {
             // -EIOCBQUEUED of a direct transfer has another meaning: a driver has it.
             let page_wait = self.file().is_some_and(can_page_wait);
             if direction == Direction::Write || !page_wait || self.transfer().is_direct() {
-                kernel::warn_on!(true);
+                warn_on(true);
                 return Tried::Returned(self, invalid);
             }
         }
@@ -169,7 +170,7 @@ impl<C: Client> Run<C> {
         if result != -(bindings::EIOCBQUEUED as isize) {
             // A driver that also called `ki_complete` is broken, but the request is given up only
             // once.
-            kernel::warn_on!(slot.peer_done());
+            warn_on(slot.peer_done());
             // SAFETY: The run still has the request, and no driver does, as none has taken it. The
             // page's entry is queued only with -EIOCBQUEUED. The freeze protection may be given
             // back in any context.

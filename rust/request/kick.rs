@@ -16,6 +16,7 @@ use crate::{
     },
     sys::{
         bindings,
+        bug::warn_on,
         fs,
         poll::{
             Mask,
@@ -257,7 +258,7 @@ pub(super) unsafe extern "C" fn ki_complete<C: Client>(
         // A driver completed the request twice, or without having taken it. The event was already
         // delivered.
         None => {
-            kernel::warn_on!(true);
+            warn_on(true);
         }
     }
 }

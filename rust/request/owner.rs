@@ -11,9 +11,12 @@ use crate::{
         Step,
         Then, //
     },
-    sys::fs::{
-        self,
-        Transfer, //
+    sys::{
+        bug::warn_on,
+        fs::{
+            self,
+            Transfer, //
+        }, //
     }, //
 };
 use core::{
@@ -285,7 +288,7 @@ impl<C: Client> Drop for Run<C> {
     /// Every run should be ended explicitly. If one is dropped, its event is delivered all the
     /// same.
     fn drop(&mut self) {
-        kernel::warn_on!(true);
+        warn_on(true);
         // SAFETY: By the invariants the slot is valid, its phase is Running, and no driver has the
         // request. So the step is allowed and makes the request ours. `self` is not used
         // afterwards. Any context.

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::sys::{
     bindings,
+    bug::warn_on,
     task::WorkerTask, //
 };
 use core::ptr;
@@ -72,7 +73,7 @@ pub(super) unsafe extern "C" fn killed<W: Worker>(data: *mut c_void) {
         let thread = unsafe { WorkerTask::with(|task| this.worker.killed(task)) };
         if !thread.is_some_and(|thread| ptr::eq(thread.0.as_ptr(), shell)) {
             // Somebody may still refer to the thread, so shell and `vhost_task` are not freed.
-            kernel::warn_on!(true);
+            warn_on(true);
             return;
         }
     }
