@@ -128,10 +128,11 @@ TEST_RAIO(door_poll, WHY)
 	left_look(&before);
 	for (fail_nth_start(); fail_nth_next();) {
 		struct pollfd pollfd = { .fd = raio_fd(), .events = POLLIN };
+		struct timespec now = {};
 		int ret;
 
 		fail_nth_arm();
-		ret = result(syscall(SYS_poll, &pollfd, 1, 0));
+		ret = result(syscall(SYS_ppoll, &pollfd, 1, &now, NULL, 0));
 		if (fail_nth_disarm() && ret < 0)
 			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT);
 		else

@@ -162,7 +162,7 @@ static bool by_interrupted(int *got)
 
 	*got = 0;
 	fail_nth_arm();
-	ret = syscall(SYS_poll, &pollfd, 1, -1);
+	ret = syscall(SYS_ppoll, &pollfd, 1, NULL, NULL, 0);
 	failed = fail_nth_disarm();
 	if (ret < 0)
 		EXPECT_TRUE(errno == EINTR || (failed && (errno == EFAULT || errno == ENOMEM)));

@@ -178,7 +178,11 @@ static void on_trap(int signal, siginfo_t *info, void *context)
 	(void)info;
 	if (steps++ < target)
 		return;
+#ifdef __x86_64__
 	uc->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+#else
+	(void)uc;
+#endif
 	interfere();
 }
 

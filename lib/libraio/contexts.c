@@ -25,6 +25,14 @@ bool __raio_can_reap(void)
 
 	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_CMPXCHG16B);
 }
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+bool __raio_can_reap(void)
+{
+	return getauxval(AT_HWCAP) & HWCAP_ATOMICS;
+}
 #else
 bool __raio_can_reap(void)
 {

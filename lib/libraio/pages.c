@@ -5,9 +5,10 @@
  * with an address in any other page the kernel is called.  (A program that has unmapped a
  * page since then gets a signal.)
  */
+#include "exchange.h"
 #include "internal.h"
 
-#ifdef __x86_64__
+#ifdef RAIO_EXCHANGE
 static inline void note_good(uintptr_t *pages, const void *address)
 {
 	uintptr_t number = (uintptr_t)address >> 12;

@@ -28,64 +28,23 @@
  * is repeated with the new tail.
  *
  * The acquire load of tail pairs with the kernel's release store of it.  The
- * exchange, a full barrier, releases the slots to the kernel.
+ * exchange has release order, so it gives the slots to the kernel after they are copied.
+ *
+ * No more than acquire and release is needed, and no barrier besides: the steps of
+ * each column are in order, 1 to 3 because the loads are acquire, 4 before 5 by the
+ * release, a to c because a and b are seq_cst.  And b and 5 change the same word, so one of
+ * them is first and the second reads what it has written: 5 after b fails, as id differs; b
+ * after 5 synchronizes with it, and so c finds the head that 5 has stored.
  *
  * A program may change head itself, as with native aio.  As there, only one thread may
  * then consume events.
  */
-#include <assert.h>
-
+#include "exchange.h"
 #include "internal.h"
 
 #define TRIES	64
 
-#ifdef __x86_64__
-#include <emmintrin.h>
-
-/*
- * The start of struct raio_ring, as it is exchanged: id with nr in the upper half, and
- * head with tail.  One load of 8 bytes is as good as two loads of 4 bytes in any order.
- */
-struct header {
-	uint64_t id_nr;
-	uint64_t head_tail;
-};
-
-static_assert(sizeof(struct raio_ring) == 32 && sizeof(struct io_event) == 32, "layout");
-static_assert(offsetof(struct raio_ring, id) == 0 && offsetof(struct raio_ring, nr) == 4 &&
-	      offsetof(struct raio_ring, head) == 8 && offsetof(struct raio_ring, tail) == 12,
-	      "layout");
-
-/* On failure, *old is the current value. */
-static inline bool exchange(struct header *header, struct header *old, uint64_t id_nr,
-			    uint64_t head_tail)
-{
-	bool done;
-
-	__asm__ volatile("lock cmpxchg16b %1"
-			 : "=@ccz" (done), "+m" (*header),
-			   "+a" (old->id_nr), "+d" (old->head_tail)
-			 : "b" (id_nr), "c" (head_tail)
-			 : "memory");
-	return done;
-}
-
-static inline struct io_event *copy(struct io_event *to, const struct io_event *from, uint32_t n)
-{
-	const __m128i *src = (const __m128i *)from;
-	__m128i *dst = (__m128i *)to;
-
-	do {
-		__m128i a = _mm_load_si128(src), b = _mm_load_si128(src + 1);
-
-		_mm_storeu_si128(dst, a);
-		_mm_storeu_si128(dst + 1, b);
-		src += 2;
-		dst += 2;
-	} while (--n);
-	return (struct io_event *)dst;
-}
-
+#ifdef RAIO_EXCHANGE
 /* The events wrap around the end of the ring.  Returns the new head. */
 static __attribute__((noinline)) uint32_t copy_round(struct io_event *to,
 						     const struct io_event *slots, uint32_t head,

@@ -13,6 +13,15 @@
 /* The number is loaded before the instruction, as compilers do it. */
 static long inline_submit(unsigned long ctx, long nr, void *list)
 {
+#ifdef __aarch64__
+	register long x8 __asm__("x8") = SYS_io_submit;
+	register long x0 __asm__("x0") = ctx;
+	register long x1 __asm__("x1") = nr;
+	register void *x2 __asm__("x2") = list;
+
+	__asm__ volatile("svc #0" : "+r" (x0) : "r" (x8), "r" (x1), "r" (x2) : "memory");
+	return x0;
+#else
 	long ret;
 
 	__asm__ volatile("syscall"
@@ -20,6 +29,7 @@ static long inline_submit(unsigned long ctx, long nr, void *list)
 			 : "0" (SYS_io_submit), "D" (ctx), "S" (nr), "d" (list)
 			 : "rcx", "r11", "memory");
 	return ret;
+#endif
 }
 
 int main(void)

@@ -14,6 +14,12 @@
 
 #include "program.h"
 
+#ifdef __aarch64__
+#define LIBAIO	"/usr/lib/aarch64-linux-gnu/libaio.so.1t64"
+#else
+#define LIBAIO	"/usr/lib/x86_64-linux-gnu/libaio.so.1t64"
+#endif
+
 struct way {
 	int (*setup)(int nr, io_context_t *ctx);
 	int (*destroy)(io_context_t ctx);
@@ -105,7 +111,7 @@ static void expect_first(const char *name)
 
 int main(int argc, char **argv)
 {
-	const char *path = "/usr/lib/x86_64-linux-gnu/libaio.so.1t64", *named = "io_%s";
+	const char *path = LIBAIO, *named = "io_%s";
 	int fd = memfd_create("mixed", 0);
 	unsigned int a, b, c;
 
