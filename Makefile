@@ -17,6 +17,10 @@ DESTDIR ?=
 export RAIO_SERIES := $(or $(SERIES),$(RAIO_SERIES))
 export RAIO_FLAVOUR := $(or $(FLAVOUR),$(RAIO_FLAVOUR))
 export RAIO_SUITE := $(or $(SUITE),$(RAIO_SUITE))
+# make deb FLAVOURS="amd64 rt-amd64", or all
+export RAIO_FLAVOURS := $(or $(FLAVOURS),$(RAIO_FLAVOURS))
+# Who boots the guests of make test: qemu, or vng for virtme-ng.
+export RAIO_RUNNER := $(or $(RUNNER),$(RAIO_RUNNER))
 export KSRC
 
 .DEFAULT_GOAL := modules

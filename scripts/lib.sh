@@ -15,6 +15,14 @@ case $arch,$flavour in
 amd64,*-amd64 | amd64,amd64 | arm64,*-arm64 | arm64,arm64) ;;
 *) echo "RAIO_ARCH=$arch: no such architecture, or it has no flavour $flavour" >&2 && exit 1 ;;
 esac
+# What a compiler, a program and a machine are called there; and where it is built, next to
+# that of this machine.
+case $arch in
+amd64) cpu=x86_64 cross='' loader=/lib64/ld-linux-x86-64.so.2 built=$top/build ;;
+arm64) cpu=aarch64 cross=aarch64-linux-gnu- loader=/lib/ld-linux-aarch64.so.1 built=$top/build/arm64 ;;
+esac
+triplet=$cpu-linux-gnu
+rust_target=$cpu-unknown-linux-gnu
 # A kernel source tree, in place of Debian's.
 ksrc=${KSRC:+$(realpath -- "$KSRC")}
 log_dir=$cache/log
@@ -132,18 +140,19 @@ libraio_libraries() {
 	"$top/scripts/libraio" "${@:2}"
 	rm -rf "$1"
 	mkdir -p "$1"
-	cp -a "$top"/build/libraio/libraio "$top"/build/libraio/*.so "$top"/build/libraio/*.so.1 "$1/"
+	cp -a "$built"/libraio/libraio "$built"/libraio/*.so "$built"/libraio/*.so.1 "$1/"
 }
 
 # libraio_programs DIR: the tests of libraio, which are dynamic programs, and what they need in
 # a guest.
 libraio_programs() {
 	libraio_libraries "$1" --tests
+	# root/ is what to copy to the guest's.
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	"$top/scripts/in-sysroot" sh -euc '
-		mkdir -p "$2/lib"
+		mkdir -p "$2/root${4%/*}" "$2/root/usr/lib/$5"
 		cp -a "$1"/user-* "$1"/extension* "$1"/mixed* "$1"/plugin.so "$1"/counted "$3" "$2/"
-		cp -L /lib64/ld-linux-x86-64.so.2 "$2/lib/"
-		cp -L /lib/x86_64-linux-gnu/libc.so.6 /lib/x86_64-linux-gnu/libaio.so.1t64 "$2/lib/"
-	' - "$top/build/ways" "$1" "$top/lib/libraio/tests/ways"
+		cp -L "$4" "$2/root$4"
+		cp -L "/lib/$5/libc.so.6" "/lib/$5/libaio.so.1t64" "$2/root/usr/lib/$5/"
+	' - "$built/ways" "$1" "$top/lib/libraio/tests/ways" "${loader/#\/lib\//\/usr\/lib\/}" "$triplet"
 }
