@@ -20,7 +20,7 @@ use std::{
 };
 
 /// Files whose aio is not the program's: the C library has none, and libaio's is taken over.
-const OTHERS: &[&str] = &["ld-linux-x86-64.so", "libaio.so", "libc.so", "libraio"];
+const OTHERS: &[&str] = &["ld-linux-", "libaio.so", "libc.so", "libraio"];
 
 #[derive(Serialize)]
 struct Report {

@@ -10,9 +10,23 @@ use std::{
 
 const NAME: &str = "libraio-preload.so";
 
+/// Debian's directory of an architecture's libraries.
+#[cfg(target_arch = "aarch64")]
+macro_rules! multiarch {
+    ($before:literal) => {
+        concat!($before, "aarch64-linux-gnu")
+    };
+}
+#[cfg(not(target_arch = "aarch64"))]
+macro_rules! multiarch {
+    ($before:literal) => {
+        concat!($before, "x86_64-linux-gnu")
+    };
+}
+
 /// Where it is, from the directory of this program on: installed, or in the tree it was built in.
 const BESIDE: &[&str] = &[
-    "../lib/x86_64-linux-gnu",
+    multiarch!("../lib/"),
     "../lib64",
     "../lib",
     "../../libraio",
@@ -20,7 +34,7 @@ const BESIDE: &[&str] = &[
 ];
 const INSTALLED: &[&str] = &[
     "/usr/local/lib",
-    "/usr/lib/x86_64-linux-gnu",
+    multiarch!("/usr/lib/"),
     "/usr/lib64",
     "/usr/lib",
 ];

@@ -3,6 +3,11 @@
 //! `raio run`: starts a program of libaio's with libraio.
 
 mod check;
+#[cfg(any(target_arch = "aarch64", test))]
+#[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+mod code_arm64;
+#[cfg(not(target_arch = "aarch64"))]
+mod code_x86;
 mod elf;
 mod library;
 mod program;
