@@ -108,9 +108,9 @@ need_userns() {
 
 # mmdebstrap makes Debian roots: from the net if it is missing and we may.
 # In namespaces of its own, so that neither mounts nor processes outlive it,
-# however it ends.
-mmdebstrap=(unshare --mount --pid --fork --kill-child mmdebstrap --mode=root)
-[ "$(id -u)" -eq 0 ] || mmdebstrap=(mmdebstrap --mode=unshare)
+# however it ends.  Its own namespaces, for who is not root, have none that is the user: a
+# home directory that is closed to others would be closed to it.
+mmdebstrap=("${as_root[@]}" unshare --mount --pid --fork --kill-child mmdebstrap --mode=root)
 need_mmdebstrap() {
 	! command -v mmdebstrap >/dev/null || return 0
 	[ "$(id -u)" -eq 0 ] || die "mmdebstrap is missing" "as root: apt-get install mmdebstrap"
