@@ -3,10 +3,10 @@
 #
 # Shared by the scripts: where things are, and how they speak.
 
-# chroot is there, which an ordinary user's path leaves out.
-PATH=$PATH:/usr/sbin:/sbin
 # shellcheck disable=SC2034 # read by the scripts that source this file
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# chroot is there, which an ordinary user's path leaves out.
+PATH=$PATH:/usr/sbin:/sbin
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/raio
 series=${RAIO_SERIES:-}
 suite=${RAIO_SUITE:-trixie-backports}

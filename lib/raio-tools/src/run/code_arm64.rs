@@ -51,7 +51,7 @@ pub fn inlined(code: &[u8], address: u64) -> Vec<Inlined> {
 
 /// Register 31 is zero in these instructions, and no constant is kept for it.
 fn follow(known: &mut [Option<u32>; 32], word: u32) {
-    let register = |at: u32| (word >> at & 31) as usize;
+    let register = |at: u32| ((word >> at) & 31) as usize;
     let is_call = word >> 26 == 0b100101 || word & 0xffff_fc1f == 0xd63f_0000;
     let is_jump = word >> 26 == 0b000101 || word & 0xff9f_fc1f == 0xd61f_0000;
     if is_call {
@@ -59,12 +59,12 @@ fn follow(known: &mut [Option<u32>; 32], word: u32) {
         known[LINK] = None;
     } else if is_jump {
         known.fill(None);
-    } else if word >> 25 == 0b010_1010 || word >> 24 & 0x7e == 0x34 || word >> 24 & 0x7e == 0x36 {
+    } else if word >> 25 == 0b010_1010 || matches!((word >> 24) & 0x7e, 0x34 | 0x36) {
         // A conditional branch changes none.
     } else {
         let value = if word & 0x7fe0_0000 == 0x5280_0000 {
             // movz, not shifted
-            Some(word >> 5 & 0xffff)
+            Some((word >> 5) & 0xffff)
         } else if word & 0x7fe0_ffe0 == 0x2a00_03e0 {
             // mov, of a register
             match register(16) {
