@@ -77,8 +77,8 @@ static inline struct io_event *copy(struct io_event *to, const struct io_event *
  * them that fails to store has not read its 16 bytes at once, and would have to store what it
  * has read to know; and a debugger that steps through it never gets past it.)
  *
- * Acquire and release, which a failed casp is not for its store, as it makes none: then the
- * result is read again or the kernel is called.
+ * It has acquire order if it fails, too: what the kernel has published with the new tail may be
+ * read after that.  It has release order only if it stores, which is when slots are given back.
  */
 static inline bool exchange(struct header *header, struct header *old, uint64_t id_nr,
 			    uint64_t head_tail)

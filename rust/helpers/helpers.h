@@ -58,8 +58,10 @@ static const unsigned long RAIO_CONST_RING_PROT = PROT_READ | PROT_WRITE;
 static const unsigned long RAIO_CONST_RING_MAP = MAP_SHARED | MAP_POPULATE;
 static const unsigned int RAIO_CONST_VM_FAULT_SIGBUS = (__force unsigned int)VM_FAULT_SIGBUS;
 
-/* linux/blkdev.h */
+/* linux/bug.h */
 void raio_helper_warn(const u8 *file, int length, unsigned int line);
+
+/* linux/blkdev.h */
 void raio_helper_plug_expect(unsigned short nr);
 bool raio_helper_plug_call_back(struct blk_plug_cb *cb);
 void raio_helper_plug_forget(struct blk_plug_cb *cb);
