@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
+#include <sys/utsname.h>
 
 #include "harness.h"
 #include "switches.h"
@@ -18,7 +18,9 @@ long voluntary_switches(void)
 /* PREEMPT_RT: a task sleeps for a spinlock that another one holds, and that is counted, too. */
 static bool spinlocks_sleep(void)
 {
-	return !access("/sys/kernel/realtime", F_OK);
+	struct utsname name;
+
+	return !uname(&name) && strstr(name.version, "PREEMPT_RT");
 }
 
 int submit_list_counting(aio_context_t ctx, long nr, struct iocb **iocbpp, long *nvcsw)

@@ -4,8 +4,9 @@
  * marks.
  *
  *	-plugin count.so,blocks=FILE		by the block of code in which they lie
- *	-plugin count.so,totals=FILE[,enter=ADDRESS][,leave=ADDRESS-END]...
+ *	-plugin count.so,totals=FILE[,model=on][,enter=ADDRESS][,leave=ADDRESS-END]...
  *						in all, and by phase
+ *	-plugin count.so,lines=FILE		lines that go from CPU to CPU
  *
  * A mark is a nop with an operand that nothing else has, nopl NUMBER(%rax): see
  * the enum below, and bench/src/marks.rs.
@@ -18,44 +19,20 @@
  * submit and reap, those in interrupts (which are in no phase), locked ones.
  * Interrupts, soft ones too, are what lies between the entry of a function at
  * "enter" and the return from one at "leave"; "both" is for a function that does
- * both, from entry to return.  They nest.  Addresses are in hex.
- *
- * Debian has no package with qemu-plugin.h: what is used of it is declared here,
- * for version 4 of the API.
+ * both, from entry to return.  They nest.  Addresses are in hex.  With "model=on" the line has
+ * the sums of model.h after that.  FILE of lines gets one number at each STOP.
  */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "model.h"
+#include "qemu.h"
+
 #define EXPORT __attribute__((visibility("default")))
-
-typedef uint64_t qemu_plugin_id_t;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-struct qemu_plugin_info;
-enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
-
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-					   void (*cb)(qemu_plugin_id_t id,
-						      struct qemu_plugin_tb *tb));
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
-					  void (*cb)(unsigned int cpu, void *data),
-					  enum qemu_plugin_cb_flags flags, void *data);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-					    void (*cb)(unsigned int cpu, void *data),
-					    enum qemu_plugin_cb_flags flags, void *data);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id,
-				    void (*cb)(qemu_plugin_id_t id, void *data), void *data);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
-size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *dest, size_t len);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 
 EXPORT int qemu_plugin_version = 4;
 
@@ -81,8 +58,8 @@ struct block {
 };
 
 static struct block *blocks;
-static bool counting;
-static const char *blocks_file, *totals_file;
+static bool counting, modelled;
+static const char *blocks_file, *totals_file, *lines_file;
 
 static void run(unsigned int cpu, void *data)
 {
@@ -104,7 +81,7 @@ static struct {
 	uint64_t locked;
 } ran[MAX_CPUS];
 
-static FILE *totals;
+static FILE *totals, *lines;
 
 static struct {
 	uint64_t enter;
@@ -121,6 +98,8 @@ static struct {
 static uint64_t start_insns, start_locked, in_irq, start_irq, phases[MARKS - FIRST];
 static enum mark phase = NEITHER;
 static uint64_t phase_since;
+static struct model_sums start_sums;
+static uint64_t start_moved;
 
 /* Where there are more CPUs than that they count as the last. */
 static unsigned int slot(unsigned int cpu)
@@ -180,12 +159,25 @@ static void leave(unsigned int cpu, void *data)
 		in_irq += ran[cpu].insns - irq[cpu].since;
 }
 
+static void print_model(void)
+{
+	fprintf(totals, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
+		model_sums.code - start_sums.code, model_sums.data - start_sums.data,
+		model_sums.l2 - start_sums.l2, model_sums.wrong - start_sums.wrong);
+}
+
 static void marked(unsigned int cpu, void *data)
 {
 	enum mark mark = (enum mark)(uintptr_t)data;
 
 	if (mark == START || mark == STOP)
 		counting = mark == START;
+	if (mark == START)
+		start_moved = lines_moved;
+	if (mark == STOP && lines) {
+		fprintf(lines, "%" PRIu64 "\n", lines_moved - start_moved);
+		fflush(lines);
+	}
 	if (!totals)
 		return;
 	phases[phase - FIRST] += tasks() - phase_since;
@@ -195,12 +187,16 @@ static void marked(unsigned int cpu, void *data)
 		start_insns = all_insns();
 		start_locked = all_locked();
 		start_irq = in_irq;
+		start_sums = model_sums;
 	}
 	if (mark == STOP) {
-		fprintf(totals, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+		fprintf(totals, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
 			all_insns() - start_insns, phases[SUBMIT - FIRST],
 			phases[REAP - FIRST], in_irq - start_irq,
 			all_locked() - start_locked);
+		if (modelled)
+			print_model();
+		putc('\n', totals);
 		fflush(totals);
 	}
 	phase_since = tasks();
@@ -333,6 +329,10 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		count_totals(tb, n, exact);
 	if (blocks_file)
 		count_block(tb, n);
+	if (modelled)
+		model_translated(tb, &counting);
+	if (lines)
+		lines_translated(tb, &counting);
 }
 
 static void finish(qemu_plugin_id_t id, void *data)
@@ -361,6 +361,10 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_plugin_inf
 			blocks_file = strdup(argv[i] + 7);
 		else if (!strncmp(argv[i], "totals=", 7))
 			totals_file = strdup(argv[i] + 7);
+		else if (!strncmp(argv[i], "lines=", 6))
+			lines_file = strdup(argv[i] + 6);
+		else if (!strcmp(argv[i], "model=on"))
+			modelled = true;
 		else if (nr_edges < max && sscanf(argv[i], "enter=%" SCNx64, &from) == 1)
 			edges[nr_edges++].enter = from;
 		else if (nr_edges < max &&
@@ -376,6 +380,11 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_plugin_inf
 	if (totals_file) {
 		totals = fopen(totals_file, "w");
 		if (!totals)
+			return 1;
+	}
+	if (lines_file) {
+		lines = fopen(lines_file, "w");
+		if (!lines)
 			return 1;
 	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

@@ -44,6 +44,9 @@ enum Command {
         /// What bench/plugin/count.c has counted meanwhile
         #[arg(long)]
         counts: Option<PathBuf>,
+        /// Lines of runs while it has counted which lines of memory go from CPU to CPU, and these
+        #[arg(long, num_args = 2, value_names = ["LINES", "COUNTS"])]
+        moved: Option<Vec<PathBuf>>,
         /// The directory for the files
         #[arg(long)]
         out: PathBuf,
@@ -63,11 +66,15 @@ enum Command {
 fn report(
     lines: PathBuf,
     counts: Option<PathBuf>,
+    moved: Option<Vec<PathBuf>>,
     out: PathBuf,
     kernel: String,
     commit: String,
 ) -> Result<(), Box<dyn Error>> {
-    let results = Results::of_lines(&lines, counts.as_deref(), kernel, commit)?;
+    let mut results = Results::of_lines(&lines, counts.as_deref(), kernel, commit)?;
+    if let Some([lines, counts]) = moved.as_deref() {
+        results.add_moved(lines, counts)?;
+    }
     fs::create_dir_all(&out)?;
     results.write(&out.join("result.json"))?;
     let table = results.tables();
@@ -87,10 +94,11 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Report {
             lines,
             counts,
+            moved,
             out,
             kernel,
             commit,
-        } => report(lines, counts, out, kernel, commit)?,
+        } => report(lines, counts, moved, out, kernel, commit)?,
         Command::Compare { one, other } => {
             result::compare(&Results::read(&one)?, &Results::read(&other)?);
         }

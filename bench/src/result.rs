@@ -35,6 +35,11 @@ pub struct Run {
     /// Instructions that lock the bus
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locked: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Model>,
+    /// Accesses to a line that another CPU has, and one of both writes
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<f64>,
     pub voluntary_switches: i64,
     #[serde(default)]
     pub involuntary_switches: i64,
@@ -44,6 +49,39 @@ pub struct Run {
     pub cold: Option<Cold>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
+}
+
+/// What the model of caches and branches says, see bench/plugin/model.c.
+#[derive(Serialize, Deserialize, Clone, Default, Debug)]
+pub struct Model {
+    /// Lines that L1i, and L1d, did not have
+    pub code: f64,
+    pub data: f64,
+    /// Those of both that L2 did not have either
+    pub l2: f64,
+    /// Branches that were predicted wrong
+    pub wrong: f64,
+    /// An estimate, by [`CYCLES`]
+    pub cycles: f64,
+}
+
+/// The weights of the estimate, in the middle of what is said of the processors of today: a core
+/// that does 4 instructions in a cycle while it does not wait.
+pub const CYCLES: Cycles = Cycles {
+    instruction: 0.25,
+    locked: 17.0,
+    l1: 10.0,
+    l2: 30.0,
+    wrong: 15.0,
+};
+
+/// Cycles that each of these takes.
+pub struct Cycles {
+    pub instruction: f64,
+    pub locked: f64,
+    pub l1: f64,
+    pub l2: f64,
+    pub wrong: f64,
 }
 
 /// The parts of all calls that [`Calls`] has.
@@ -167,6 +205,15 @@ impl Run {
     }
 }
 
+/// The lines that runs have printed.
+fn runs_of(path: &Path) -> io::Result<Vec<Run>> {
+    fs::read_to_string(path)?
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| Ok(serde_json::from_str(line)?))
+        .collect()
+}
+
 impl Results {
     /// Of the lines that runs have printed, and those of the plugin if it was loaded.
     pub fn of_lines(
@@ -175,11 +222,7 @@ impl Results {
         kernel: String,
         commit: String,
     ) -> io::Result<Self> {
-        let mut runs = fs::read_to_string(path)?
-            .lines()
-            .filter(|line| line.starts_with('{'))
-            .map(|line| Ok(serde_json::from_str(line)?))
-            .collect::<io::Result<Vec<Run>>>()?;
+        let mut runs = runs_of(path)?;
         if runs.is_empty() {
             return Err(io::Error::other("no results"));
         }
@@ -192,6 +235,28 @@ impl Results {
             command: "make bench".to_owned(),
             runs,
         })
+    }
+
+    /// Adds what the plugin has counted of lines that go from CPU to CPU, while runs of the same
+    /// printed the lines of `path`.
+    pub fn add_moved(&mut self, path: &Path, counts: &Path) -> io::Result<()> {
+        let counts = fs::read_to_string(counts)?;
+        let mut counts = counts.lines().map(|count| count.parse::<u64>());
+        for run in runs_of(path)? {
+            let mut least = u64::MAX;
+            for _ in 0..run.repetitions {
+                match counts.next() {
+                    Some(Ok(count)) => least = least.min(count),
+                    _ => return Err(io::Error::other("too few counts of lines")),
+                }
+            }
+            let same = |other: &&mut Run| other.row() == run.row() && other.engine == run.engine;
+            if let Some(same) = self.runs.iter_mut().find(same) {
+                let each = least as f64 / run.ops as f64;
+                same.moved = Some((each * 100.0).round() / 100.0);
+            }
+        }
+        Ok(())
     }
 
     pub fn read(path: &Path) -> io::Result<Self> {
@@ -260,34 +325,61 @@ impl Results {
 fn take_counts(runs: &mut [Run], counts: &str) -> io::Result<()> {
     let mut lines = counts.lines();
     for run in runs {
-        let mut least: Option<[u64; 5]> = None;
+        let mut least: Option<Vec<u64>> = None;
         for _ in 0..run.repetitions {
-            let mut words = lines.next().unwrap_or_default().split(' ');
-            let mut count = [0; 5];
-            for count in &mut count {
-                let word = words.next().and_then(|word| word.parse().ok());
-                *count = word.ok_or_else(|| io::Error::other("too few counts"))?;
+            let words = lines.next().unwrap_or_default().split(' ');
+            let count: Vec<u64> = words.map_while(|word| word.parse().ok()).collect();
+            if count.len() < COUNTS {
+                return Err(io::Error::other("too few counts"));
             }
-            if least.is_none_or(|least| count[0] < least[0]) {
+            if least.as_ref().is_none_or(|least| count[0] < least[0]) {
                 least = Some(count);
             }
         }
-        let Some(count) = least else {
-            continue;
-        };
-        let each = |count: u64| count as f64 / run.ops as f64;
-        let [total, submit, reap, interrupts, locked] = count.map(each);
-        run.total = round(total);
-        // Of several CPUs each may be in another part.
-        if run.cpus == 1 {
-            (run.submit, run.reap) = (round(submit), round(reap));
-            run.interrupts = Some(round(interrupts));
+        if let Some(count) = least {
+            run.take(
+                count
+                    .iter()
+                    .map(|&count| count as f64 / run.ops as f64)
+                    .collect(),
+            );
         }
-        run.locked = Some((locked * 100.0).round() / 100.0);
     }
     match lines.next() {
         Some(_) => Err(io::Error::other("more counts than runs")),
         None => Ok(()),
+    }
+}
+
+/// What the plugin counts without its model.
+const COUNTS: usize = 5;
+
+impl Run {
+    /// Takes what the plugin has counted for an operation.
+    fn take(&mut self, counts: Vec<f64>) {
+        self.total = round(counts[0]);
+        // Of several CPUs each may be in another part.
+        if self.cpus == 1 {
+            (self.submit, self.reap) = (round(counts[1]), round(counts[2]));
+            self.interrupts = Some(round(counts[3]));
+        }
+        let locked = counts[4];
+        self.locked = Some((locked * 100.0).round() / 100.0);
+        if let [code, data, l2, wrong] = counts[COUNTS..] {
+            let cycles = counts[0] * CYCLES.instruction
+                + locked * CYCLES.locked
+                + (code + data) * CYCLES.l1
+                + l2 * CYCLES.l2
+                + wrong * CYCLES.wrong;
+            let [code, data, l2, wrong, cycles] = [code, data, l2, wrong, cycles].map(round);
+            self.model = Some(Model {
+                code,
+                data,
+                l2,
+                wrong,
+                cycles,
+            });
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 //! The results as tables in Markdown.
 
-use crate::result::{Results, Run, ENGINES, QUANTILES};
+use crate::result::{Results, Run, CYCLES, ENGINES, QUANTILES};
 
 /// Of which engine to which the instructions are set in proportion.
 const RATIOS: [(&str, &str); 5] = [
@@ -63,6 +63,8 @@ impl Results {
             self.totals(),
             self.growth(),
             self.parts(),
+            self.model(),
+            self.moved(),
             self.latencies(),
             self.cold(),
             self.memory(),
@@ -173,6 +175,66 @@ impl Results {
                 format!("{:.2}", run.voluntary_switches as f64 / run.ops as f64),
             ]);
             last = now;
+        }
+        table
+    }
+
+    fn model(&self) -> Table {
+        let mut table = Table::new(
+            "What instructions do not say",
+            &format!(
+                "For an operation, by a model of caches (L1 32 KiB, 8 ways, each for code and \
+                 data; L2 1 MiB, 16 ways; lines of 64 bytes) and of branch prediction (gshare): \
+                 lines that an L1 and L2 did not have, and branches that were predicted wrong. The \
+                 cycles are an estimate: {} for an instruction and {} more for one that locks the \
+                 bus, {} for a line from L2, {} more from beyond, {} for a wrong branch.",
+                CYCLES.instruction, CYCLES.locked, CYCLES.l1, CYCLES.l2, CYCLES.wrong
+            ),
+            &[
+                "", "engine", "L1i", "L1d", "L2", "branches", "locked", "cycles", "/ native",
+                "/ uring",
+            ],
+        );
+        for run in self.runs.iter().filter(|run| run.cpus == 1) {
+            let Some(model) = &run.model else {
+                continue;
+            };
+            let to = |engine| {
+                let other = self.run(&run.row(), engine)?.model.as_ref()?;
+                (run.engine != engine).then(|| model.cycles / other.cycles)
+            };
+            let uring = match run.engine.ends_with("-fixed") {
+                true => "uring-fixed",
+                false => "uring",
+            };
+            table.row(&[
+                run.row(),
+                run.engine.clone(),
+                number(model.code),
+                number(model.data),
+                number(model.l2),
+                number(model.wrong),
+                cell(run.locked, |count| format!("{count:.1}")),
+                number(model.cycles.round()),
+                cell(to("native"), |ratio| format!("{ratio:.2}")),
+                cell(to(uring), |ratio| format!("{ratio:.2}")),
+            ]);
+        }
+        table
+    }
+
+    fn moved(&self) -> Table {
+        let mut table = Table::new(
+            "Lines that go from CPU to CPU",
+            "For an operation, while both CPUs run at the same time: accesses to a line that the \
+             other CPU has, and one of both writes. Beside those of the threads there are those of \
+             the kernel's timers and its scheduler; with one thread of two there are no others.",
+            &["", "engine", "lines"],
+        );
+        for run in &self.runs {
+            if let Some(moved) = run.moved {
+                table.row(&[run.row(), run.engine.clone(), format!("{moved:.2}")]);
+            }
         }
         table
     }
