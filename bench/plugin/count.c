@@ -12,8 +12,8 @@
  * the enum below, and bench/src/marks.rs.
  *
  * FILE of blocks gets a line for each block that was run: its address in hex, the
- * instructions run in it, and those of them with a lock prefix (or xchg with
- * memory, which locks by itself).
+ * instructions run in it, those of them with a lock prefix (or xchg with memory,
+ * which locks by itself), how often it was run, and its bytes.
  *
  * FILE of totals gets a line at each STOP: all instructions, those in the phases
  * submit and reap, those in interrupts (which are in no phase), locked ones.
@@ -53,6 +53,7 @@ struct block {
 	struct block *next;
 	uint64_t address;
 	uint64_t runs;
+	uint32_t bytes;
 	uint32_t insns;
 	uint32_t locked;
 };
@@ -294,6 +295,7 @@ static void count_block(struct qemu_plugin_tb *tb, size_t n)
 						   sizeof(code));
 
 		block->locked += is_locked(code, len);
+		block->bytes += len;
 	}
 	/* Translations are made under a lock of qemu's; blocks are never freed. */
 	block->next = __atomic_load_n(&blocks, __ATOMIC_RELAXED);
@@ -343,8 +345,9 @@ static void finish(qemu_plugin_id_t id, void *data)
 		return;
 	for (struct block *block = blocks; block; block = block->next) {
 		if (block->runs)
-			fprintf(file, "%" PRIx64 " %" PRIu64 " %" PRIu64 "\n", block->address,
-				block->runs * block->insns, block->runs * block->locked);
+			fprintf(file, "%" PRIx64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu32 "\n",
+				block->address, block->runs * block->insns,
+				block->runs * block->locked, block->runs, block->bytes);
 	}
 	fclose(file);
 }
