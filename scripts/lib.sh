@@ -158,3 +158,19 @@ libraio_programs() {
 		cp -L "/lib/$5/libc.so.6" "/lib/$5/libaio.so.1t64" "$2/root/usr/lib/$5/"
 	' - "$built/ways" "$1" "$top/lib/libraio/tests/ways" "${loader/#\/lib\//\/usr\/lib\/}" "$triplet"
 }
+
+# copy_fio DIR: fio of Debian, and in DIR/lib all its libraries, for a guest that has none.
+copy_fio() {
+	local root
+	root=$("$top/scripts/guestroot" | tail -n 1)
+	mkdir -p "$1/lib"
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	run_logged copy-fio "$top/scripts/in-sysroot" sh -euc '
+		libs=$1/usr/lib/x86_64-linux-gnu
+		cp "$1/usr/bin/fio" "$2/"
+		cp -L "$1/lib64/ld-linux-x86-64.so.2" "$2/lib/"
+		"$2/lib/ld-linux-x86-64.so.2" --library-path "$libs:$libs/ceph" --list "$2/fio" >"$2/list"
+		! grep "not found" "$2/list" || exit 1
+		sed -n "/ld-linux/!s/.* => \(\/.*\) (0x.*/\1/p" "$2/list" | xargs cp -L -t "$2/lib"
+	' - "$root" "$1" || die "fio could not be copied from $root"
+}

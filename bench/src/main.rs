@@ -8,6 +8,7 @@ mod cold;
 mod contexts;
 mod engine;
 mod files;
+mod fio;
 mod marks;
 mod measure;
 mod plot;
@@ -55,6 +56,13 @@ enum Command {
         #[arg(long, default_value = "")]
         commit: String,
     },
+    /// Makes a table and plots of what bench/guest-fio has left in a directory
+    Fio {
+        dir: PathBuf,
+        /// The directory for the files
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Sets two results side by side
     Compare { one: PathBuf, other: PathBuf },
     /// Fails if raio costs more of what native aio does than is recorded
@@ -99,6 +107,7 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
             kernel,
             commit,
         } => report(lines, counts, moved, out, kernel, commit)?,
+        Command::Fio { dir, out } => fio::report(&dir, &out)?,
         Command::Compare { one, other } => {
             result::compare(&Results::read(&one)?, &Results::read(&other)?);
         }

@@ -119,7 +119,15 @@ fn depths(results: &Results, workload: &str, op: &str, path: &Path) -> Plotted {
         (engine.to_owned(), colour(engine), line.collect())
     });
     let title = format!("{workload}, 4 KiB random {op}s");
-    lines_of(&title, "in flight", &lines, path)
+    lines_of(&title, ("in flight", COST), &lines, path)
+}
+
+/// Requests in a second against the number in flight, by engine.
+pub fn rates(title: &str, lines: &[(&str, Vec<(f64, f64)>)], path: &Path) -> Plotted {
+    let line =
+        |(engine, points): &(&str, Vec<_>)| (engine.to_string(), colour(engine), points.clone());
+    let lines: Vec<Line> = lines.iter().map(line).collect();
+    lines_of(title, ("in flight", "requests in a second"), &lines, path)
 }
 
 /// The cost against what is in flight beside that and waits.
@@ -142,14 +150,16 @@ fn parked(results: &Results, path: &Path) -> Plotted {
         }
     }
     let title = "32 at work, the others wait for a pipe";
-    lines_of(title, "in flight", &lines, path)
+    lines_of(title, ("in flight", COST), &lines, path)
 }
 
 /// A name, its colour, and its points.
 type Line = (String, RGBColor, Vec<(f64, f64)>);
 
-/// Instructions against a number of something.
-fn lines_of(title: &str, what: &str, lines: &[Line], path: &Path) -> Plotted {
+const COST: &str = "instructions for an operation";
+
+/// Something against a number of something else, which `names` are of.
+fn lines_of(title: &str, names: (&str, &str), lines: &[Line], path: &Path) -> Plotted {
     let points = || lines.iter().flat_map(|line| &line.2);
     let most = points().map(|point| point.1).fold(0.0, f64::max);
     let right = points().map(|point| point.0).fold(0.0, f64::max);
@@ -167,8 +177,8 @@ fn lines_of(title: &str, what: &str, lines: &[Line], path: &Path) -> Plotted {
         .build_cartesian_2d((left..right).log_scale(), 0.0..most * 1.3)?;
     chart
         .configure_mesh()
-        .x_desc(what)
-        .y_desc("instructions for an operation")
+        .x_desc(names.0)
+        .y_desc(names.1)
         .x_label_formatter(&|x| format!("{x:.0}"))
         .y_label_formatter(&|count| format!("{count:.0}"))
         .draw()?;

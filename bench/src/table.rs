@@ -14,14 +14,14 @@ const RATIOS: [(&str, &str); 5] = [
 ];
 
 /// A heading, a line that says what the figures are, and a table.
-struct Table {
-    text: String,
+pub struct Table {
+    pub text: String,
     columns: usize,
     rows: usize,
 }
 
 impl Table {
-    fn new(title: &str, what: &str, columns: &[&str]) -> Self {
+    pub fn new(title: &str, what: &str, columns: &[&str]) -> Self {
         let rule = "---|".repeat(columns.len());
         Self {
             text: format!(
@@ -33,7 +33,7 @@ impl Table {
         }
     }
 
-    fn row(&mut self, cells: &[String]) {
+    pub fn row(&mut self, cells: &[String]) {
         assert_eq!(cells.len(), self.columns);
         self.rows += 1;
         self.text += &format!("| {} |\n", cells.join(" | "));
