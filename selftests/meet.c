@@ -26,7 +26,10 @@
 /* So often in a row it waited; or slept, where the wait wakes up with each tick. */
 #define WAITS		3
 #define SLEEPS		50
-/* A held task that can't sleep may have gone on before the other one has begun. */
+/*
+ * A held task may have gone on before the other one has begun, or waits: one that can't sleep
+ * is held for a moment, and others for 5 s, which may be too little on a busy host.
+ */
 #define TRIES		8
 /* How long the read of a page takes. */
 #define PAGE_NS		30000000
@@ -256,7 +259,7 @@ void meet_row(const struct row *row)
 		       -1, 0);
 	ASSERT_TRUE(meeting != MAP_FAILED);
 	for (action = 0; action < ACTIONS; action++) {
-		int tries = row->spins ? TRIES : 1;
+		int tries = TRIES;
 
 		if (!(row->actions & 1U << action))
 			continue;
