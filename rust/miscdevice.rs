@@ -35,6 +35,7 @@ use kernel::{
 ///
 /// - `open(shared)`: creates it;
 /// - `device::ioctl(this, task, cmd, arg, compat)`: handles an ioctl;
+/// - `device::seek(this, task, arg, whence)`: handles the lseek that stands for one;
 /// - `pollers()` and `is_readable()`: the wait queue for poll, and whether the file is readable;
 /// - `show(seq)`: prints its lines of fdinfo;
 /// - `closed(this)`: the file is released. Called in process context without locks, may sleep.
@@ -51,7 +52,7 @@ unsafe impl Sync for Operations {}
 // The address of the table identifies our files, so there is one static, for one type.
 static OPERATIONS: Operations = Operations(bindings::file_operations {
     owner: compat::this_module(),
-    llseek: Some(bindings::noop_llseek),
+    llseek: Some(llseek),
     open: Some(open),
     release: Some(release),
     unlocked_ioctl: Some(unlocked_ioctl),
@@ -198,6 +199,35 @@ unsafe extern "C" fn compat_ioctl(file: *mut bindings::file, cmd: c_uint, arg: c
     let result =
         unsafe { FullTask::with(|task| crate::device::ioctl(object, task, cmd, arg, true)) };
     result.unwrap_or_else(|e| e.to_errno() as isize)
+}
+
+/// # Safety
+///
+/// The same as for `file_operations.llseek`.
+unsafe extern "C" fn llseek(
+    file: *mut bindings::file,
+    offset: bindings::loff_t,
+    whence: c_int,
+) -> bindings::loff_t {
+    if whence <= bindings::SEEK_END as c_int {
+        // SAFETY: The caller's own arguments. It only reads the position.
+        return unsafe { bindings::noop_llseek(file, offset, whence) };
+    }
+    // SAFETY: This only reads the state of the current task.
+    if !unsafe { bindings::raio_helper_is_native_call() } {
+        return EINVAL.to_errno().into();
+    }
+    // SAFETY: This is an operation of files that `open` opened. The caller has a reference to the
+    // file during the call.
+    let object = unsafe { object(file) };
+    // SAFETY: lseek(2) calls this, in process context without locks: it takes that of the position
+    // only for files with FMODE_ATOMIC_POS, which are regular files and directories. Others that
+    // call `vfs_llseek()` have a regular file, too. That the task is an ordinary one was checked.
+    // lseek(2) used `fdget_pos()` for the file, and returns after this.
+    let result = unsafe {
+        FullTask::with(|task| crate::device::seek(object, task, offset as usize, whence))
+    };
+    result.unwrap_or_else(|e| e.to_errno().into())
 }
 
 /// # Safety

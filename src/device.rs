@@ -94,6 +94,23 @@ pub(crate) fn ioctl(
     }
 }
 
+/// The llseek entry, for programs with pointers of 64 bits. `arg` is the argument of the ioctl that
+/// `whence` stands for.
+pub(crate) fn seek(
+    device: ArcBorrow<'_, OpenDevice>,
+    task: FullTask<'_>,
+    arg: usize,
+    whence: i32,
+) -> Result<i64> {
+    let arg = Argument(arg);
+    let result = match whence as u32 {
+        RAIO_SEEK_SUBMIT => submit(device, task, arg.read()?, false)?,
+        RAIO_SEEK_ENTER => enter(device, task, arg, false)?,
+        _ => return Err(EINVAL),
+    };
+    Ok(RAIO_SEEK_DONE as i64 + result as i64)
+}
+
 /// The ioctls that are not on the path of a request.
 #[cold]
 fn rare(
@@ -152,7 +169,8 @@ fn features() -> u64 {
         | RAIO_FEATURE_CUR_POS
         | RAIO_FEATURE_SYNC_RANGE
         | RAIO_FEATURE_BARRIER
-        | RAIO_FEATURE_FLAGS_CHECKED;
+        | RAIO_FEATURE_FLAGS_CHECKED
+        | RAIO_FEATURE_SEEK;
     u64::from(always | threads)
 }
 

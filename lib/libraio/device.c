@@ -105,7 +105,7 @@ static int move_up(int fd)
 	return high;
 }
 
-int __raio_open(uint64_t *rdev, const char **reason)
+int __raio_open(struct device *device, const char **reason)
 {
 	struct raio_info info = { 0 };
 	struct stat stat = { 0 };
@@ -131,7 +131,8 @@ int __raio_open(uint64_t *rdev, const char **reason)
 		sys(SYS_close, fd);
 		return ret < 0 ? ret : -ENOTTY;
 	}
-	*rdev = stat.st_rdev;
+	device->rdev = stat.st_rdev;
+	device->features = info.features;
 	counted = counted_file(stat.st_rdev);
 	if (counted >= 0) {
 		sys(SYS_close, fd);

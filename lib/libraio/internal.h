@@ -71,6 +71,7 @@ struct state {
 	uint64_t rdev;		/* st_rdev of that file */
 	uint32_t complained;	/* LIMIT_* that were reported */
 	uint32_t setup_flags;	/* RAIO_SETUP_* of all contexts, or 0: not known yet */
+	uint32_t seeks;		/* the module has RAIO_SEEK_* */
 	/* Inverted numbers of pages for events and for timeouts, see pages.c. */
 	uintptr_t writable[GOOD_PAGES];
 	uintptr_t readable[GOOD_PAGES];
@@ -96,11 +97,17 @@ void __raio_complain_limit(struct state *state, enum limit limit, const char *ca
 			   uint64_t value);
 
 /* device.c */
+/* What there is to know of an open /dev/raio. */
+struct device {
+	uint64_t rdev;
+	uint64_t features;	/* RAIO_FEATURE_* */
+};
+
 /*
  * Opens /dev/raio and checks it; a file descriptor or a negative errno.  *reason is the
  * text of the error, or NULL if that of errno is enough.
  */
-int __raio_open(uint64_t *rdev, const char **reason);
+int __raio_open(struct device *device, const char **reason);
 /* Whether fd is that device, and was not opened with O_PATH. */
 bool __raio_is_device(int fd, uint64_t rdev);
 
@@ -144,6 +151,22 @@ static inline long raio_ioctl(struct state *state, unsigned int cmd, void *arg)
 			return ret;
 	}
 	return __raio_ioctl_again(state, cmd, arg, fd, ret);
+}
+
+/* Does the same by lseek, where the module can; whence is for that. */
+static inline long raio_seek(struct state *state, unsigned int whence, unsigned int cmd, void *arg)
+{
+	uint32_t fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE);
+	long ret;
+
+	if (unlikely(!fd || !__atomic_load_n(&state->seeks, __ATOMIC_RELAXED)))
+		return raio_ioctl(state, cmd, arg);
+	ret = sys(SYS_lseek, fd - 1, arg, whence);
+	if (likely(ret >= RAIO_SEEK_DONE))
+		return ret - RAIO_SEEK_DONE;
+	/* If it is another file, nothing was done. */
+	return ret < 0 ? __raio_ioctl_again(state, cmd, arg, fd, ret) :
+			 raio_ioctl(state, cmd, arg);
 }
 
 /* limits.c: after a call of raio has failed. */

@@ -49,12 +49,13 @@ struct state *__raio_state_create(void)
 }
 
 /* The first thread stores its file; the others close theirs.  Returns the stored one. */
-static int publish(struct state *state, int fd, uint64_t rdev)
+static int publish(struct state *state, int fd, const struct device *device)
 {
 	uint32_t other = 0;
 
-	__atomic_store_n(&state->rdev, rdev, __ATOMIC_RELAXED);
-	__atomic_store_n(&last_rdev, rdev, __ATOMIC_RELAXED);
+	__atomic_store_n(&state->rdev, device->rdev, __ATOMIC_RELAXED);
+	__atomic_store_n(&state->seeks, !!(device->features & RAIO_FEATURE_SEEK), __ATOMIC_RELAXED);
+	__atomic_store_n(&last_rdev, device->rdev, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_fd, fd + 1, __ATOMIC_RELAXED);
 	if (__atomic_compare_exchange_n(&state->fd, &other, fd + 1, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -82,18 +83,18 @@ static int inherit(struct state *state)
 	return fd;
 }
 
-static int device(struct state *state)
+static int find_device(struct state *state)
 {
 	uint32_t fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE);
+	struct device device;
 	const char *reason;
-	uint64_t rdev;
 	int ret, parents;
 
 	if (fd)
 		return fd - 1;
-	ret = __raio_open(&rdev, &reason);
+	ret = __raio_open(&device, &reason);
 	if (ret >= 0)
-		return publish(state, ret, rdev);
+		return publish(state, ret, &device);
 	parents = inherit(state);
 	return parents < 0 ? ret : parents;
 }
@@ -108,12 +109,12 @@ int __raio_decide(struct state *state)
 {
 	int32_t mode = __atomic_load_n(&fallback, __ATOMIC_ACQUIRE), other = MODE_UNDECIDED;
 	const char *reason = NULL, *choice = NULL;
-	uint64_t rdev = 0;
+	struct device device = { 0 };
 	int fd = -1;
 	bool inherited = mode;
 
 	if (!inherited) {
-		fd = __raio_open(&rdev, &reason);
+		fd = __raio_open(&device, &reason);
 		mode = MODE_RAIO;
 		if (fd < 0 && inherit(state) < 0) {
 			if (is_shortage(fd))
@@ -131,7 +132,7 @@ int __raio_decide(struct state *state)
 	}
 	if (mode == MODE_RAIO) {
 		if (fd >= 0)
-			publish(state, fd, rdev);
+			publish(state, fd, &device);
 	} else if (!inherited) {
 		__atomic_store_n(&fallback, mode, __ATOMIC_RELEASE);
 		__raio_complain(reason ? reason : strerrordesc_np(-fd), choice);
@@ -166,7 +167,7 @@ long __raio_ioctl_again(struct state *state, unsigned int cmd, void *arg, uint32
 			__atomic_compare_exchange_n(&state->fd, &stale, 0, false,
 						    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 		}
-		next = device(state);
+		next = find_device(state);
 		if (next < 0)
 			return next;
 		fd = next + 1;

@@ -174,6 +174,7 @@ void raio_helper_current_identity(unsigned long *group, unsigned long *namespace
 
 bool raio_helper_is_of(const struct mm_struct *mm, const struct task_struct *of);
 bool raio_helper_is_full_task_of(const struct mm_struct *mm);
+bool raio_helper_is_native_call(void);
 u64 raio_helper_thread_state(void);
 void raio_helper_set_thread_state(u64 state);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/compat.h>
 #include <linux/freezer.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
@@ -24,6 +25,13 @@ bool raio_helper_is_full_task_of(const struct mm_struct *mm)
 {
 	return in_task() && current->mm == mm && current->files &&
 	       !(current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING));
+}
+
+/* The current task is an ordinary one, in a call of a program of the kernel's own pointer size. */
+bool raio_helper_is_native_call(void)
+{
+	return !(current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING)) &&
+	       !in_compat_syscall();
 }
 
 u64 raio_helper_timer_slack(void)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ioctls of `/dev/raio`.
+//! The ioctls of `/dev/raio`, and the lseek that stands for RAIO_IOC_ENTER.
 
 use super::{
     interface::{errno, Buffers, Setup},
@@ -18,6 +18,18 @@ use std::{fs::File, io, os::fd::AsRawFd, sync::OnceLock};
 unsafe fn ioctl<T>(fd: i32, request: u32, arg: &mut T) -> io::Result<usize> {
     // SAFETY: By the requirement.
     errno(unsafe { libc::ioctl(fd, request.into(), arg) }.into())
+}
+
+/// The lseek that stands for an ioctl, with its argument.
+///
+/// # Safety
+///
+/// As for [`ioctl`], of the request that `whence` stands for.
+unsafe fn seek<T>(fd: i32, whence: i32, arg: &mut T) -> io::Result<usize> {
+    let at = std::ptr::from_mut(arg).expose_provenance();
+    // SAFETY: By the requirement.
+    let done = unsafe { libc::lseek(fd, at as libc::off_t, whence) };
+    usize::try_from(done - sys::RAIO_SEEK_DONE).map_err(|_| io::Error::last_os_error())
 }
 
 /// A context.
@@ -142,7 +154,7 @@ impl Calls for Raio {
             ..Default::default()
         };
         // SAFETY: The iocbs, their buffers and the events outlive the call, which waits.
-        let got = unsafe { ioctl(self.fd, sys::RAIO_IOC_ENTER, &mut enter) };
+        let got = unsafe { seek(self.fd, sys::RAIO_SEEK_ENTER, &mut enter) };
         let (taken, nr) = (enter.submitted, iocbs.len());
         Some(match got {
             Ok(_) if taken != nr as i64 => Err(io::Error::other(format!("enter: {taken} of {nr}"))),

@@ -71,6 +71,31 @@ impl Device {
         usize::try_from(ret).map_err(|_| Error::new(call, io::Error::last_os_error()))
     }
 
+    /// Calls the ioctl with that argument, by lseek(2) where the module and the program can.
+    ///
+    /// # Safety
+    ///
+    /// As for [`call`](Self::call); `whence` is the constant that stands for `request`.
+    pub(crate) unsafe fn call_shortly<T>(
+        &self,
+        call: &'static str,
+        whence: i32,
+        request: u32,
+        arg: &mut T,
+    ) -> Result<usize> {
+        if cfg!(target_pointer_width = "64") && self.features & sys::RAIO_FEATURE_SEEK != 0 {
+            let at = std::ptr::from_mut(arg).expose_provenance();
+            // SAFETY: By the contract of this function. The file is raio's.
+            let ret = unsafe { libc::lseek64(self.file.as_raw_fd(), at as i64, whence) };
+            return match usize::try_from(ret - sys::RAIO_SEEK_DONE) {
+                Ok(result) => Ok(result),
+                Err(_) => Err(Error::new(call, io::Error::last_os_error())),
+            };
+        }
+        // SAFETY: By the contract of this function.
+        unsafe { self.call(call, request, arg) }
+    }
+
     pub(crate) fn info(&self) -> Result<Info> {
         let mut info = Info::default();
         // SAFETY: The argument has no addresses.  A device that is not raio's does

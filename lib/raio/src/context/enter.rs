@@ -54,7 +54,10 @@ impl Context {
             ..sys::raio_enter::default()
         };
         // SAFETY: As in `submit_batch` and `getevents_call`.
-        let result = unsafe { self.device.call(ENTER, sys::RAIO_IOC_ENTER, &mut arg) };
+        let result = unsafe {
+            self.device
+                .call_shortly(ENTER, sys::RAIO_SEEK_ENTER, sys::RAIO_IOC_ENTER, &mut arg)
+        };
         let submitted = match &result {
             // It could not say how many: all are held then, rather than one freed.
             Err(error) if error.raw_os_error() == Some(libc::EFAULT) && arg.submitted == 0 => nr,

@@ -95,8 +95,15 @@ impl Context {
         // by no code until their requests have ended.  The buffers they name are
         // exclusively the requests', which leave their owner only into these slots;
         // vectors are so as well.
-        unsafe { self.device.call(SUBMIT, sys::RAIO_IOC_SUBMIT, &mut arg) }
-            .map_err(|error| explain_submit(error, first, &self.registered))
+        unsafe {
+            self.device.call_shortly(
+                SUBMIT,
+                sys::RAIO_SEEK_SUBMIT,
+                sys::RAIO_IOC_SUBMIT,
+                &mut arg,
+            )
+        }
+        .map_err(|error| explain_submit(error, first, &self.registered))
     }
 
     /// Moves the requests that the kernel has taken into their slots.
