@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! io_uring at its best: one task that submits, which also does what completions need when it
-//! waits, in the same call.
+//! waits, in the same call; no array of indices; and the ring's descriptor is registered.
 
 use super::interface::{check, Buffers, Engine, Kind, Op, Setup};
 use crate::marks::Marks;
-use io_uring::{opcode, types, IoUring};
+use io_uring::{
+    cqueue::CompletionQueue, opcode, squeue::SubmissionQueue, types, IoUring, Submitter,
+};
 use std::io;
 
 pub struct Uring {
-    ring: IoUring,
+    /// Knows that the descriptor is registered
+    submitter: Submitter<'static>,
+    /// What `submitter` refers to; freed by `drop`, to which it is `owned`
+    ring: &'static IoUring,
+    owned: *mut IoUring,
     fixed: bool,
 }
 
@@ -21,8 +27,15 @@ impl Uring {
         let ring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
+            .setup_no_sqarray()
             .setup_cqsize((depth * 2).min(65536))
             .build(depth.min(8192))?;
+        let owned = Box::into_raw(Box::new(ring));
+        // SAFETY: It is valid until `drop`, after which nothing uses the reference.
+        let ring: &'static IoUring = unsafe { &*owned };
+        let mut submitter = ring.submitter();
+        // A task has room for 16 of them.
+        let _ = submitter.register_ring_fd();
         if fixed {
             // SAFETY: The buffers live as long as the process.
             unsafe { ring.submitter().register_buffers(&[buffers.all()])? };
@@ -30,11 +43,34 @@ impl Uring {
                 ring.submitter().register_files(&setup.files)?;
             }
         }
-        Ok(Self { ring, fixed })
+        Ok(Self {
+            submitter,
+            ring,
+            owned,
+            fixed,
+        })
+    }
+}
+
+impl Drop for Uring {
+    fn drop(&mut self) {
+        let _ = self.submitter.unregister_ring_fd();
+        // SAFETY: It is from `Box::into_raw`, and nobody uses it from here on.
+        drop(unsafe { Box::from_raw(self.owned) });
     }
 }
 
 impl Uring {
+    fn submission(&mut self) -> SubmissionQueue<'static> {
+        // SAFETY: Each is dropped before the next one is asked for, by the only owner.
+        unsafe { self.ring.submission_shared() }
+    }
+
+    fn completion(&mut self) -> CompletionQueue<'static> {
+        // SAFETY: As above.
+        unsafe { self.ring.completion_shared() }
+    }
+
     /// Queues `op` as number `i`.
     #[inline]
     fn push(&mut self, i: usize, op: &Op, buffers: &Buffers) -> io::Result<()> {
@@ -58,7 +94,7 @@ impl Uring {
             (Kind::Poll, true) => opcode::PollAdd::new(file, libc::POLLIN as u32).build(),
         };
         // SAFETY: The buffers live as long as the process.
-        unsafe { self.ring.submission().push(&entry.user_data(i as u64)) }
+        unsafe { self.submission().push(&entry.user_data(i as u64)) }
             .map_err(|_| io::Error::other("the submission queue is full"))
     }
 }
@@ -70,10 +106,10 @@ impl Engine for Uring {
         for (i, op) in ops.iter().enumerate() {
             self.push(i, op, buffers)?;
         }
-        self.ring.submit_and_wait(nr)?;
+        self.submitter.submit_and_wait(nr)?;
         marks.submitted();
         let mut got = 0;
-        for entry in self.ring.completion() {
+        for entry in self.completion() {
             check(
                 &ops[entry.user_data() as usize],
                 entry.result().into(),
@@ -92,12 +128,12 @@ impl Engine for Uring {
         for (i, op) in ops {
             self.push(*i, op, buffers)?;
         }
-        self.ring.submit().map(|_| ())
+        self.submitter.submit().map(|_| ())
     }
 
     fn wait(&mut self, done: &mut Vec<(usize, i64)>) -> io::Result<()> {
-        self.ring.submit_and_wait(1)?;
-        let results = self.ring.completion();
+        self.submitter.submit_and_wait(1)?;
+        let results = self.completion();
         done.extend(results.map(|entry| (entry.user_data() as usize, entry.result().into())));
         Ok(())
     }
@@ -105,10 +141,10 @@ impl Engine for Uring {
     fn cancel(&mut self, i: usize) -> io::Result<()> {
         let entry = opcode::AsyncCancel::new(i as u64).build();
         // SAFETY: It has no addresses.
-        unsafe { self.ring.submission().push(&entry.user_data(u64::MAX)) }
+        unsafe { self.submission().push(&entry.user_data(u64::MAX)) }
             .map_err(|_| io::Error::other("the submission queue is full"))?;
-        self.ring.submit_and_wait(2)?;
-        for entry in self.ring.completion() {
+        self.submitter.submit_and_wait(2)?;
+        for entry in self.completion() {
             let good = match entry.user_data() {
                 u64::MAX => 0,
                 _ => -libc::ECANCELED,

@@ -83,10 +83,13 @@ impl Device {
         request: u32,
         arg: &mut T,
     ) -> Result<usize> {
-        if cfg!(target_pointer_width = "64") && self.features & sys::RAIO_FEATURE_SEEK != 0 {
+        #[cfg(not(target_pointer_width = "64"))]
+        let _ = whence;
+        #[cfg(target_pointer_width = "64")]
+        if self.features & sys::RAIO_FEATURE_SEEK != 0 {
             let at = std::ptr::from_mut(arg).expose_provenance();
             // SAFETY: By the contract of this function. The file is raio's.
-            let ret = unsafe { libc::lseek64(self.file.as_raw_fd(), at as i64, whence) };
+            let ret = unsafe { libc::lseek(self.file.as_raw_fd(), at as libc::off_t, whence) };
             return match usize::try_from(ret - sys::RAIO_SEEK_DONE) {
                 Ok(result) => Ok(result),
                 Err(_) => Err(Error::new(call, io::Error::last_os_error())),
