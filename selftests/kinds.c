@@ -132,8 +132,12 @@ static void *run_call(void *arg)
 	return NULL;
 }
 
-/* Returns when it is over, or when it waits: whether it is over. */
-static bool start_call(struct call *call, long long (*fn)(struct call *call))
+/* In ms: a wait for something else is over by then, or is taken for this one; and for ever. */
+#define MOMENT	50
+#define LONG	20000
+
+/* Returns when it is over, or has waited for so long: whether it is over. */
+static bool start_call(struct call *call, long long (*fn)(struct call *call), int patience)
 {
 	int asleep = 0;
 	char state;
@@ -145,8 +149,7 @@ static bool start_call(struct call *call, long long (*fn)(struct call *call))
 	while (!__atomic_load_n(&call->over, __ATOMIC_ACQUIRE)) {
 		state = call->tid ? thread_state(getpid(), call->tid) : 'R';
 		asleep = state == 'S' || state == 'D' ? asleep + 1 : 0;
-		/* a wait for something else would be over by now, or is taken for this one */
-		if (asleep > 50)
+		if (asleep > patience)
 			return false;
 		usleep(1000);
 	}
@@ -278,7 +281,7 @@ static long long plain_result(bool waits)
 		get_waiting(&object);
 	else
 		get_ready(&object);
-	if (!start_call(&call, plain)) {
+	if (!start_call(&call, plain, waits ? MOMENT : LONG)) {
 		if (!waits) {
 			FAIL("the system call waits");
 			test_abort();
@@ -305,7 +308,7 @@ static void run_ready(void)
 	get_ready(&object);
 	prepare(&call);
 	/* what is needed for that may wait, but not for the file */
-	start_call(&call, submit);
+	start_call(&call, submit, MOMENT);
 	ASSERT_EQ(1, end_call(&call));
 	expect_result(result, finish(&call), "it is ready");
 	if (!kind->varies)
@@ -335,7 +338,7 @@ static void run_gets_ready(void)
 	fill_buffer();
 	get_waiting(&object);
 	prepare(&call);
-	if (start_call(&call, submit)) {
+	if (start_call(&call, submit, MOMENT)) {
 		if (!is_taken(&call))
 			goto out;
 		EXPECT_EQ(0, events_now(call.ctx, &event, 1));
@@ -361,7 +364,7 @@ static void run_cancelled(void)
 	fill_buffer();
 	get_waiting(&object);
 	prepare(&call);
-	if (!start_call(&call, submit)) {
+	if (!start_call(&call, submit, MOMENT)) {
 		/* there is nobody who could be told that it is cancelled */
 		kind->ready(&object);
 		end_call(&call);
@@ -406,7 +409,7 @@ static void run_destroyed(void)
 	fill_buffer();
 	get_waiting(&object);
 	prepare(&call);
-	if (!start_call(&call, submit)) {
+	if (!start_call(&call, submit, MOMENT)) {
 		kind->ready(&object);
 		is_ready = true;
 	}
@@ -414,7 +417,7 @@ static void run_destroyed(void)
 		ASSERT_EQ(1, end_call(&call));
 	else
 		end_call(&call);
-	if (!start_call(&call, destroy) && !is_ready)
+	if (!start_call(&call, destroy, MOMENT) && !is_ready)
 		kind->ready(&object);
 	EXPECT_EQ(0, end_call(&call));
 	EXPECT_EQ(0, mapping_size(call.ctx));
@@ -1112,7 +1115,7 @@ TEST(provider_held)
 	kind = &of;
 	open_object(&object);
 	prepare(&call);
-	start_call(&call, submit);
+	start_call(&call, submit, MOMENT);
 	while (ioctl(object.fd, PROVIDER_PENDING, 0) != 1)
 		usleep(1000);
 	answer(&object);

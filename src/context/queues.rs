@@ -120,6 +120,14 @@ impl Queues {
                 self.look(arc, self.held_for);
                 return;
             }
+            List::Page | List::Block if !self.closing => {
+                self.bring_thread(context, arc);
+                if self.threads.has_writes() {
+                    // A killed thread may wait for the accepted requests that threads have taken.
+                    context.wake_drain();
+                }
+                return;
+            }
             List::Run | List::Task | List::Page | List::Block => {}
         }
         context.note_queued(true);
@@ -127,12 +135,6 @@ impl Queues {
             // The task that ends the context waits for the request.
             self.threads.wake();
             context.wake_drain();
-        } else if matches!(list, List::Page | List::Block) {
-            self.bring_thread(context, arc);
-            if self.threads.has_writes() {
-                // A killed thread may wait for the accepted requests that threads have taken.
-                context.wake_drain();
-            }
         } else if self.waiters > 0 {
             context.wake_waiters();
         } else if let Some(shared) = context.pool().shared(index) {
@@ -216,15 +218,18 @@ impl Queues {
     }
 
     /// Wakes a thread, or a task that can create one.
-    pub(crate) fn bring_thread(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
-        if self.threads.wake() {
-            return;
+    fn bring_thread(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
+        if !self.threads.wake() {
+            self.need_thread(context, arc);
+        } else if self.for_threads() > self.coming() {
+            // Those that come may block. (If there are enough, tasks need not look at the lists.)
+            context.note_queued(true);
         }
-        self.need_thread(context, arc);
     }
 
     /// Asks for another thread, if there may be one.
     pub(crate) fn need_thread(&mut self, context: &Context, arc: impl Fn() -> Arc<Context>) {
+        context.note_queued(true);
         self.ask_for_thread(context);
         if !self.grow && self.is_unserved() {
             self.look(arc, 1);

@@ -66,6 +66,7 @@ impl WorkItem<0> for Context {
         let tasks_only = queues.lists.len(List::Task) > 0 || queues.kept_files;
         let unserved = queues.is_unserved();
         if unserved {
+            context.note_queued(true);
             queues.ask_for_thread(&context);
         }
         let mut wanted = unserved && !queues.grow;

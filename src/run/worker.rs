@@ -159,6 +159,10 @@ impl vhost_task::Worker for Worker {
         self.context.finish_accepted(task);
         let (thread, last) = {
             let mut queues = self.context.queues().lock();
+            if queues.for_threads() > 0 {
+                // It was on its way to these.
+                self.context.note_queued(true);
+            }
             (self.leave(&mut queues), !queues.threads.is_there())
         };
         if last {
