@@ -81,8 +81,8 @@ pub(crate) use transfer::Transfer;
 pub(crate) fn fget(_task: FullTask<'_>, fd: u32) -> Result<ARef<File>> {
     let file = LocalFile::fget(fd).map_err(|_| EBADF)?;
     // SAFETY: `_task` proves that this thread holds no file from `fdget_pos()`: it is inside an
-    // ioctl, which uses `fdget()`, or in task work, which runs when the call is over or has no such
-    // file.
+    // ioctl or fadvise64, which use `fdget()`, or in task work, which runs when the call is over or
+    // has no such file.
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }
 

@@ -12,7 +12,8 @@ use super::{
     compat,
     fs,
     poll_queue::PollTable,
-    task::FullTask, //
+    task::FullTask,
+    uapi, //
 };
 use kernel::{
     container_of,
@@ -35,7 +36,7 @@ use kernel::{
 ///
 /// - `open(shared)`: creates it;
 /// - `device::ioctl(this, task, cmd, arg, compat)`: handles an ioctl;
-/// - `device::seek(this, task, arg, whence)`: handles the lseek that stands for one;
+/// - `device::advise(this, task, arg, advice)`: handles the fadvise64 that stands for one;
 /// - `pollers()` and `is_readable()`: the wait queue for poll, and whether the file is readable;
 /// - `show(seq)`: prints its lines of fdinfo;
 /// - `closed(this)`: the file is released. Called in process context without locks, may sleep.
@@ -52,7 +53,9 @@ unsafe impl Sync for Operations {}
 // The address of the table identifies our files, so there is one static, for one type.
 static OPERATIONS: Operations = Operations(bindings::file_operations {
     owner: compat::this_module(),
-    llseek: Some(llseek),
+    llseek: Some(bindings::noop_llseek),
+    #[cfg(CONFIG_ADVISE_SYSCALLS)]
+    fadvise: Some(fadvise),
     open: Some(open),
     release: Some(release),
     unlocked_ioctl: Some(unlocked_ioctl),
@@ -203,31 +206,33 @@ unsafe extern "C" fn compat_ioctl(file: *mut bindings::file, cmd: c_uint, arg: c
 
 /// # Safety
 ///
-/// The same as for `file_operations.llseek`.
-unsafe extern "C" fn llseek(
+/// The same as for `file_operations.fadvise`.
+unsafe extern "C" fn fadvise(
     file: *mut bindings::file,
     offset: bindings::loff_t,
-    whence: c_int,
-) -> bindings::loff_t {
-    if whence <= bindings::SEEK_END as c_int {
-        // SAFETY: The caller's own arguments. It only reads the position.
-        return unsafe { bindings::noop_llseek(file, offset, whence) };
-    }
+    len: bindings::loff_t,
+    advice: c_int,
+) -> c_int {
+    let Ok(call @ uapi::RAIO_ADVISE_SUBMIT..=uapi::RAIO_ADVISE_ENTER) = u32::try_from(advice)
+    else {
+        // SAFETY: The caller's own arguments.
+        return unsafe { bindings::generic_fadvise(file, offset, len, advice) };
+    };
+    // io_uring gives an advice that it does not know to threads of its own.
     // SAFETY: This only reads the state of the current task.
-    if !unsafe { bindings::raio_helper_is_native_call() } {
-        return EINVAL.to_errno().into();
+    if len != 0 || !unsafe { bindings::raio_helper_is_native_call() } {
+        return EINVAL.to_errno();
     }
     // SAFETY: This is an operation of files that `open` opened. The caller has a reference to the
     // file during the call.
     let object = unsafe { object(file) };
-    // SAFETY: lseek(2) calls this, in process context without locks: it takes that of the position
-    // only for files with FMODE_ATOMIC_POS, which are regular files and directories. Others that
-    // call `vfs_llseek()` have a regular file, too. That the task is an ordinary one was checked.
-    // lseek(2) used `fdget_pos()` for the file, and returns after this.
+    // SAFETY: fadvise64(2) calls this, in process context without locks; that the task is an
+    // ordinary one was checked. Other callers of `vfs_fadvise()` have an advice or a file that the
+    // kernel chose. It used `fdget()` for the file, and returns after this.
     let result = unsafe {
-        FullTask::with(|task| crate::device::seek(object, task, offset as usize, whence))
+        FullTask::with(|task| crate::device::advise(object, task, offset as usize, call))
     };
-    result.unwrap_or_else(|e| e.to_errno().into())
+    result.map_or_else(|e| e.to_errno(), |result| result as c_int)
 }
 
 /// # Safety

@@ -11,7 +11,7 @@
 use core::marker::PhantomData;
 use kernel::types::NotThreadSafe;
 
-/// Proof that the current task is an ordinary task of a program, inside an ioctl or on its way back
+/// Proof that the current task is an ordinary task of a program, inside an ioctl or fadvise64 or on its way back
 /// to user space. It has files, fs, namespaces and signals, and may fault and block.
 ///
 /// So it is neither a kernel thread nor a thread that the kernel created in a process: those lack

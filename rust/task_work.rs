@@ -143,7 +143,8 @@ pub(crate) fn goes_back_to(mm: &Mm) -> bool {
 /// # Safety
 ///
 /// If this is the context of a task, it is process context without locks, and not inside a system
-/// call that holds a file from `fdget_pos()`: an ioctl, the release of a file, or task work.
+/// call that holds a file from `fdget_pos()`: an ioctl, fadvise64, the release of a file, or task
+/// work.
 pub(super) unsafe fn with_full_task<R>(mm: &Mm, f: impl FnOnce(Option<FullTask<'_>>) -> R) -> R {
     // SAFETY: `mm` is only compared, and the current task's own words are read, in any context. If
     // the helper returns true, this is a task of a program that has files and is not about to exit.

@@ -94,21 +94,21 @@ pub(crate) fn ioctl(
     }
 }
 
-/// The llseek entry, for programs with pointers of 64 bits. `arg` is the argument of the ioctl that
-/// `whence` stands for.
-pub(crate) fn seek(
+/// The fadvise entry, for programs with pointers of 64 bits. `arg` is the argument of the ioctl that
+/// `advice` stands for.
+pub(crate) fn advise(
     device: ArcBorrow<'_, OpenDevice>,
     task: FullTask<'_>,
     arg: usize,
-    whence: i32,
-) -> Result<i64> {
+    advice: u32,
+) -> Result<isize> {
     let arg = Argument(arg);
-    let result = match whence as u32 {
-        RAIO_SEEK_SUBMIT => submit(device, task, arg.read()?, false)?,
-        RAIO_SEEK_ENTER => enter(device, task, arg, false)?,
-        _ => return Err(EINVAL),
-    };
-    Ok(RAIO_SEEK_DONE as i64 + result as i64)
+    match advice {
+        RAIO_ADVISE_SUBMIT => submit(device, task, arg.read()?, false),
+        RAIO_ADVISE_GETEVENTS => getevents(device, task, arg.read()?),
+        RAIO_ADVISE_ENTER => enter(device, task, arg, false),
+        _ => Err(EINVAL),
+    }
 }
 
 /// The ioctls that are not on the path of a request.
@@ -169,9 +169,13 @@ fn features() -> u64 {
         | RAIO_FEATURE_CUR_POS
         | RAIO_FEATURE_SYNC_RANGE
         | RAIO_FEATURE_BARRIER
-        | RAIO_FEATURE_FLAGS_CHECKED
-        | RAIO_FEATURE_SEEK;
-    u64::from(always | threads)
+        | RAIO_FEATURE_FLAGS_CHECKED;
+    let advise = if cfg!(CONFIG_ADVISE_SYSCALLS) {
+        RAIO_FEATURE_ADVISE
+    } else {
+        0
+    };
+    u64::from(always | threads | advise)
 }
 
 fn setup(device: ArcBorrow<'_, OpenDevice>, task: FullTask<'_>, arg: Argument) -> Result<isize> {

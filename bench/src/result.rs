@@ -300,16 +300,22 @@ impl Results {
         self.run(row, engine).filter(costs).map(|run| run.total)
     }
 
-    /// What raio costs of what native aio does: by row and engine.
+    /// What is compared with in a row: native aio, or io_uring where that can't do the same.
+    fn base(&self, row: &str) -> Option<(&'static str, f64)> {
+        let of = |engine| Some((engine, self.total(row, engine)?));
+        of("native").or_else(|| of("uring"))
+    }
+
+    /// What raio costs of what is compared with: by row and engine.
     pub fn ratios(&self) -> Ratios {
         let mut ratios = Ratios::new();
         for row in self.rows() {
-            let Some(native) = self.total(&row, "native") else {
+            let Some((_, base)) = self.base(&row) else {
                 continue;
             };
             for engine in ["raio", "raio-enter", "libraio"] {
                 if let Some(total) = self.total(&row, engine) {
-                    let ratio = (total / native * 1000.0).round() / 1000.0;
+                    let ratio = (total / base * 1000.0).round() / 1000.0;
                     ratios
                         .entry(row.clone())
                         .or_default()
@@ -399,13 +405,14 @@ pub fn check(results: &Results, recorded: &Ratios) -> bool {
     );
     let mut number = 0;
     for (row, engines) in recorded {
+        let base = results.base(row).map_or("nothing", |(engine, _)| engine);
         for (engine, &then) in engines {
             number += 1;
             let now = now.get(row).and_then(|engines| engines.get(engine));
             let ok = now.is_some_and(|&now| now <= then * TOLERANCE);
             good &= ok;
             let now = now.map_or("nothing".to_owned(), |now| format!("{now:.3}"));
-            println!("# {now} of native aio, recorded: {then:.3}");
+            println!("# {now} of {base}, recorded: {then:.3}");
             println!(
                 "{}ok {number} {row}: {engine}",
                 if ok { "" } else { "not " }

@@ -34,7 +34,7 @@ static long raio_submit(struct state *state, uint64_t ctx, long nr, void *iocbpp
 {
 	struct raio_submit submit = { .ctx_id = ctx, .nr = nr, .iocbpp = (uintptr_t)iocbpp };
 
-	return raio_seek(state, RAIO_SEEK_SUBMIT, RAIO_IOC_SUBMIT, &submit);
+	return raio_advise(state, RAIO_ADVISE_SUBMIT, RAIO_IOC_SUBMIT, &submit);
 }
 
 static long raio_destroy(struct state *state, uint64_t ctx)
@@ -92,7 +92,7 @@ static long raio_getevents(struct state *state, const struct getevents *get)
 	struct slot *slot = __raio_context_enter(state, get->ctx);
 	long ret;
 
-	ret = raio_ioctl(state, RAIO_IOC_GETEVENTS, &arg);
+	ret = raio_advise(state, RAIO_ADVISE_GETEVENTS, RAIO_IOC_GETEVENTS, &arg);
 	__raio_context_leave(slot);
 	__raio_note_good(state, get, ret);
 	return ret;
@@ -109,7 +109,7 @@ static long raio_enter(struct state *state, long nr, void *iocbpp, long *submitt
 	struct slot *slot = __raio_context_enter(state, get->ctx);
 	long ret;
 
-	ret = raio_seek(state, RAIO_SEEK_ENTER, RAIO_IOC_ENTER, &arg);
+	ret = raio_advise(state, RAIO_ADVISE_ENTER, RAIO_IOC_ENTER, &arg);
 	__raio_context_leave(slot);
 	__raio_note_good(state, get, ret);
 	*submitted = arg.submitted;

@@ -71,7 +71,7 @@ struct state {
 	uint64_t rdev;		/* st_rdev of that file */
 	uint32_t complained;	/* LIMIT_* that were reported */
 	uint32_t setup_flags;	/* RAIO_SETUP_* of all contexts, or 0: not known yet */
-	uint32_t seeks;		/* the module has RAIO_SEEK_* */
+	uint32_t advises;	/* the module has RAIO_ADVISE_* */
 	/* Inverted numbers of pages for events and for timeouts, see pages.c. */
 	uintptr_t writable[GOOD_PAGES];
 	uintptr_t readable[GOOD_PAGES];
@@ -153,20 +153,20 @@ static inline long raio_ioctl(struct state *state, unsigned int cmd, void *arg)
 	return __raio_ioctl_again(state, cmd, arg, fd, ret);
 }
 
-/* Does the same by lseek, where the module can; whence is for that. */
-static inline long raio_seek(struct state *state, unsigned int whence, unsigned int cmd, void *arg)
+/* Does the same by fadvise64, where the module can. */
+static inline long raio_advise(struct state *state, unsigned int advice, unsigned int cmd,
+			       void *arg)
 {
 	uint32_t fd = __atomic_load_n(&state->fd, __ATOMIC_ACQUIRE);
 	long ret;
 
-	if (unlikely(!fd || !__atomic_load_n(&state->seeks, __ATOMIC_RELAXED)))
+	if (unlikely(!fd || !__atomic_load_n(&state->advises, __ATOMIC_RELAXED)))
 		return raio_ioctl(state, cmd, arg);
-	ret = sys(SYS_lseek, fd - 1, arg, whence);
-	if (likely(ret >= RAIO_SEEK_DONE))
-		return ret - RAIO_SEEK_DONE;
+	ret = sys(SYS_fadvise64, fd - 1, arg, 0, advice);
+	if (likely(ret >= 0))
+		return ret;
 	/* If it is another file, nothing was done. */
-	return ret < 0 ? __raio_ioctl_again(state, cmd, arg, fd, ret) :
-			 raio_ioctl(state, cmd, arg);
+	return __raio_ioctl_again(state, cmd, arg, fd, ret);
 }
 
 /* limits.c: after a call of raio has failed. */

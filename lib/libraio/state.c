@@ -54,7 +54,8 @@ static int publish(struct state *state, int fd, const struct device *device)
 	uint32_t other = 0;
 
 	__atomic_store_n(&state->rdev, device->rdev, __ATOMIC_RELAXED);
-	__atomic_store_n(&state->seeks, !!(device->features & RAIO_FEATURE_SEEK), __ATOMIC_RELAXED);
+	__atomic_store_n(&state->advises, !!(device->features & RAIO_FEATURE_ADVISE),
+			 __ATOMIC_RELAXED);
 	__atomic_store_n(&last_rdev, device->rdev, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_fd, fd + 1, __ATOMIC_RELAXED);
 	if (__atomic_compare_exchange_n(&state->fd, &other, fd + 1, false,

@@ -79,6 +79,13 @@ impl Worker {
         Next::Sleep(Deadline::At(now.saturating_add(pause)))
     }
 
+    /// The thread may block now. If it leaves requests that no other thread comes for, asks for one.
+    fn note_left(&self, queues: &mut Queues) {
+        if queues.is_unserved() {
+            queues.need_thread(&self.context, || self.context.clone());
+        }
+    }
+
     /// Takes the next request, or decides what the thread does instead.
     fn take(&self, task: WorkerTask<'_>) -> Result<Running, Next<Self>> {
         let context = &self.context;
@@ -113,6 +120,7 @@ impl Worker {
                 }
                 let index = run.index();
                 queues.threads.set(self.place, State::Busy(index));
+                self.note_left(&mut queues);
                 Ok(run)
             }
             None if queues.closing => Err(self.end(&mut queues)),
@@ -146,6 +154,7 @@ impl vhost_task::Worker for Worker {
             State::Woken
         };
         queues.threads.set(self.place, next);
+        self.note_left(&mut queues);
         Next::Again
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ioctls of `/dev/raio`, and the lseek that stands for RAIO_IOC_ENTER.
+//! The ioctls of `/dev/raio`, and the fadvise64 that stands for RAIO_IOC_ENTER.
 
 use super::{
     interface::{errno, Buffers, Setup},
@@ -20,16 +20,15 @@ unsafe fn ioctl<T>(fd: i32, request: u32, arg: &mut T) -> io::Result<usize> {
     errno(unsafe { libc::ioctl(fd, request.into(), arg) }.into())
 }
 
-/// The lseek that stands for an ioctl, with its argument.
+/// The fadvise64 that stands for an ioctl, with its argument.
 ///
 /// # Safety
 ///
-/// As for [`ioctl`], of the request that `whence` stands for.
-unsafe fn seek<T>(fd: i32, whence: i32, arg: &mut T) -> io::Result<usize> {
-    let at = std::ptr::from_mut(arg).expose_provenance();
+/// As for [`ioctl`], of the request that `advice` stands for.
+unsafe fn advise<T>(fd: i32, advice: u32, arg: &mut T) -> io::Result<usize> {
     // SAFETY: By the requirement.
-    let done = unsafe { libc::lseek(fd, at as libc::off_t, whence) };
-    usize::try_from(done - sys::RAIO_SEEK_DONE).map_err(|_| io::Error::last_os_error())
+    let ret = unsafe { libc::syscall(libc::SYS_fadvise64, fd, &raw mut *arg, 0, advice) };
+    usize::try_from(ret).map_err(|_| io::Error::last_os_error())
 }
 
 /// A context.
@@ -154,7 +153,7 @@ impl Calls for Raio {
             ..Default::default()
         };
         // SAFETY: The iocbs, their buffers and the events outlive the call, which waits.
-        let got = unsafe { seek(self.fd, sys::RAIO_SEEK_ENTER, &mut enter) };
+        let got = unsafe { advise(self.fd, sys::RAIO_ADVISE_ENTER, &mut enter) };
         let (taken, nr) = (enter.submitted, iocbs.len());
         Some(match got {
             Ok(_) if taken != nr as i64 => Err(io::Error::other(format!("enter: {taken} of {nr}"))),

@@ -79,8 +79,8 @@ struct raio_info {
 #define RAIO_FEATURE_BARRIER		(1U << 8)
 /* Bits 16 to 31 of aio_flags that are not known are refused: EINVAL. */
 #define RAIO_FEATURE_FLAGS_CHECKED	(1U << 9)
-/* RAIO_SEEK_* */
-#define RAIO_FEATURE_SEEK		(1U << 10)
+/* RAIO_ADVISE_* */
+#define RAIO_FEATURE_ADVISE		(1U << 10)
 
 /* RAIO_IOC_SETUP */
 struct raio_setup {
@@ -242,13 +242,13 @@ struct raio_register {
 #define RAIO_IOC_REGISTER	_IOW(RAIO_IOC_MAGIC, 0x07, struct raio_register)
 
 /*
- * For 64-bit programs there is a shorter way for two of them, without what ioctl(2) asks
- * security modules: lseek(2) with the address of the argument as the offset, and one of
- * these as whence.  The result is RAIO_SEEK_DONE + that of the ioctl; no other file returns
- * that.
+ * For 64-bit programs there is a shorter way for three of them, without what ioctl(2) asks
+ * security modules: fadvise64(2) with the address of the argument as the offset, a length of
+ * 0, and one of these as the advice.  The result is that of the ioctl.  Other files know no such
+ * advice, and fail.
  */
-#define RAIO_SEEK_SUBMIT	3	/* SEEK_DATA */
-#define RAIO_SEEK_ENTER		4	/* SEEK_HOLE */
-#define RAIO_SEEK_DONE		0x7261696f00000000LL
+#define RAIO_ADVISE_SUBMIT	0xa103
+#define RAIO_ADVISE_GETEVENTS	0xa105
+#define RAIO_ADVISE_ENTER	0xa106
 
 #endif /* _UAPI_LINUX_RAIO_H */

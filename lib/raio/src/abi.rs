@@ -85,7 +85,7 @@ pub const RAIO_FEATURE_CUR_POS: u64 = 1 << 6;
 pub const RAIO_FEATURE_SYNC_RANGE: u64 = 1 << 7;
 pub const RAIO_FEATURE_BARRIER: u64 = 1 << 8;
 pub const RAIO_FEATURE_FLAGS_CHECKED: u64 = 1 << 9;
-pub const RAIO_FEATURE_SEEK: u64 = 1 << 10;
+pub const RAIO_FEATURE_ADVISE: u64 = 1 << 10;
 
 pub const RAIO_SETUP_CANCEL_EVENT: u32 = 1 << 0;
 pub const RAIO_SETUP_NO_THREADS: u32 = 1 << 1;
@@ -227,6 +227,6 @@ pub const RAIO_IOC_GETEVENTS: u32 = ioc::<raio_getevents>(WRITE, 5);
 pub const RAIO_IOC_ENTER: u32 = ioc::<raio_enter>(READ | WRITE, 6);
 pub const RAIO_IOC_REGISTER: u32 = ioc::<raio_register>(WRITE, 7);
 
-pub const RAIO_SEEK_SUBMIT: i32 = 3;
-pub const RAIO_SEEK_ENTER: i32 = 4;
-pub const RAIO_SEEK_DONE: i64 = 0x7261_696f << 32;
+pub const RAIO_ADVISE_SUBMIT: u32 = 0xa103;
+pub const RAIO_ADVISE_GETEVENTS: u32 = 0xa105;
+pub const RAIO_ADVISE_ENTER: u32 = 0xa106;

@@ -71,29 +71,26 @@ impl Device {
         usize::try_from(ret).map_err(|_| Error::new(call, io::Error::last_os_error()))
     }
 
-    /// Calls the ioctl with that argument, by lseek(2) where the module and the program can.
+    /// Calls the ioctl with that argument, by fadvise64(2) where the module and the program can.
     ///
     /// # Safety
     ///
-    /// As for [`call`](Self::call); `whence` is the constant that stands for `request`.
+    /// As for [`call`](Self::call); `advice` is the constant that stands for `request`.
     pub(crate) unsafe fn call_shortly<T>(
         &self,
         call: &'static str,
-        whence: i32,
+        advice: u32,
         request: u32,
         arg: &mut T,
     ) -> Result<usize> {
         #[cfg(not(target_pointer_width = "64"))]
-        let _ = whence;
+        let _ = advice;
         #[cfg(target_pointer_width = "64")]
-        if self.features & sys::RAIO_FEATURE_SEEK != 0 {
-            let at = std::ptr::from_mut(arg).expose_provenance();
+        if self.features & sys::RAIO_FEATURE_ADVISE != 0 {
+            let fd = self.file.as_raw_fd();
             // SAFETY: By the contract of this function. The file is raio's.
-            let ret = unsafe { libc::lseek(self.file.as_raw_fd(), at as libc::off_t, whence) };
-            return match usize::try_from(ret - sys::RAIO_SEEK_DONE) {
-                Ok(result) => Ok(result),
-                Err(_) => Err(Error::new(call, io::Error::last_os_error())),
-            };
+            let ret = unsafe { libc::syscall(libc::SYS_fadvise64, fd, &raw mut *arg, 0, advice) };
+            return usize::try_from(ret).map_err(|_| Error::new(call, io::Error::last_os_error()));
         }
         // SAFETY: By the contract of this function.
         unsafe { self.call(call, request, arg) }

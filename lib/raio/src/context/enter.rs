@@ -56,7 +56,7 @@ impl Context {
         // SAFETY: As in `submit_batch` and `getevents_call`.
         let result = unsafe {
             self.device
-                .call_shortly(ENTER, sys::RAIO_SEEK_ENTER, sys::RAIO_IOC_ENTER, &mut arg)
+                .call_shortly(ENTER, sys::RAIO_ADVISE_ENTER, sys::RAIO_IOC_ENTER, &mut arg)
         };
         let submitted = match &result {
             // It could not say how many: all are held then, rather than one freed.

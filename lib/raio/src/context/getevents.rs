@@ -85,8 +85,12 @@ impl Context {
         // SAFETY: `events` has room for as many as there are slots; it, the timeout
         // and the mask outlive the call.
         let nr = unsafe {
-            self.device
-                .call(GETEVENTS, sys::RAIO_IOC_GETEVENTS, &mut arg)?
+            self.device.call_shortly(
+                GETEVENTS,
+                sys::RAIO_ADVISE_GETEVENTS,
+                sys::RAIO_IOC_GETEVENTS,
+                &mut arg,
+            )?
         };
         self.finish(nr, completions)
     }

@@ -98,7 +98,7 @@ impl Context {
         unsafe {
             self.device.call_shortly(
                 SUBMIT,
-                sys::RAIO_SEEK_SUBMIT,
+                sys::RAIO_ADVISE_SUBMIT,
                 sys::RAIO_IOC_SUBMIT,
                 &mut arg,
             )
