@@ -120,7 +120,10 @@ impl Worker {
                 }
                 let index = run.index();
                 queues.threads.set(self.place, State::Busy(index));
-                self.note_left(&mut queues);
+                // It is soon back from a page that it only starts to read.
+                if run.private().from != Some(List::Page) {
+                    self.note_left(&mut queues);
+                }
                 Ok(run)
             }
             None if queues.closing => Err(self.end(&mut queues)),
@@ -148,13 +151,12 @@ impl vhost_task::Worker for Worker {
             queues.threads.pages = queues.threads.pages.saturating_sub(1);
         }
         // The thread may have to release a file before it returns here, and wait in that.
-        let next = if vhost_task::has_other_work(task) {
-            State::Busy(NO_REQUEST)
+        if vhost_task::has_other_work(task) {
+            queues.threads.set(self.place, State::Busy(NO_REQUEST));
+            self.note_left(&mut queues);
         } else {
-            State::Woken
-        };
-        queues.threads.set(self.place, next);
-        self.note_left(&mut queues);
+            queues.threads.set(self.place, State::Woken);
+        }
         Next::Again
     }
 
