@@ -207,10 +207,13 @@ TEST_RAIO(munmap_destroy, WHY)
 	meet_row(&munmap_destroy_row);
 }
 
-/* Until it has moved its old address counts. */
+/*
+ * Until it has moved its old address counts.  A destroy meanwhile is not always seen to wait before
+ * the other task goes on; they meet in the window of destroy.
+ */
 static const struct row mremap_row = {
 	.window = "moved", .come = COME_MREMAP, .held = ACT(MREMAP),
-	.actions = EVERYTHING,
+	.actions = EVERYTHING & ~ACT(DESTROY),
 };
 
 TEST_RAIO(mremap, WHY)
