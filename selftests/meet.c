@@ -23,13 +23,10 @@
 
 /* How often it is looked, each millisecond, whether the acting thread waits. */
 #define LOOKS		2000
-/* So often in a row it waited; or slept, where the wait wakes up with each tick. */
+/* So often in a row it waited; or slept in all, where the wait wakes up with each tick. */
 #define WAITS		3
 #define SLEEPS		50
-/*
- * A held task may have gone on before the other one has begun, or waits: one that can't sleep
- * is held for a moment, and others for 5 s, which may be too little on a busy host.
- */
+/* A held task that can't sleep may have gone on before the other one has begun. */
 #define TRIES		8
 /* How long the read of a page takes. */
 #define PAGE_NS		30000000
@@ -129,15 +126,15 @@ static unsigned long switches(pid_t pid, pid_t tid)
  */
 static void wait_acted(pid_t pid)
 {
-	unsigned long now, last = 0;
-	int look, waits = 0, sleeps = 0;
+	unsigned long first = switches(pid, meeting->actor), now = first, last = 0;
+	int look, waits = 0;
 
-	for (look = 0; look < LOOKS && waits < WAITS && sleeps < SLEEPS; look++) {
+	for (look = 0; look < LOOKS && waits < WAITS && now < first + SLEEPS; look++) {
 		if (is_set(&meeting->done))
 			return;
 		now = switches(pid, meeting->actor);
-		sleeps = thread_state(pid, meeting->actor) == 'R' ? 0 : sleeps + 1;
-		waits = now != last || !sleeps ? 0 : waits + 1;
+		/* one that wakes up again and again may be running whenever it is looked at */
+		waits = now == last && thread_state(pid, meeting->actor) != 'R' ? waits + 1 : 0;
 		last = now;
 		usleep(1000);
 	}
@@ -259,7 +256,7 @@ void meet_row(const struct row *row)
 		       -1, 0);
 	ASSERT_TRUE(meeting != MAP_FAILED);
 	for (action = 0; action < ACTIONS; action++) {
-		int tries = TRIES;
+		int tries = row->spins ? TRIES : 1;
 
 		if (!(row->actions & 1U << action))
 			continue;

@@ -207,13 +207,10 @@ TEST_RAIO(munmap_destroy, WHY)
 	meet_row(&munmap_destroy_row);
 }
 
-/*
- * Until it has moved its old address counts.  A destroy meanwhile is not always seen to wait before
- * the other task goes on; they meet in the window of destroy.
- */
+/* Until it has moved its old address counts. */
 static const struct row mremap_row = {
 	.window = "moved", .come = COME_MREMAP, .held = ACT(MREMAP),
-	.actions = EVERYTHING & ~ACT(DESTROY),
+	.actions = EVERYTHING,
 };
 
 TEST_RAIO(mremap, WHY)
