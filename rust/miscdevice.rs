@@ -215,7 +215,8 @@ unsafe extern "C" fn fadvise(
 ) -> c_int {
     let Ok(call @ uapi::RAIO_ADVISE_SUBMIT..=uapi::RAIO_ADVISE_ENTER) = u32::try_from(advice)
     else {
-        // SAFETY: The caller's own arguments.
+        // SAFETY: These are the caller's own arguments, and what it would call if this were not here:
+        // it holds the file, in process context. The function reads the file's mapping.
         return unsafe { bindings::generic_fadvise(file, offset, len, advice) };
     };
     // io_uring gives an advice that it does not know to threads of its own.

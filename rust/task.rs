@@ -11,8 +11,8 @@
 use core::marker::PhantomData;
 use kernel::types::NotThreadSafe;
 
-/// Proof that the current task is an ordinary task of a program, inside an ioctl or fadvise64 or on its way back
-/// to user space. It has files, fs, namespaces and signals, and may fault and block.
+/// Proof that the current task is an ordinary task of a program, inside an ioctl or fadvise64, or on
+/// its way back to user space. It has files, fs, namespaces and signals, and may fault and block.
 ///
 /// So it is neither a kernel thread nor a thread that the kernel created in a process: those lack
 /// some or all of that. The task holds no file with the lock of its position (`fdget_pos()`). A
